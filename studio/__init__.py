@@ -1,0 +1,1 @@
+"""The nouns of Avatar Studio: people, clips, sequences, pivots, avatars, controls, frames."""

@@ -1,0 +1,27 @@
+"""Avatar: what an engine built for a subject."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from studio.domain.camera import View
+
+
+@dataclass(frozen=True)
+class Avatar:
+    """A trained (or instant) artefact on disk."""
+
+    subject: str
+    """Subject it shows."""
+    engine: str
+    """Engine id that made it and renders it."""
+    key: str
+    """Lineage key: hash of inputs, settings that matter and stage version."""
+    folder: Path
+    """Where its files are."""
+    stage: View
+    """The fixed window of the source clip that exports show, at the avatar's own resolution."""
+    lineage: dict[str, Any] = field(default_factory=dict)
+    """Keys of the sequence and pivots it came from, the settings, the frames it was allowed to see."""

@@ -1,0 +1,41 @@
+"""RenderRequest and Frame: a frame is a function of an immutable request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from studio.domain.camera import View
+from studio.domain.controls import ControlState
+
+Quality = Literal["draft", "full"]
+"""Draft while dragging, full when still and in exports."""
+
+
+@dataclass(frozen=True)
+class RenderRequest:
+    """Everything a frame depends on. Equal requests give equal frames."""
+
+    state: ControlState
+    """What the avatar does."""
+    view: View
+    """What the picture shows."""
+    quality: Quality = "full"
+    """How much time may be spent."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A rendered picture."""
+
+    image: npt.NDArray[np.uint8]
+    """``[H, W, 3]`` sRGB, RGB order."""
+    alpha: npt.NDArray[np.uint8] | None
+    """``[H, W]`` person coverage, 255 inside; None where the engine has no notion of it."""
+    request: RenderRequest
+    """What was asked."""
+    milliseconds: float
+    """Time spent rendering."""

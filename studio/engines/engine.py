@@ -1,0 +1,59 @@
+"""What an engine is: one EngineSpec value and, once loaded, an Engine."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from studio.domain.avatar import Avatar
+from studio.domain.controls import ControlSheet
+from studio.domain.rendering import Frame, RenderRequest
+
+
+class Engine(Protocol):
+    """A loaded avatar that turns requests into frames."""
+
+    @property
+    def sheet(self) -> ControlSheet:
+        """What can be asked of it."""
+
+    def render(self, request: RenderRequest) -> Frame:
+        """Draw one frame. Equal requests give equal frames."""
+
+    def close(self) -> None:
+        """Free memory and devices; the engine is not used afterwards."""
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """One entry of the catalog. Engines that cannot run here are listed with the reason."""
+
+    id: str
+    """Stable identifier, e.g. ``instant``."""
+    title: str
+    """What a person reads."""
+    summary: str
+    """One sentence: what it does and what it costs."""
+    settings: str
+    """``module:ClassName`` of its frozen settings dataclass."""
+    loader: str
+    """``module:function`` taking an Avatar and returning an Engine; imported on first use."""
+    presets: Mapping[str, Mapping[str, Any]]
+    """Preset name to settings that differ from the default."""
+    missing: Callable[[], str | None]
+    """None when it can run here, otherwise one sentence: what is missing and what to do."""
+
+    def make_settings(self, preset: str) -> Any:
+        """The settings of a preset. Raises KeyError for an unknown preset."""
+        return _resolve(self.settings)(**self.presets[preset])
+
+    def load(self, avatar: Avatar) -> Engine:
+        """Open an avatar for rendering."""
+        return cast("Engine", _resolve(self.loader)(avatar))
+
+
+def _resolve(reference: str) -> Any:
+    module, name = reference.split(":")
+    return getattr(importlib.import_module(module), name)

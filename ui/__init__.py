@@ -1,0 +1,1 @@
+"""The faces of Avatar Studio: the only package that knows Qt."""
