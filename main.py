@@ -1,0 +1,64 @@
+"""Avatar Studio's one door.
+
+    python main.py demo     build an avatar of the bundled sample, animate it, write demo.mp4
+    python main.py test     run the checks and the test suite
+    python main.py --help   everything else
+
+The first run makes a private environment beside this file (`.venv`, or where AVATAR_STUDIO_VENV points) and
+starts itself again inside it. Up to that point only the standard library is used, and nothing newer than
+Python 3.8, so that any Python that a machine happens to have can open the door.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+INSIDE = "AVATAR_STUDIO_INSIDE"  # set for the second start, so that a broken environment cannot loop
+
+
+def main(argv: list[str]) -> int:
+    """Run one command line. Returns the exit status (2: something the user can put right)."""
+    if sys.version_info < (3, 8):  # noqa: UP036 - any Python may try
+        sys.stderr.write("Avatar Studio needs Python 3.8 or newer to set itself up; 3.11 or 3.12 is best.\n")
+        return 2
+    # packaging/ is a folder of scripts: as a package its name would be that of one on PyPI.
+    sys.path.insert(0, str(ROOT / "packaging"))
+    try:
+        import bootstrap
+        import checks
+    finally:
+        del sys.path[0]
+
+    venv = bootstrap.venv_folder(ROOT)
+    if not bootstrap.is_current(ROOT, venv):
+        try:
+            bootstrap.set_up(ROOT, venv)
+        except bootstrap.SetupFailed as failure:
+            sys.stderr.write(f"{failure}\n")
+            return 2
+        except KeyboardInterrupt:
+            sys.stderr.write("\nSet-up stopped; the next run continues it.\n")
+            return 130
+    if not bootstrap.runs_in(venv):
+        if os.environ.get(INSIDE):
+            sys.stderr.write(f"The environment in {venv} does not start; delete that folder and run again.\n")
+            return 2
+        return bootstrap.start_again(venv, [str(ROOT / "main.py"), *argv], {INSIDE: "1"})
+    os.environ.pop(INSIDE, None)
+
+    if argv[:1] == ["test"]:
+        return checks.run(ROOT, argv[1:])
+    if argv[:1] == ["doctor"]:
+        from pipelines import doctor
+
+        return doctor.main(argv[1:])
+    from pipelines import cli
+
+    return cli.main(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,45 @@
+"""What every test shares: Qt off screen, gpu tests skipped without a device, homes that are never the user's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run, saying why."""
+    if any("gpu" in item.keywords for item in items) and not _has_device():
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="no CUDA or MPS device here"))
+
+
+def _has_device() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home for projects and weights: no test may read or write the user's own."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("AVATAR_STUDIO_HOME", str(folder))
+    monkeypatch.delenv("AVATAR_STUDIO_WEIGHTS", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_clips() -> Path:
+    """Real clips of real people, kept outside the repository. Skips where they are absent."""
+    folder = Path(os.environ.get("AVATAR_STUDIO_CLIPS", ROOT.parent / "shared" / "clips"))
+    if not folder.is_dir():
+        pytest.skip("no real clips here (AVATAR_STUDIO_CLIPS names their folder)")
+    return folder
