@@ -154,7 +154,7 @@ def check_space(venv: Path) -> None:
     if free < need:
         raise SetupFailed(
             f"Set-up needs about {need // GIGABYTE} GB and the disk of {venv.parent} has "
-            f"{free / GIGABYTE:.1f} GB free; make room or point AVATAR_STUDIO_VENV at a folder on another disk."
+            f"{free / GIGABYTE:.1f} GB free; make room or point AVATAR_STUDIO_VENV at another disk."
         )
 
 
@@ -303,7 +303,7 @@ def explain(words: str, venv: Path, otherwise: str) -> SetupFailed:
         )
     if re.search(r"Permission denied|Read-only file system|os error 13|os error 30|Access is denied", words):
         return SetupFailed(
-            f"{venv.parent} cannot be written; move the project or point AVATAR_STUDIO_VENV at your own folder."
+            f"{venv.parent} cannot be written; move the project or point AVATAR_STUDIO_VENV elsewhere."
         )
     say("\n".join(words.splitlines()[-15:]))
     return SetupFailed(otherwise)

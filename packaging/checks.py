@@ -1,4 +1,4 @@
-"""`python main.py test`: linter, formatter, types, import contracts, then pytest, whose closing line is last."""
+"""`python main.py test`: linter, formatter, types, import contracts, then pytest, which speaks last."""
 
 from __future__ import annotations
 
