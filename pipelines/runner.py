@@ -1,0 +1,180 @@
+"""Start, watch and end jobs in processes of their own, for the command line and the window alike."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from pipelines.job import (
+    CRASHED,
+    JobStatus,
+    alone,
+    read_status,
+    request,
+    withdraw_requests,
+    write_status,
+)
+from pipelines.run import BUSY
+from studio.domain.problem import Problem
+from studio.project.atomic import explaining_disk, remove_folder
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def worker_command(folder: Path) -> list[str]:
+    """The command that works on a job folder, in a checkout and in a frozen program."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "--run-job", str(folder)]
+    return [sys.executable, "-m", "pipelines.run", str(folder)]
+
+
+@dataclass
+class RunningJob:
+    """A job and, if this process started it, its worker."""
+
+    folder: Path
+    """The job's folder."""
+    process: subprocess.Popen[bytes] | None
+    """The worker, None when another process started it."""
+
+    def status(self) -> JobStatus:
+        """Where it stands; a worker that is gone without a word shows as crashed at once."""
+        ended = None if self.process is None else self.process.poll()
+        if ended == BUSY:
+            self.process = ended = None  # another process was quicker: watch that one
+        status = read_status(self.folder)
+        if ended is not None and not status.over:
+            return replace(status, state="crashed", message=CRASHED, problem=True, seconds_left=None)
+        return status
+
+    def wait(
+        self, watch: Callable[[JobStatus], None] | None = None, every: float = 0.1, limit: float | None = None
+    ) -> JobStatus:
+        """Wait until nobody works on the job.
+
+        Args:
+            watch: called with each status read.
+            every: seconds between two looks.
+            limit: seconds after which the present status is returned even if the job is not over.
+        """
+        end = None if limit is None else time.monotonic() + limit
+        while True:
+            status = self.status()
+            if watch is not None:
+                watch(status)
+            if status.over:
+                if self.process is not None:
+                    # Wait for the process too: it still holds the lock for a moment.
+                    with suppress(subprocess.TimeoutExpired):
+                        self.process.wait(timeout=10)
+                return status
+            if end is not None and time.monotonic() >= end:
+                return status
+            time.sleep(every)
+
+    def stop(self, patience: float = 20.0) -> JobStatus:
+        """Ask to stop with a checkpoint; after ``patience`` seconds the process is ended by force."""
+        return self._end("stop", patience)
+
+    def cancel(self, patience: float = 20.0) -> JobStatus:
+        """Ask to give up and clear checkpoints; after ``patience`` seconds the process is ended by force."""
+        return self._end("cancel", patience)
+
+    def _end(self, wish: Literal["stop", "cancel"], patience: float) -> JobStatus:
+        if not self.status().over:
+            request(self.folder, wish)
+            if not self.wait(limit=patience).over:
+                self.kill()
+        status = self.wait(limit=5.0)
+        if wish == "cancel" and status.state in ("stopped", "failed", "crashed"):
+            # Nobody is left to do it.
+            with alone(self.folder, patience=2.0) as free:
+                if free:
+                    shutil.rmtree(self.folder / "scratch", ignore_errors=True)
+                    withdraw_requests(self.folder)
+                    write_status(self.folder, replace(status, state="cancelled", message="", problem=False))
+            status = self.status()
+        return status
+
+    def kill(self) -> None:
+        """End the worker and everything it started: politely first, then by force."""
+        pid = self.process.pid if self.process is not None else read_status(self.folder).pid
+        if pid is None:
+            return
+        try:
+            tree = [psutil.Process(pid)]
+            tree += tree[0].children(recursive=True)
+        except psutil.NoSuchProcess:
+            return
+        for process in tree:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+        _, alive = psutil.wait_procs(tree, timeout=3.0)
+        for process in alive:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(alive, timeout=3.0)
+        if self.process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=3.0)
+
+
+def start(folder: Path) -> RunningJob:
+    """Start a worker on a job, or join the one at work.
+
+    The worker has its own process group: a Ctrl-C in the terminal or a closed window does not reach it, so
+    that whoever started it decides whether it stops.
+
+    Raises:
+        Problem: the disk said no.
+    """
+    folder = folder.absolute()
+    if read_status(folder).state == "running":
+        return RunningJob(folder, None)
+    with alone(folder, patience=2.0) as free:
+        if not free:
+            return RunningJob(folder, None)
+        withdraw_requests(folder)
+        write_status(folder, JobStatus("queued"))
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with explaining_disk(folder), (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(
+            worker_command(folder),
+            cwd=_ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if os.name == "nt" else 0,
+        )
+    return RunningJob(folder, process)
+
+
+def recover(jobs: list[Path]) -> dict[Path, JobStatus]:
+    """After a restart: the jobs that are not finished, with what became of them.
+
+    Starting a running one joins it; starting a stopped, failed or crashed one continues it.
+    """
+    found = {folder: read_status(folder) for folder in jobs if (folder / "job.json").exists()}
+    return {folder: status for folder, status in found.items() if status.state != "finished"}
+
+
+def discard(folder: Path) -> None:
+    """Forget a job that nobody works on. Raises Problem when somebody does."""
+    if not folder.exists():
+        return
+    with alone(folder) as free:
+        if not free:
+            raise Problem(f"The job {folder.name} is still at work: stop it first.")
+    remove_folder(folder)
