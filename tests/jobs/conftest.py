@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,11 @@ _HERE = Path(__file__).parent
 
 @pytest.fixture
 def fake_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Make a job of three fake stages under tmp_path/someone/jobs; keyword arguments change its middle stage."""
+    """A job of three fake stages under tmp_path/someone/jobs; keyword arguments change its middle one."""
     monkeypatch.syspath_prepend(str(_HERE))
     path = os.pathsep.join(filter(None, [str(_HERE), os.environ.get("PYTHONPATH")]))
     monkeypatch.setenv("PYTHONPATH", path)
-    from fake_stages import FakeSettings
+    FakeSettings = importlib.import_module("fake_stages").FakeSettings
 
     def make(stages: int = 3, **changes: Any) -> Path:
         steps: list[Step] = []

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -108,7 +107,8 @@ def test_a_stop_keeps_the_checkpoint_and_the_next_run_continues_from_it(fake_job
     _until(lambda: job.status().step == 1 and job.status().done > 5)
     stopped = job.stop()
     assert stopped.state == "stopped"
-    assert job.process is not None and job.process.returncode == INTERRUPTED
+    assert job.process is not None
+    assert job.process.returncode == INTERRUPTED
     assert set(artefacts()) == {read_job(folder).steps[0].key}
     checkpoint = int(next(folder.glob("scratch/*/tick")).read_text())
     assert checkpoint > 5
@@ -197,9 +197,9 @@ def test_kill_9_at_random_moments_and_the_second_run_finishes(fake_job, artefact
     plan_text = (folder / "job.json").read_bytes()
     kept: set[str] = set()
     for _ in range(6):
-        job = runner.start(folder)
         begun = len(_events(folder, "step"))
-        _until(lambda: len(_events(folder, "step")) > begun or job.status().over)
+        job = runner.start(folder)
+        _until(lambda job=job, begun=begun: len(_events(folder, "step")) > begun or job.status().over)
         time.sleep(random.uniform(0.0, 0.35))
         assert job.process is not None
         job.process.kill()
@@ -318,7 +318,7 @@ def test_a_full_disk_is_told_in_the_status(fake_job, monkeypatch):
 
 def test_a_home_folder_can_move(fake_job, artefacts, tmp_path):
     folder = fake_job()
-    os.rename(tmp_path / "someone", tmp_path / "moved")
+    (tmp_path / "someone").rename(tmp_path / "moved")
     assert run_job(tmp_path / "moved" / folder.relative_to(tmp_path / "someone")) == FINISHED
     assert (tmp_path / "moved" / "artefacts").is_dir()
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
 from studio.domain.problem import Problem
-from studio.project import documents
 from studio.project.documents import DocumentKind, read_document, write_document
 
 
@@ -49,7 +49,7 @@ def test_on_a_disk_that_cannot_be_written_it_is_migrated_in_memory(tmp_path, mon
     def refuse(*_):
         raise PermissionError(13, "no")
 
-    monkeypatch.setattr(documents.shutil, "copy2", refuse)
+    monkeypatch.setattr(shutil, "copy2", refuse)
     assert read_document(file, NEW)["first"] == "Ann"
     assert file.read_text() == text
 
@@ -60,7 +60,7 @@ def test_on_a_disk_that_cannot_be_written_it_is_migrated_in_memory(tmp_path, mon
 def test_damage_is_a_problem_that_names_the_file(tmp_path, text):
     file = tmp_path / "person.json"
     file.write_text(text)
-    with pytest.raises(Problem, match="person.json"):
+    with pytest.raises(Problem, match=r"person\.json"):
         read_document(file, NEW)
     assert file.read_text() == text
 
