@@ -1,4 +1,4 @@
-"""Video files in and out: phone clips to upright constant-rate frames, frames to exact-rate MP4 with sound."""
+"""Video in and out: any phone clip to upright constant-rate frames, frames to exact-rate MP4 with sound."""
 
 from __future__ import annotations
 

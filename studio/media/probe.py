@@ -78,7 +78,7 @@ def probe(path: Path) -> ClipInfo:
         mirrored=developer.orientation.mirrored,
         has_sound=sound,
         bit_depth=bits,
-        hdr=developer.transfer is not None,
+        hdr=developer.colour is not None and developer.colour.hdr,
         variable_rate=not np.array_equal(timeline.shown, np.arange(len(timeline.stamps))),
         truncated=timeline.truncated,
         warnings=tuple(warnings),
