@@ -1,0 +1,29 @@
+"""What can be chosen about tracking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """How a clip is tracked."""
+
+    person: str = "auto"
+    """Whom to follow: auto for the largest, most central and most often seen person, or 0, 1, 2… in order of
+    appearance, from left to right."""
+    smoothing: float = 1.0
+    """How much the landmarks' tremble is smoothed away, in frames at 30 frames per second; 0 turns it off.
+    Blinks and lips keep their speed."""
+    max_faces: int = 4
+    """How many faces are looked for at once."""
+    fewest_frames: int = 10
+    """With fewer frames that show the person, the clip is refused."""
+    small_face: int = 64
+    """Faces lower than this many pixels are flagged as too small."""
+    blur: float = 0.35
+    """Frames with less than this share of the usual sharpness are flagged as blurred."""
+    covered: float = 0.2
+    """Frames in which more than this share of the visible skin has an unusual colour are flagged as covered."""
+    landmarker: str = ""
+    """MediaPipe's face_landmarker.task file, which adds 52 blendshape scores; empty for the built-in mesh."""

@@ -1,0 +1,73 @@
+"""What a tracker is: pictures in, every face's raw landmarks out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from studio.domain.camera import Floats
+from studio.domain.sequence import LANDMARKS
+
+Picture = npt.NDArray[np.uint8]
+"""``[H, W, 3]`` sRGB, RGB order, upright."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in one picture, as the network said it."""
+
+    landmarks: Floats
+    """``[478, 3]`` x, y in picture pixels (continuous coordinates); z in pixels, larger is nearer."""
+    scores: Floats | None = None
+    """``[52]`` ARKit-like blendshape scores 0..1 in the order of ``Tracker.score_names``, where known."""
+
+    def __post_init__(self) -> None:
+        if self.landmarks.shape != (LANDMARKS, 3):
+            raise ValueError(f"Face.landmarks is {self.landmarks.shape}, expected ({LANDMARKS}, 3)")
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of the landmarks in picture pixels."""
+        left, top = self.landmarks[:, :2].min(0)
+        right, bottom = self.landmarks[:, :2].max(0)
+        return float(left), float(top), float(right), float(bottom)
+
+
+class Tracker(Protocol):
+    """Finds faces in consecutive pictures of one clip. Not thread-safe; make one for each clip."""
+
+    @property
+    def name(self) -> str:
+        """Which tracker and version, e.g. ``mediapipe-0.10.21-mesh``; stored with the sequence."""
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names of the blendshape scores it gives; empty where it gives none."""
+
+    def faces(self, picture: Picture) -> list[Face]:
+        """Every face seen in the next picture, in no order. May use what it saw in earlier pictures."""
+
+    def close(self) -> None:
+        """Free the network."""
+
+
+def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """Intersection over union of two boxes (left, top, right, bottom), 0..1."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def without_doubles(faces: list[Face], most: float = 0.5) -> list[Face]:
+    """The faces, of which no two cover the same place: a network sometimes finds one face twice."""
+    kept: list[Face] = []
+    for face in faces:
+        if all(overlap(face.box, other.box) < most for other in kept):
+            kept.append(face)
+    return kept
