@@ -105,23 +105,31 @@ def set_up(root: Path, venv: Path) -> None:
     with only_one(venv):
         if is_current(root, venv):  # somebody else did it while we waited
             return
-        started = time.monotonic()
-        fresh = not is_sound(venv)
-        why = "first run" if fresh else "the pinned packages have changed"
-        say(f"Setting up Avatar Studio in {venv} ({why}).")
-        if fresh:
-            refuse_to_clear(venv)
-            check_space(venv)
-        uv = find_uv(venv)
-        if fresh:
-            make_venv(uv, venv)
-        (venv / UNFINISHED).write_text("set-up has started and not finished\n", encoding="utf-8")
-        torch_lines = choose_torch(uv, root, venv)
-        listing = venv / "avatar-studio.txt"
-        listing.write_text("\n".join(what_to_install(root, torch_lines)) + "\n", encoding="utf-8")
-        install(uv, root, venv, listing, fits_machine=torch_lines is not None)
-        write_stamp(root, venv, torch_lines)
-        say(f"Ready after {time.monotonic() - started:.0f} s.\n")
+        try:
+            make_current(root, venv)
+        except OSError as error:
+            raise explain(str(error), venv, f"Set-up failed: {error}.") from error
+
+
+def make_current(root: Path, venv: Path) -> None:
+    """The steps of set-up, under the lock."""
+    started = time.monotonic()
+    fresh = not is_sound(venv)
+    why = "first run" if fresh else "the pinned packages have changed"
+    say(f"Setting up Avatar Studio in {venv} ({why}).")
+    if fresh:
+        clear(venv)
+        check_space(venv)
+    uv = find_uv(venv)
+    if fresh:
+        make_venv(uv, venv)
+    (venv / UNFINISHED).write_text("set-up has started and not finished\n", encoding="utf-8")
+    torch_lines = choose_torch(uv, root, venv)
+    listing = venv / "avatar-studio.txt"
+    listing.write_text("\n".join(what_to_install(root, torch_lines)) + "\n", encoding="utf-8")
+    install(uv, root, venv, listing, fits_machine=torch_lines is not None)
+    write_stamp(root, venv, torch_lines)
+    say(f"Ready after {time.monotonic() - started:.0f} s.\n")
 
 
 def is_sound(venv: Path) -> bool:
@@ -139,12 +147,19 @@ def is_sound(venv: Path) -> bool:
     return version in SUPPORTED
 
 
-def refuse_to_clear(venv: Path) -> None:
-    """Never empty a folder that is not an environment."""
-    if venv.is_dir() and any(venv.iterdir()) and not (venv / "pyvenv.cfg").exists():
+def clear(venv: Path) -> None:
+    """Remove what is left of an environment, but never a folder that is something else."""
+    if venv.exists() and not (venv / "pyvenv.cfg").exists() and not (venv.is_dir() and is_empty(venv)):
         raise SetupFailed(
-            f"{venv} is a folder with other files in it; move it away or point AVATAR_STUDIO_VENV elsewhere."
+            f"{venv} is something else than an environment; move it away or point AVATAR_STUDIO_VENV elsewhere."
         )
+    if venv.exists():
+        shutil.rmtree(venv)
+
+
+def is_empty(folder: Path) -> bool:
+    """Has a folder nothing in it?"""
+    return next(folder.iterdir(), None) is None
 
 
 def check_space(venv: Path) -> None:
@@ -218,20 +233,23 @@ def wanted_python() -> str:
 def make_venv(uv: list[str], venv: Path) -> None:
     """A new, empty environment."""
     wanted = wanted_python()
+    attempts = [["--python", wanted]]
     if wanted == "3.12":
         say(f"Python {sys.version_info[0]}.{sys.version_info[1]} is not supported; asking uv for 3.12.")
-    if venv.exists():
-        shutil.rmtree(venv)
-    status, words = watch([*uv, "venv", "--quiet", "--no-project", "--python", wanted, str(venv)])
-    if status:
-        no_python = "No interpreter found" in words or "download" in words.lower()
-        otherwise = "uv could not make the environment; its words stand above."
-        if wanted == "3.12" and no_python:
-            otherwise = (
-                "Python 3.11 or 3.12 is needed and uv could not provide 3.12; "
-                "install one of them and start main.py with it."
-            )
-        raise explain(words, venv, otherwise)
+        attempts.append(["--python", "3.11", "--no-python-downloads"])  # better than none, without network
+    said = []
+    for attempt in attempts:
+        status, words = watch([*uv, "venv", "--quiet", "--no-project", *attempt, str(venv)])
+        if status == 0:
+            return
+        said.append(words)
+    failure = explain(said[0], venv, "uv could not make the environment; its words stand above.")
+    if wanted == "3.12":
+        raise SetupFailed(
+            f"Python 3.11 or 3.12 is needed and uv could not provide one ({failure}) "
+            "Or install Python 3.12 and start main.py with it."
+        )
+    raise failure
 
 
 def choose_torch(uv: list[str], root: Path, venv: Path) -> list[str] | None:
@@ -295,6 +313,7 @@ def explain(words: str, venv: Path, otherwise: str) -> SetupFailed:
         return SetupFailed(f"The disk of {venv.parent} (or of uv's cache) is full; make room and run again.")
     network = (
         r"error sending request|dns error|failed to lookup|could not connect|timed out|network is unreachable"
+        r"|network was disabled"
     )
     if re.search(network, words, re.IGNORECASE):
         return SetupFailed(
@@ -322,9 +341,11 @@ def only_one(venv: Path) -> Iterator[None]:
     except OSError as error:
         raise SetupFailed(
             f"{path.parent} cannot be written ({error.strerror}); move the project or point "
-            "AVATAR_STUDIO_VENV at your own folder."
+            "AVATAR_STUDIO_VENV elsewhere."
         ) from None
     with lock:
+        # uv inherits the lock: should this process be killed, the next one waits until its uv has ended too.
+        os.set_inheritable(lock.fileno(), True)
         waiting = False
         while not take(lock.fileno()):
             if not waiting:
