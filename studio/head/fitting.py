@@ -311,7 +311,7 @@ def fit_motion(
     return _latest[2].fit(points[None] if points.ndim == 2 else points)
 
 
-def calm_frames(landmarks: npt.NDArray[np.floating], share: float = 0.3) -> npt.NDArray[np.intp]:
+def calm_frames(landmarks: npt.NDArray[np.floating], share: float = 0.2) -> npt.NDArray[np.intp]:
     """Frames ``[K]`` of ``[T, 478, 3]`` with the mouth among the most closed and the eyes not shut."""
     points = np.asarray(landmarks, np.float32)[..., :2]
     size = np.linalg.norm(points[:, 10] - points[:, 2], axis=-1) + 1e-6

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from studio.domain.camera import Floats, angles_from_rotation
+from studio.domain.camera import Floats, angles_from_rotation, rotation_from_angles
 from studio.domain.motion import EXPRESSIONS
 from studio.domain.progress import Progress, silent
 from studio.head import topology as mesh
@@ -99,7 +99,10 @@ def learn_head(
         progress(1, 6, "finding neutral faces")
         for person in crowd:
             _pose(person, template, rigid, warp)
-        template = _place(_symmetric(np.mean([p.neutral for p in crowd], 0), top.mirror))
+        template = _symmetric(np.mean([p.neutral for p in crowd], 0), top.mirror)
+        # Straight ahead is how people usually hold their heads in front of a camera.
+        pitch = float(np.median([np.median(p.angles[:, 1]) for p in crowd]))
+        template = _place(template @ rotation_from_angles(np.array([0.0, pitch, 0.0])).T)
         warp = _tracker_warp(crowd, top.mirror) if turn else warp
     for person in crowd:
         _pose(person, template, rigid, warp)
@@ -109,7 +112,9 @@ def learn_head(
     skin = np.zeros((mesh.POINTS, 3), np.float32)
     skin[:, 0] = jaw_weights(template, top.triangles, top.mirror)
     regressor[0, [234, 454]] = 0.5
-    joints[0] = _jaw_joint(crowd, skin[:, 0], template) - regressor[0] @ template
+    joint = _jaw_joint(crowd, skin[:, 0], template)
+    joints[0] = joint - regressor[0] @ template
+    skin[:, 0] = _seen_weights(crowd, skin[:, 0], joint, top)
     for side in (0, 1):
         regressor[1 + side, list(mesh.EYE_CORNERS[side])] = 0.5
         skin[list(mesh.IRISES[side]), 1 + side] = 1.0
@@ -344,6 +349,36 @@ def _jaw_joint(crowd: list[_Person], weight: Floats, template: Floats) -> Floats
     return np.asarray(where, np.float32)
 
 
+def _seen_weights(crowd: list[_Person], weight: Floats, joint: Floats, top: mesh.Topology) -> Floats:
+    """Jaw weights corrected by how far each point was seen to go along when chins turned.
+
+    Bone keeps the harmonic weight 1 and what lies above the nose 0; skin and lips between follow the clips,
+    smoothed over the mesh once.
+    """
+    whole = np.ones(mesh.POINTS, np.float32)
+    shared, power = np.zeros(mesh.POINTS), 0.0
+    for person in crowd:
+        angle = _open_angle(person, weight, joint)
+        field = _jaw_field(person.neutral, whole, joint)
+        moved = person.faces - person.neutral
+        along = np.einsum("tld,ld->tl", moved, field) / (field**2).sum(-1)
+        shared += (along * angle[:, None]).mean(0)
+        power += float((angle**2).mean())
+    seen = np.clip(shared / power, 0, 1)
+    seen = (seen + seen[top.mirror]) / 2
+    bone = np.isin(np.arange(mesh.POINTS), mesh.CHIN)
+    mixed = np.where(bone, 1.0, np.where(weight > 0.01, seen, 0.0))
+    total, count = mixed.copy(), np.ones(mesh.POINTS)
+    inner = {*mesh.INNER_UPPER_LIP, *mesh.INNER_LOWER_LIP, *mesh.INNER_MOUTH_CORNERS}
+    for t in top.triangles.tolist():
+        if not all(v in inner for v in t):
+            for i in range(3):
+                total[t[i]] += mixed[t[(i + 1) % 3]]
+                count[t[i]] += 1
+    smooth = np.where(bone | (weight <= 0.01), mixed, total / count)
+    return np.asarray((smooth + smooth[top.mirror]) / 2, np.float32)
+
+
 def _closure(person: _Person) -> Floats:
     """How far each eye is closed ``[N, 2]``: 0 as in the neutral face, 1 where the tracker shows it shut."""
     out = []
@@ -354,7 +389,7 @@ def _closure(person: _Person) -> Floats:
     return np.asarray(np.stack(out, 1), np.float32)
 
 
-SHUT = 0.22
+SHUT = 0.12
 """Lid gap that the tracker shows for a closed eye, as a share of the open one."""
 LID_GAP = 0.06
 """Gap left between the lids at 1, as a share of the open one: edges have thickness."""

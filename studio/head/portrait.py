@@ -1,0 +1,66 @@
+"""Pictures of a head model's mesh, shaded, without anybody's likeness."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from studio.domain.camera import Floats, rotation_from_angles
+from studio.head.rasterise import rasterise
+
+LIGHT = np.array([-0.35, 0.45, 0.82], np.float32)
+"""Direction towards the lamp, head axes at rest."""
+
+
+def shade(
+    vertices: npt.NDArray[np.floating],
+    triangles: npt.NDArray[np.int32],
+    size: int = 240,
+    angles: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    centre: tuple[float, float, float] = (0.0, 0.012, 0.06),
+    height: float = 0.2,
+    dark: npt.NDArray[np.bool_] | None = None,
+) -> npt.NDArray[np.uint8]:
+    """A mesh with smooth shading on a white ground.
+
+    Args:
+        vertices: ``[V, 3]`` metres, head space.
+        triangles: ``[F, 3]``.
+        size: the picture's sides in pixels.
+        angles: yaw, pitch, roll of the head in degrees.
+        centre: what stands in the middle of the picture, metres, head space.
+        height: metres that fit into the picture.
+        dark: ``[F]`` triangles drawn darker, for example the inner mouth.
+
+    Returns:
+        ``[size, size, 3]`` RGB.
+    """
+    turn = rotation_from_angles(np.array(angles, np.float32))
+    points = ((np.asarray(vertices, np.float32) - centre) @ turn.T).astype(np.float32)
+    faces = np.cross(
+        points[triangles[:, 1]] - points[triangles[:, 0]], points[triangles[:, 2]] - points[triangles[:, 0]]
+    )
+    normals = np.zeros_like(points)
+    for corner in range(3):
+        np.add.at(normals, triangles[:, corner], faces)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
+    oversample = 3
+    side = size * oversample
+    image = points * (side / height)
+    image[:, 0] += side / 2
+    image[:, 1] = side / 2 - image[:, 1]
+    index, weights = rasterise(image, triangles, side, side)
+    seen = index >= 0
+    third = 1.0 - weights.sum(-1, keepdims=True)
+    bary = np.concatenate([weights, third], -1)[seen]
+    smooth: Floats = np.einsum("nk,nkd->nd", bary, normals[triangles[index[seen]]]).astype(np.float32)
+    smooth /= np.linalg.norm(smooth, axis=1, keepdims=True) + 1e-12
+    light = 0.28 + 0.72 * np.clip(smooth @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
+    # The back of a triangle tells of folds: show it in red.
+    skin = np.where(faces[index[seen], 2:] > 0, (214.0, 196.0, 182.0), (210.0, 70.0, 60.0))
+    if dark is not None:
+        skin = np.where(dark[index[seen], None], (120.0, 62.0, 62.0), skin)
+    picture = np.full((side, side, 3), 255.0)
+    picture[seen] = skin * light[:, None]
+    small = picture.reshape(size, oversample, size, oversample, 3).mean((1, 3))
+    return small.round().astype(np.uint8)
