@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import subprocess
@@ -129,7 +130,9 @@ def claim(target: Path, suffix: str) -> Path:
     Raises:
         Problem: the folder is missing, not writable or full.
     """
-    aside = target.with_name(f".{target.stem}.{suffix}{target.suffix}")
+    # Shortened: a name near the file system's limit has no room for more.
+    mark = hashlib.sha256(target.name.encode()).hexdigest()[:8]
+    aside = target.with_name(f".{target.stem[:16]}-{mark}.{suffix}{target.suffix}")
     if target.is_dir():
         raise Problem(f"“{target.name}” is a folder; choose a file name for the video.")
     try:
