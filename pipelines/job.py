@@ -135,6 +135,8 @@ class JobPlan:
     """What a person reads in a list of jobs."""
     steps: tuple[Step, ...]
     """In order; each may read what earlier ones made."""
+    subject: str = ""
+    """Name of the subject."""
 
     @property
     def id(self) -> str:
@@ -189,8 +191,10 @@ class Task:
     """Empty folder to fill; it takes its place, at once, when the function returns."""
     settings: Any
     """The stage's settings dataclass."""
-    held_out: float
-    """Share of the clip's end that must not be learnt from."""
+    step: Step
+    """The plan of this artefact: its key, the keys of its inputs, the share held out."""
+    subject: str
+    """Name of the subject it belongs to."""
     progress: JobContext
     """Where to report; also gives the checkpoint folder."""
 
@@ -202,7 +206,8 @@ def create_job(jobs: Path, plan: JobPlan) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "job.json").exists():
         steps = [vars(step) for step in plan.steps]
-        write_document(folder / "job.json", JOB, {"kind": plan.kind, "title": plan.title, "steps": steps})
+        content = {"kind": plan.kind, "title": plan.title, "subject": plan.subject, "steps": steps}
+        write_document(folder / "job.json", JOB, content)
     return folder
 
 
@@ -211,7 +216,7 @@ def read_job(folder: Path) -> JobPlan:
     content = read_document(folder / "job.json", JOB)
     try:
         steps = tuple(Step(**step) for step in content["steps"])
-        return JobPlan(str(content["kind"]), str(content["title"]), steps)
+        return JobPlan(str(content["kind"]), str(content["title"]), steps, str(content["subject"]))
     except (KeyError, TypeError) as error:
         raise Problem(
             f"The job file {folder / 'job.json'} is damaged ({error}): remove the folder {folder}."

@@ -28,7 +28,7 @@ class FakeSettings:
 def count(task: Task) -> None:
     """Write what came in plus one line, resuming from a checkpoint in the scratch folder."""
     settings: FakeSettings = task.settings
-    step = next(s for s in task.progress.plan.steps if task.out.name.split(".")[1].startswith(s.key))
+    step = task.step
     checkpoint = task.progress.scratch(step) / "tick"
     begun = int(checkpoint.read_text()) if checkpoint.exists() else 0
     task.progress.metric(resumed_at=begun)

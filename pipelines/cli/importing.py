@@ -1,0 +1,101 @@
+"""``import CLIP --subject NAME``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from pipelines.cli.screen import Screen
+from pipelines.cli.words import Everywhere, parse
+from pipelines.import_job import Import, import_clip, remember_settings
+from studio.domain.problem import Problem
+from studio.project.store import Store
+from studio.tracking.settings import TrackSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions(Everywhere):
+    """What ``import`` can be told."""
+
+    clip: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CLIP")]
+    """The video: anything a phone records."""
+    subject: str
+    """Whose face it is; any name. A new name makes a new subject."""
+    consent: str = ""
+    """Whose face this is and with whose permission; kept with the subject."""
+    track: Annotated[TrackSettings, tyro.conf.arg(name="")] = field(default_factory=TrackSettings)
+
+
+def command(words: list[str]) -> int:
+    """Run the command."""
+    options: ImportOptions = parse(
+        ImportOptions, words, "import", "Bring a phone video in and track the face."
+    )
+    screen = Screen()
+    done = import_and_track(
+        screen, options.store, options.subject, options.clip, options.track, options.consent
+    )
+    if done.job is None:
+        screen.say(f"{done.subject.name} has this clip, tracked, as {done.clip.clip.title}: nothing to do.")
+    else:
+        screen.say(f"{done.subject.name} has {done.clip.clip.title}.")
+        report(screen, done.sequence)
+    screen.say(f"Next: build {shown(done.subject.name)}")
+    return 0
+
+
+def import_and_track(
+    screen: Screen,
+    store: Store,
+    name: str,
+    video: Path,
+    settings: TrackSettings | None = None,
+    consent: str = "",
+) -> Import:
+    """Import and track with progress shown. A clip that cannot be used leaves the project as it was."""
+    with screen.working() as progress:
+        done = import_clip(store, name, video, settings, progress, consent)
+    for warning in done.warnings:
+        screen.note(warning)
+    track(screen, done)
+    if settings is not None:
+        remember_settings(done.clip, settings)
+    return done
+
+
+def track(screen: Screen, done: Import) -> None:
+    """Do the job of an import, if there is one."""
+    if done.job is None:
+        return
+    try:
+        screen.follow(done.job)
+    except Problem as problem:
+        done.undo()
+        raise done.explain(problem) from problem
+
+
+def report(screen: Screen, sequence_folder: Path) -> None:
+    """Say what tracking found and what to record next."""
+    from pipelines.pick_pivots import coverage
+    from studio.domain.sequence import FLAG_SENTENCES
+    from studio.project.sequence_files import load_sequence
+
+    sequence = load_sequence(sequence_folder)
+    good = int(sequence.good.sum())
+    screen.say(f"{good} of {len(sequence)} frames are good to learn from.")
+    for flag, sentence in FLAG_SENTENCES.items():
+        count = int(((sequence.flags & int(flag)) != 0).sum())
+        if count:
+            screen.say(f"  {count:>6}  {sentence}")
+    for gap in coverage(sequence).gaps:
+        screen.say(f"The clip does not show {gap.what}. {gap.advice}")
+
+
+def shown(name: str) -> str:
+    """A name as it would be typed."""
+    import shlex
+
+    return shlex.quote(name)

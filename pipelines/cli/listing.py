@@ -1,0 +1,65 @@
+"""``list``: what is in the home folder."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from pipelines import runner
+from pipelines.build_job import avatars
+from pipelines.cli.screen import Screen
+from pipelines.cli.words import Everywhere, parse
+from pipelines.job import read_job
+from studio.domain.problem import Problem
+from studio.project.store import SubjectFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOptions(Everywhere):
+    """What ``list`` can be told."""
+
+    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None
+    """Only this subject."""
+
+
+def command(words: list[str]) -> int:
+    """Run the command."""
+    options: ListOptions = parse(
+        ListOptions, words, "list", "Show subjects, clips, avatars and unfinished jobs."
+    )
+    screen, store = Screen(), options.store
+    if options.name is not None:
+        _show(screen, store.find(options.name))
+        return 0
+    listing = store.subjects()
+    for subject in listing.subjects:
+        _show(screen, subject)
+    if not listing.subjects and not listing.problems:
+        screen.say(f"{store.home} holds no subject yet: import CLIP --subject NAME makes one.")
+    for entry in store.trash():
+        screen.say(f"In the trash: {entry.title}, removed {entry.removed[:16].replace('T', ' ')} UTC")
+    for problem in listing.problems:
+        screen.note(str(problem))
+    return 0
+
+
+def _show(screen: Screen, subject: SubjectFolder) -> None:
+    screen.say(subject.name)
+    if subject.consent:
+        screen.say(f"  consent   {subject.consent}")
+    try:
+        for clip in subject.clips():
+            screen.say(f"  clip      {clip.clip.title}  {clip.clip.key}")
+    except Problem as problem:
+        screen.note(str(problem))
+    for avatar in avatars(subject):
+        held_out = avatar.lineage.get("held_out")
+        seen = f" (without the last {100 * held_out:.0f} %)" if held_out else ""
+        screen.say(f"  avatar    {avatar.engine}  {avatar.key}{seen}")
+    for job, status in runner.recover(list(subject.jobs())).items():
+        with suppress(Problem):
+            words = f": {status.message}" if status.message else ""
+            screen.say(f"  job       {read_job(job).kind} {status.state}{words}")

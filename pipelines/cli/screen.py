@@ -1,0 +1,193 @@
+"""Telling a person at a terminal how long work goes on, and hearing Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from pipelines import runner
+from pipelines.job import JobStatus
+from pipelines.time_left import TimeLeft
+from studio.domain.problem import Problem
+from studio.domain.progress import Interrupted
+
+QUIET_SECONDS = 5.0
+"""Without a terminal, a line at most this often."""
+
+
+class JobBroke(Exception):
+    """A job ended through a defect of ours or was killed: a sentence for the user, a log for us."""
+
+    def __init__(self, sentence: str, log: Path) -> None:
+        super().__init__(sentence)
+        self.log = log
+
+
+class Screen:
+    """Results go to standard output; progress and notes to standard error."""
+
+    def __init__(self) -> None:
+        self.out = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self.notes = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """A result."""
+        self.out.print(text, markup=False)
+
+    def note(self, text: str) -> None:
+        """Something on the side."""
+        self.notes.print(text, markup=False)
+
+    def follow(self, job: Path) -> JobStatus:
+        """Do a job in a process of its own, showing how far it is; Ctrl-C stops it with its checkpoint kept.
+
+        Raises:
+            Problem: it ended with something the user can act on.
+            JobBroke: it ended through a defect or was killed.
+            Interrupted: it was stopped or cancelled, here or elsewhere.
+        """
+        running = runner.start(job)
+        with self._bar() as bar, _hearing_interrupts() as asked:
+
+            def watch(status: JobStatus) -> None:
+                if status.state == "running" and status.what:
+                    what = status.what
+                    if status.steps > 1:
+                        what = f"{min(status.step + 1, status.steps)}/{status.steps} {what}"
+                    bar.show(what, status.done, status.total, status.seconds_left)
+                if asked.is_set() and not status.over:
+                    raise KeyboardInterrupt
+
+            try:
+                status = running.wait(watch)
+            except KeyboardInterrupt:
+                bar.show("Stopping", 0, None, None)
+                status = running.stop()
+                if status.state == "finished":
+                    return status
+                raise Interrupted from None
+        if status.state == "finished":
+            return status
+        if status.state in ("stopped", "cancelled"):
+            raise Interrupted
+        if status.state == "failed" and status.problem:
+            raise Problem(status.message)
+        raise JobBroke(status.message, job / "log.txt")
+
+    @contextmanager
+    def working(self) -> Iterator[_Reporter]:
+        """A Progress for work in this process; Ctrl-C raises Interrupted at its next report."""
+        with self._bar() as bar, _hearing_interrupts() as asked:
+            yield _Reporter(bar, asked)
+
+    @contextmanager
+    def _bar(self) -> Iterator[_Bar]:
+        if not self.notes.is_terminal:
+            yield _Lines(self.notes)
+            return
+        progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[left]}"),
+            console=self.notes,
+            transient=True,
+        )
+        with progress:
+            yield _Bars(progress)
+
+
+class _Bar:
+    """Shows one piece of work after the other."""
+
+    def show(self, what: str, done: int, total: int | None, seconds_left: float | None) -> None:
+        raise NotImplementedError
+
+
+class _Bars(_Bar):
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None, left="")
+
+    def show(self, what: str, done: int, total: int | None, seconds_left: float | None) -> None:
+        self._progress.update(
+            self._task, description=what, total=total, completed=done, left=spoken(seconds_left)
+        )
+
+
+class _Lines(_Bar):
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._what = ""
+        self._said = 0.0
+
+    def show(self, what: str, done: int, total: int | None, seconds_left: float | None) -> None:
+        now = time.monotonic()
+        if what == self._what and now - self._said < QUIET_SECONDS:
+            return
+        self._what, self._said = what, now
+        share = f": {100 * done // total} %" if total and done else ""
+        left = spoken(seconds_left)
+        self._console.print(f"{what}{share}{f', {left}' if left else ''}", markup=False)
+
+
+class _Reporter:
+    """The Progress that :meth:`Screen.working` gives."""
+
+    def __init__(self, bar: _Bar, asked: threading.Event) -> None:
+        self._bar, self._asked = bar, asked
+        self._what, self._left, self._shown = "", TimeLeft(), 0.0
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        if self._asked.is_set():
+            raise Interrupted
+        if what != self._what:
+            self._what, self._left, self._shown = what, TimeLeft(), 0.0
+        left = self._left(done, total)
+        now = time.monotonic()
+        if now - self._shown >= 0.1 or (total is not None and done >= total):
+            self._shown = now
+            self._bar.show(what, done, total, left)
+
+
+def spoken(seconds: float | None) -> str:
+    """``1:05 left``; empty while unknown."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, rest = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d} left" if hours else f"{minutes}:{rest:02d} left"
+
+
+@contextmanager
+def _hearing_interrupts() -> Iterator[threading.Event]:
+    """The first Ctrl-C, polite kill or closed terminal sets the event; a second Ctrl-C interrupts at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [signal.Signals[name] for name in names]
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def handle(number: int, frame: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    for number in numbers:
+        signal.signal(number, handle)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,151 @@
+"""Bring a clip into a subject's folder and plan its tracking, with a way back if it turns out unusable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines import runner
+from pipelines.job import create_job, is_made
+from pipelines.recipes import TRACK, plan, result
+from studio.domain.problem import Problem
+from studio.domain.progress import Progress, silent
+from studio.project.atomic import remove_folder
+from studio.project.lineage import file_key
+from studio.project.settings_json import settings_from_plain, settings_to_plain
+from studio.project.store import ClipFolder, Store, SubjectFolder
+
+
+@dataclass(frozen=True)
+class Import:
+    """A clip that is in the project, tracked or about to be."""
+
+    subject: SubjectFolder
+    """Whose it is."""
+    clip: ClipFolder
+    """The clip."""
+    sequence: Path
+    """Folder of its tracked sequence, made or not."""
+    job: Path | None
+    """Job that tracks it; None when that was done before."""
+    new_clip: bool
+    """Whether the clip was not here before."""
+    new_subject: bool
+    """Whether the subject was not here before."""
+    warnings: tuple[str, ...] = ()
+    """What the user should know about the file."""
+
+    def explain(self, problem: Problem) -> Problem:
+        """A problem of tracking, with the name that the user knows the clip by."""
+        return Problem(str(problem).replace(self.clip.source.name, self.clip.clip.title))
+
+    def undo(self) -> None:
+        """Take out again what this import brought in, so that the project is as it was."""
+        if self.job is None:
+            return
+        with suppress(Problem):
+            runner.discard(self.job)
+        # Somebody may have started to use it meanwhile.
+        others = [job for job in self.subject.jobs() if job != self.job]
+        if self.new_clip and not others and not _tracked(self.clip):
+            remove_folder(self.clip.path)
+            if self.new_subject and not self.subject.clips():
+                remove_folder(self.subject.path)
+
+
+def import_clip(
+    store: Store,
+    name: str,
+    video: Path,
+    settings: Any | None = None,
+    progress: Progress = silent,
+    consent: str = "",
+) -> Import:
+    """Copy a clip into a subject, who is made if new, and create the job that tracks it.
+
+    Args:
+        store: the home folder.
+        name: the subject's name.
+        video: the file; looked at before anything is written.
+        settings: how to track it; None for what this clip was tracked with before, else the defaults.
+        progress: counts megabytes while copying.
+        consent: whose face this is and with whose permission; empty to leave it as it is.
+
+    Raises:
+        Problem: the file cannot be used, or the disk said no. The project is then as it was.
+    """
+    from studio.media import probe
+
+    info = probe(video)
+    new_subject = not store.has(name)
+    subject = store.add(name, consent)
+    if consent and subject.consent != consent:
+        subject = store.change(subject, consent=consent)
+    try:
+        return bring_in(subject, video, settings, progress, new_subject, info.warnings)
+    except BaseException:
+        if new_subject:
+            with suppress(Problem):
+                if not subject.clips():
+                    remove_folder(subject.path)
+        raise
+
+
+def bring_in(
+    subject: SubjectFolder,
+    video: Path,
+    settings: Any | None = None,
+    progress: Progress = silent,
+    new_subject: bool = False,
+    warnings: tuple[str, ...] = (),
+) -> Import:
+    """The part of :func:`import_clip` after the subject is there; also for clips that only drive."""
+    clip, new_clip = subject.add_clip(video, progress)
+    try:
+        chosen = settings if settings is not None else track_settings(clip)
+        job_plan = plan("import", subject.name, (TRACK,), clip, {TRACK.id: chosen})
+        sequence = result(job_plan, clip)
+        if is_made(sequence, job_plan.steps[-1].key):
+            job = None
+        else:
+            job = create_job(subject.path / "jobs", job_plan)
+    except BaseException:
+        if new_clip:
+            remove_folder(clip.path)
+        raise
+    return Import(subject, clip, sequence, job, new_clip, new_subject, warnings)
+
+
+def remember_settings(clip: ClipFolder, settings: Any) -> ClipFolder:
+    """After tracking: builds of this clip start from these settings."""
+    plain = settings_to_plain(settings)
+    return clip if clip.track_settings == plain else clip.with_track_settings(plain)
+
+
+def track_settings(clip: ClipFolder, changes: Mapping[str, Any] | None = None) -> Any:
+    """How a clip is tracked: as last time, else the defaults, with some fields changed."""
+    kind = TRACK.settings_class
+    remembered = kind() if clip.track_settings is None else settings_from_plain(kind, clip.track_settings)
+    return replace(remembered, **(changes or {}))
+
+
+def find_tracked(store: Store, video: Path, settings: Any) -> Path | None:
+    """The sequence of a clip that some subject has tracked with these settings already."""
+    key = file_key(video)
+    for subject in store.subjects().subjects:
+        if not subject.has_clip(key):
+            continue
+        with suppress(Problem):
+            clip = subject.clip(key)
+            job_plan = plan("import", subject.name, (TRACK,), clip, {TRACK.id: settings})
+            if is_made(result(job_plan, clip), job_plan.steps[-1].key):
+                return result(job_plan, clip)
+    return None
+
+
+def _tracked(clip: ClipFolder) -> bool:
+    place = clip.path / "track"
+    return place.is_dir() and any(is_made(folder, folder.name) for folder in place.iterdir())

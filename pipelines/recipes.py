@@ -1,0 +1,144 @@
+"""Engine id to ordered stages: the only place that knows what an engine needs and what it skips."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.job import JobPlan, Step
+from studio.domain.problem import Problem
+from studio.engines.catalog import engine_spec
+from studio.project.store import ClipFolder
+
+CLIP = "clip"
+"""Name of the input that is the video itself."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One kind of artefact and how it is made."""
+
+    id: str
+    """Stable identifier; other stages and the command line's settings name it."""
+    title: str
+    """What a person reads while it runs."""
+    work: str
+    """``module:function`` taking a :class:`pipelines.job.Task`; imported in the worker only."""
+    settings: str
+    """``module:ClassName`` of its settings."""
+    version: int
+    """Raised whenever the result changes for equal inputs and settings."""
+    inputs: tuple[str, ...]
+    """Earlier stages, or the clip."""
+    place: str
+    """Folder of its artefact below the subject, with ``{key}`` and ``{clip}``."""
+    splits: bool = False
+    """Whether from here on the held-out end of the clip must not be looked at."""
+
+    def default(self) -> Any:
+        """Its settings' defaults."""
+        return self.settings_class()
+
+    @property
+    def settings_class(self) -> type[Any]:
+        """Its settings dataclass."""
+        module, name = self.settings.split(":")
+        found: type[Any] = getattr(importlib.import_module(module), name)
+        return found
+
+
+TRACK = Stage(
+    id="track",
+    title="Tracking the face",
+    work="pipelines.stages:track",
+    settings="studio.tracking.settings:TrackSettings",
+    version=1,
+    inputs=(CLIP,),
+    place="clips/{clip}/track/{key}",
+)
+PIVOTS = Stage(
+    id="pivots",
+    title="Choosing pivots",
+    work="pipelines.stages:pick",
+    settings="pipelines.pick_pivots:PivotSettings",
+    version=1,
+    inputs=("track",),
+    place="pivots/{key}",
+    splits=True,
+)
+INSTANT = Stage(
+    id="instant",
+    title="Building the instant avatar",
+    work="pipelines.stages:build_instant_avatar",
+    settings="studio.engines.instant.settings:InstantSettings",
+    version=1,
+    inputs=(CLIP, "track", "pivots"),
+    place="avatars/instant-{key}",
+)
+
+RECIPES: dict[str, tuple[Stage, ...]] = {"instant": (TRACK, PIVOTS, INSTANT)}
+"""The last stage of a recipe bears the engine's id and its settings."""
+
+
+def settings_for(engine: str, preset: str) -> dict[str, Any]:
+    """Stage id to settings for a preset of an engine.
+
+    Raises:
+        Problem: unknown engine or preset, or the engine cannot run here.
+    """
+    spec = engine_spec(engine)
+    if preset not in spec.presets:
+        raise Problem(
+            f"The engine {engine!r} has no preset {preset!r}; there are: {', '.join(spec.presets)}."
+        )
+    chosen = {stage.id: stage.default() for stage in RECIPES[engine][:-1]}
+    return {**chosen, engine: spec.make_settings(preset)}
+
+
+def plan(
+    kind: str,
+    subject: str,
+    stages: tuple[Stage, ...],
+    clip: ClipFolder,
+    settings: Mapping[str, Any],
+    held_out: float = 0.0,
+) -> JobPlan:
+    """A job that makes these stages' artefacts from a clip.
+
+    Args:
+        kind: ``import``, ``build``…
+        subject: name of the subject that the clip belongs to.
+        stages: in order; each finds its inputs among the earlier ones.
+        clip: the clip, inside its subject's folder.
+        settings: stage id to settings.
+        held_out: share of the clip's end that nothing may learn from.
+    """
+    root = clip.path.parents[1]
+    made: dict[str, tuple[str, str]] = {CLIP: (clip.source.relative_to(root).as_posix(), clip.clip.key)}
+    steps: list[Step] = []
+    splits = False
+    for stage in stages:
+        place = stage.place.replace("{clip}", clip.clip.key)
+        splits = splits or stage.splits
+        step = Step.plan(
+            id=stage.id,
+            title=stage.title,
+            work=stage.work,
+            settings_class=stage.settings,
+            settings=settings[stage.id],
+            version=stage.version,
+            inputs={name: made[name] for name in stage.inputs},
+            output=lambda key, place=place: place.replace("{key}", key),  # type: ignore[misc]
+            held_out=held_out if splits else 0.0,
+        )
+        made[stage.id] = (step.output, step.key)
+        steps.append(step)
+    return JobPlan(kind, f"{kind} {subject}: {clip.clip.title}", tuple(steps), subject)
+
+
+def result(job_plan: JobPlan, clip: ClipFolder) -> Path:
+    """Folder of the last artefact of a plan."""
+    return clip.path.parents[1] / job_plan.steps[-1].output

@@ -1,0 +1,29 @@
+"""Every engine there is, also those that cannot run here."""
+
+from __future__ import annotations
+
+import difflib
+
+from studio.domain.problem import Problem
+from studio.engines.engine import EngineSpec
+from studio.engines.instant.spec import SPEC as INSTANT
+
+ENGINES: dict[str, EngineSpec] = {spec.id: spec for spec in (INSTANT,)}
+"""Engine id to its entry, in the order they are offered."""
+
+
+def engine_spec(engine: str) -> EngineSpec:
+    """The entry of an engine that can run here.
+
+    Raises:
+        Problem: there is no such engine, or something it needs is missing.
+    """
+    spec = ENGINES.get(engine)
+    if spec is None:
+        near = difflib.get_close_matches(engine, ENGINES, 1)
+        known = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(ENGINES)}."
+        raise Problem(f"There is no engine named {engine!r}; {known}")
+    missing = spec.missing()
+    if missing is not None:
+        raise Problem(missing)
+    return spec

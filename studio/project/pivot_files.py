@@ -1,0 +1,51 @@
+"""A PivotSet on disk: ``pivots.npz`` (arrays) and ``pivots.json`` (words)."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from studio.domain.pivots import PivotSet
+from studio.domain.problem import Problem
+from studio.project.documents import DocumentKind, read_document, write_document
+
+PIVOTS = DocumentKind("pivot set")
+"""The document ``pivots.json``."""
+
+_ARRAYS = ("frames", "members", "distance", "mean", "deviation")
+
+
+def save_pivots(folder: Path, pivots: PivotSet) -> None:
+    """Write into an existing folder, which the caller puts in place when it is whole."""
+    arrays = {name: getattr(pivots, name) for name in _ARRAYS}
+    with (folder / "pivots.npz").open("wb") as file:
+        np.savez(file, **arrays)
+    content = {
+        "reasons": list(pivots.reasons),
+        "features": list(pivots.features),
+        "learnt_from": [int(frame) for frame in pivots.learnt_from],
+    }
+    write_document(folder / "pivots.json", PIVOTS, content)
+
+
+def load_pivots(folder: Path) -> PivotSet:
+    """Read what :func:`save_pivots` wrote. Raises Problem when it is missing or damaged."""
+    content = read_document(folder / "pivots.json", PIVOTS)
+    try:
+        with np.load(folder / "pivots.npz", allow_pickle=False) as stored:
+            arrays = {name: np.asarray(stored[name]) for name in _ARRAYS}
+        first, end = (int(frame) for frame in content["learnt_from"])
+        pivots = PivotSet(
+            reasons=tuple(str(reason) for reason in content["reasons"]),
+            features=tuple(str(feature) for feature in content["features"]),
+            learnt_from=(first, end),
+            **arrays,
+        )
+        if {len(pivots.frames)} != {len(pivots.members), len(pivots.distance), len(pivots.reasons)}:
+            raise ValueError("counts differ")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise Problem(f"The pivots in {folder} are damaged: remove that folder and build again.") from error
+    return pivots
