@@ -106,7 +106,7 @@ class Evaluation:
     nearest_frame: Mapping[str, float]
     """The same for the nearest training frame."""
     off: Mapping[str, str]
-    """Metric id to why it is missing."""
+    """Metric id to why it is missing, for the engine or for the nearest frame."""
     held_out: tuple[int, int]
     """First and last held-out frame."""
     counts: Mapping[str, int]
@@ -227,10 +227,11 @@ def evaluate_avatar(
         side.fit(model, sequence)
     observed = [side.observed() for side in sides]
     seen = [side.found for side in sides]
-    results = []
+    results, reasons = [], []
     for index in (1, 2):
         values = measuring.values[index - 1] | _tracked(metrics, observed[0], observed[index], off)
-        results.append(_means(metrics, values, seen[0] & ~seen[index], off))
+        reasons.append(dict(off))
+        results.append(_means(metrics, values, seen[0] & ~seen[index], reasons[-1]))
     return Evaluation(
         title=judged.title or judged.video.stem,
         engine=judged.engine_id,
@@ -239,7 +240,7 @@ def evaluate_avatar(
         fps=len(usable) / spent if spent > 0 else 0.0,
         metrics=results[0],
         nearest_frame=results[1],
-        off=off,
+        off=reasons[1] | reasons[0],
         held_out=(int(frames[0]), int(frames[-1])),
         counts={
             "not_good": len(frames) - len(usable),

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+from tests.evaluate.judged_clip import write_clip
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from judged_clip import write_clip
-
     return write_clip(tmp_path_factory.mktemp("judged") / "clip.mp4")
