@@ -53,13 +53,19 @@ def choose_rate(stamps: Sequence[int], time_base: Fraction, declared: Fraction |
     middle = gaps[len(gaps) // 2]
     slack = max(Fraction(middle, 10), Fraction(3, 2))
     steady = [gap for gap in gaps if abs(gap - middle) <= slack]
-    if 2 * len(steady) < len(gaps):
-        steady = gaps
-    rate = Fraction(len(steady)) / (sum(steady) * time_base)
+    if 2 * len(steady) >= len(gaps):
+        # Gaps left by dropped frames count as several: the longer the time, the finer the measure.
+        pace = Fraction(sum(steady), len(steady))
+        counts = [max(round(gap / pace), 1) for gap in gaps]
+        fitting = [(gap, count) for gap, count in zip(gaps, counts) if abs(gap - count * pace) <= slack]
+    else:
+        fitting = [(gap, 1) for gap in gaps]
+    span = sum(gap for gap, _ in fitting)
+    rate = Fraction(sum(count for _, count in fitting)) / (span * time_base)
     if rate > HIGHEST:
         rate = min(Fraction(len(gaps)) / (sum(gaps) * time_base), HIGHEST)
     # Two ends, each rounded to a tick.
-    doubt = min(max(SNAP, Fraction(2, sum(steady))), Fraction(1, 50))
+    doubt = min(max(SNAP, Fraction(2, span)), Fraction(1, 50))
     standard = _standard(rate, doubt, declared)
     if standard is not None:
         return standard

@@ -66,14 +66,8 @@ def read_selected(path: Path, frames: Iterable[int]) -> Iterator[tuple[int, Pict
 def _pictures(path: Path, timeline: Timeline, numbers: Iterable[int]) -> Iterator[tuple[int, Picture]]:
     film = Film(path, timeline)
     try:
-        stored, picture = -1, None
         for number in numbers:
-            if picture is None or timeline.shown[number] != stored:
-                stored = int(timeline.shown[number])
-                picture = film.picture(stored)
-            else:
-                picture = picture.copy()
-            yield number, picture
+            yield number, film.picture(int(timeline.shown[number]))
     finally:
         film.close()
 

@@ -1,4 +1,4 @@
-"""Tiny clips with known content, made with PyAV: numbered frames, any timestamps, matrix, colours and sound."""
+"""Tiny clips of known content, made with PyAV: numbered frames, any timestamps, matrix, colours, sound."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def encode_clip(
     sound_codec: str = "aac",
     container: dict[str, str] | None = None,
 ) -> Path:
-    """Write a clip. ``stamps`` are in units of ``time_base`` (1 / rate by default); ``sound`` is mono in -1..1
+    """Write a clip. ``stamps`` are in units of ``time_base`` (1 / rate by default); ``sound`` is mono, -1..1,
     from time 0; ``colours`` holds H.273 numbers for the encoder's context."""
     base = time_base or 1 / rate
     with av.open(str(path), "w", options=container or {}) as file:
@@ -87,7 +87,9 @@ def encode_clip(
             samples = (np.clip(sound, -1, 1) * 32767).astype(np.int16)[None]
             part = av.AudioFrame.from_ndarray(samples, "s16", "mono")
             part.sample_rate, part.pts, part.time_base = sound_rate, 0, Fraction(1, sound_rate)
-            resampler = av.AudioResampler(voice.codec_context.format, "mono", sound_rate, voice.frame_size or 1024)
+            resampler = av.AudioResampler(
+                voice.codec_context.format, "mono", sound_rate, voice.frame_size or 1024
+            )
             for each in [*resampler.resample(part), *resampler.resample(None)]:
                 file.mux(voice.encode(each))
             file.mux(voice.encode(None))

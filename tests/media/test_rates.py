@@ -41,7 +41,9 @@ def test_dropped_frames_do_not_change_the_rate():
     assert choose_rate(stamps, MILLISECOND, Fraction(519168, 19667)) == 30
     shown = shown_frames(stamps, MILLISECOND, Fraction(30))
     offset = kept[0]
-    expected = [max(i for i, n in enumerate(kept) if n <= slot + offset) for slot in range(kept[-1] - offset + 1)]
+    expected = [
+        max(i for i, n in enumerate(kept) if n <= slot + offset) for slot in range(kept[-1] - offset + 1)
+    ]
     assert shown.tolist() == expected
 
 
