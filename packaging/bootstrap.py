@@ -48,6 +48,10 @@ class SetupFailed(Exception):
     """One sentence: what is wrong and what to do."""
 
 
+class NoNetwork(SetupFailed):
+    """Nothing could be fetched, so nothing was changed."""
+
+
 # ------------------------------------------------------------------ what is there
 
 
@@ -127,7 +131,12 @@ def make_current(root: Path, venv: Path) -> None:
     torch_lines = choose_torch(uv, root, venv)
     listing = venv / "avatar-studio.txt"
     listing.write_text("\n".join(what_to_install(root, torch_lines)) + "\n", encoding="utf-8")
-    install(uv, root, venv, listing, fits_machine=torch_lines is not None)
+    try:
+        install(uv, root, venv, listing, fits_machine=torch_lines is not None)
+    except NoNetwork:
+        if not fresh:  # uv fetches everything before it touches anything: what was whole still is
+            (venv / UNFINISHED).unlink()
+        raise
     write_stamp(root, venv, torch_lines)
     say(f"Ready after {time.monotonic() - started:.0f} s.\n")
 
@@ -151,7 +160,7 @@ def clear(venv: Path) -> None:
     """Remove what is left of an environment, but never a folder that is something else."""
     if venv.exists() and not (venv / "pyvenv.cfg").exists() and not (venv.is_dir() and is_empty(venv)):
         raise SetupFailed(
-            f"{venv} is something else than an environment; move it away or point AVATAR_STUDIO_VENV elsewhere."
+            f"{venv} is something else than an environment; move it or point AVATAR_STUDIO_VENV elsewhere."
         )
     if venv.exists():
         shutil.rmtree(venv)
@@ -204,7 +213,7 @@ def find_uv(venv: Path) -> list[str]:
     if re.search(
         r"connection|resolve|timed out|Temporary failure|No matching distribution", words, re.IGNORECASE
     ):
-        raise SetupFailed(
+        raise NoNetwork(
             "uv, which does the installing, could not be fetched: there seems to be no network; "
             "connect and run again."
         )
@@ -316,7 +325,7 @@ def explain(words: str, venv: Path, otherwise: str) -> SetupFailed:
         r"|network was disabled"
     )
     if re.search(network, words, re.IGNORECASE):
-        return SetupFailed(
+        return NoNetwork(
             "The packages could not be fetched: there seems to be no network; connect and run again, "
             "what was already downloaded is kept."
         )
@@ -437,7 +446,7 @@ def watch(command: list[str], cwd: Path | None = None) -> tuple[int, str]:
     downloads = Downloads()
     process = subprocess.Popen(
         command, cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
+        stderr=subprocess.STDOUT, close_fds=False, text=True, encoding="utf-8", errors="replace",
     )  # fmt: skip
 
     def read() -> None:

@@ -30,7 +30,7 @@ def run(root: Path, argv: list[str]) -> int:
     parser.add_argument("--slow", action="store_true", help="the slow tests too")
     parser.add_argument("--only-tests", action="store_true", help="pytest without the checks before it")
     options, rest = parser.parse_known_args(argv)
-    environment = test_environment(dict(os.environ))
+    environment = quiet_environment(dict(os.environ))
     failed = [] if options.only_tests else [name for name in CHECKS if not _passes(root, name, environment)]
     command = [
         sys.executable,
@@ -46,7 +46,7 @@ def run(root: Path, argv: list[str]) -> int:
     return status or (1 if failed else 0)
 
 
-def test_environment(environment: dict[str, str]) -> dict[str, str]:
+def quiet_environment(environment: dict[str, str]) -> dict[str, str]:
     """The environment of a test run: Qt off screen, one thread a worker (the workers fill the cores)."""
     return {
         "QT_QPA_PLATFORM": "offscreen",

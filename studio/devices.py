@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +119,7 @@ def _memory_of(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return "the machine's memory"
     words = str(error).lower()
-    if "out of memory" not in words and "not enough memory" not in words:
+    if not re.search(r"out of memory|not enough memory|can(not|'t) allocate memory", words):
         return None
     if "mps" in words:
         return "the Apple GPU's memory"

@@ -1,0 +1,58 @@
+"""`main.py test` runs everything, whatever fails, and lets pytest have the last word."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import checks
+import pytest
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that were run; those that have ``ruff`` in them fail, the rest pass."""
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, int("ruff" in command), "bad line", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return commands
+
+
+def test_a_failing_check_fails_the_run_but_the_tests_still_run(
+    ran: list[list[str]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert checks.run(tmp_path, []) == 1
+    assert "pytest" in ran[-1]
+    assert len(ran) == len(checks.CHECKS) + 1
+    said = capfd.readouterr().out
+    assert "bad line" in said
+    assert "Failed before the tests: ruff check, ruff format." in said
+
+
+def test_arguments_go_to_pytest(ran: list[list[str]], tmp_path: Path) -> None:
+    assert checks.run(tmp_path, ["--only-tests", "-k", "pivots", "-x"]) == 0
+    (command,) = ran
+    assert command[-3:] == ["-k", "pivots", "-x"]
+    assert "-m" not in command[3:]
+
+
+def test_slow_lifts_the_marker(ran: list[list[str]], tmp_path: Path) -> None:
+    checks.run(tmp_path, ["--only-tests", "--slow"])
+    assert ran[0][-2:] == ["-m", ""]
+
+
+def test_one_worker_a_core() -> None:
+    assert checks.workers(1) == []
+    assert checks.workers(2)[:2] == ["-n", "2"]
+    assert checks.workers(64)[:2] == ["-n", "8"]
+
+
+def test_the_users_own_variables_win() -> None:
+    environment = checks.quiet_environment({"QT_QPA_PLATFORM": "xcb"})
+    assert environment["QT_QPA_PLATFORM"] == "xcb"
+    assert environment["OMP_NUM_THREADS"] == "1"
