@@ -1,0 +1,148 @@
+"""The portrait as a puppet: one pose in, one picture and one set of true landmarks out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.sample import expression, picture, portrait, shape
+from studio.domain.camera import Floats, project, rotation_from_angles
+
+SUPERSAMPLING = 2
+"""Canvas pixels along each side of an output pixel while drawing."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Everything that moves in one frame."""
+
+    angles: Floats
+    """``[3]`` yaw, pitch, roll in degrees."""
+    shift: Floats
+    """``[2]`` shift of the head to the right and up, metres."""
+    fields: Floats
+    """``[6]`` weights of :data:`pipelines.sample.expression.FIELDS`."""
+    jaw: float
+    """Jaw rotation in radians, 0 closed."""
+    gaze: Floats
+    """``[2]`` yaw and pitch of the eyes in the head, degrees."""
+
+
+class Puppet:
+    """The head, its eyes and mouth, and the picture behind it."""
+
+    def __init__(self, width: int, height: int, zoom: float, corner: tuple[float, float]) -> None:
+        """Output size in pixels; ``zoom`` output pixels per portrait pixel; ``corner`` the portrait pixel shown
+        at the output's upper left."""
+        self._size = width, height
+        self._zoom = zoom
+        surface = shape.head_surface()
+        self._surface = surface
+        self._points = shape.to_head(surface.pixels, surface.depth)
+        self._skin = expression.skin_at(surface.pixels)
+        back = ~surface.front
+        self._skin.fields[:, back] = 0
+        self._skin.jaw[back] = 0
+        self._sheet = picture.Sheet(
+            self._points, surface.triangles, surface.texture * picture.ZOOM, picture.skin_texture()
+        )
+        self._normals = _normals(self._points, surface)
+        self._rest = rotation_from_angles(np.array(shape.PORTRAIT_ANGLES))
+        self.rest_camera = np.array(
+            [shape.SCALE * zoom, (shape.ORIGIN[0] - corner[0]) * zoom, (shape.ORIGIN[1] - corner[1]) * zoom], np.float32
+        )
+        """``[3]`` scale in output pixels per metre, and the head's origin in the output while its shift is zero."""
+        self._mouth = picture.mouth_sheets()
+        self._eyes = picture.eye_sheets()
+        self._plate = _crop(picture.plate(), corner, zoom, self._size)
+
+        landmarks = portrait.portrait_landmarks()[:468]
+        self.neutral = np.concatenate(
+            [shape.to_head(landmarks, shape.face_depth(landmarks)), *(eye.landmarks for eye in self._eyes)]
+        )
+        """``[478, 3]`` the truth's vertices in head space, metres, as portrayed."""
+        self._landmark_skin = expression.skin_at(landmarks)
+
+    def camera(self, pose: Pose) -> Floats:
+        """``[3]`` scale, cx, cy in output pixels (studio.domain.camera)."""
+        move = np.array([0, pose.shift[0], -pose.shift[1]]) * self.rest_camera[0]
+        return np.asarray(self.rest_camera + move, np.float32)
+
+    def vertices(self, pose: Pose) -> Floats:
+        """The 478 true vertices with expression, ``[478, 3]`` in head space, metres."""
+        skin = self._landmark_skin.move(self.neutral[:468], pose.fields, pose.jaw)
+        eyes = [eye.turned(eye.landmarks, pose.gaze) for eye in self._eyes]
+        return np.concatenate([skin, *eyes])
+
+    def landmarks(self, pose: Pose) -> Floats:
+        """The 478 true vertices in the picture, ``[478, 3]`` in output pixels."""
+        return project(self.vertices(pose), pose.angles, self.camera(pose))
+
+    def draw(self, pose: Pose) -> npt.NDArray[np.uint8]:
+        """The picture, ``[H, W, 3]``."""
+        big = SUPERSAMPLING
+        width, height = self._size
+        canvas = self._plate.copy()
+        camera = self.camera(pose) * big
+        for sheet, jaw in self._mouth:
+            points = sheet.points
+            if jaw:
+                whole = expression.Skin(np.zeros((6, len(points), 3), np.float32), np.ones(len(points), np.float32), self._skin.joint)
+                points = whole.move(points, pose.fields, pose.jaw)
+            picture.paint(canvas, project(points, pose.angles, camera), sheet)
+        for eye in self._eyes:
+            for sheet, share, light in eye.layers(pose.fields):
+                points = eye.turned(sheet.points, pose.gaze * share)
+                picture.paint(canvas, project(points, pose.angles, camera), sheet, light)
+        # Skull and torso pull the neck each with its share.
+        moved = self._skin.move(self._points, pose.fields, pose.jaw)
+        head = project(moved, pose.angles, camera)
+        torso = project(self._points, np.array(shape.PORTRAIT_ANGLES), self.rest_camera * big)
+        follow = self._surface.follow[:, None]
+        points = head * follow + torso * (1 - follow)
+        picture.paint(canvas, points, self._sheet, self._light(pose.angles))
+        small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
+        return np.clip(small + 0.5, 0, 255).astype(np.uint8)
+
+    def _light(self, angles: Floats) -> Floats:
+        """Brightness against the portrait: the light stays with the camera, surfaces turn through it."""
+        towards = np.array([-0.15, 0.25, 0.96])
+        now = self._normals @ (towards @ rotation_from_angles(angles))
+        then = np.maximum(self._normals @ (towards @ self._rest), 0.45)
+        now = np.where(self._surface.front, now, np.maximum(now, -0.2))
+        ratio = (0.62 + 0.38 * np.maximum(now, -0.4)) / (0.62 + 0.38 * then)
+        return np.clip(ratio, 0.55, 1.08).astype(np.float32)
+
+
+def _normals(points: Floats, surface: shape.HeadSurface) -> Floats:
+    """Outward unit normals ``[V, 3]`` in head space, smooth enough not to show the mesh."""
+    out = []
+    start = 0
+    for (rays, rings), outward in zip(surface.grids, (1.0, -1.0), strict=True):
+        grid = points[start : start + rays * rings].reshape(rays, rings, 3).astype(np.float64)
+        start += rays * rings
+        along = np.roll(grid, -1, 0) - np.roll(grid, 1, 0)
+        outwards = np.gradient(grid, axis=1)
+        normal = np.cross(outwards, along) * -outward
+        normal *= np.sign((normal[:, rings // 2, 2] * outward).sum())
+        normal /= np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-12
+        edge = rays // 40
+        wrapped = np.concatenate([normal[-edge:], normal, normal[:edge]])
+        normal = cv2.GaussianBlur(wrapped, (0, 0), rays / 160)[edge:-edge]
+        out.append((normal / (np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-12)).reshape(-1, 3))
+    return np.concatenate(out).astype(np.float32)
+
+
+def _crop(
+    source: npt.NDArray[np.uint8], corner: tuple[float, float], zoom: float, size: tuple[int, int]
+) -> picture.Picture:
+    scale = zoom * SUPERSAMPLING
+    matrix = np.array([[1 / scale, 0, corner[0] + 0.5 / scale - 0.5], [0, 1 / scale, corner[1] + 0.5 / scale - 0.5]])
+    width, height = (n * SUPERSAMPLING for n in size)
+    out = cv2.warpAffine(
+        source, matrix, (width, height), flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT
+    )
+    return out.astype(np.float32)
