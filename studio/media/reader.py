@@ -184,7 +184,7 @@ class Film:
             try:
                 frames = packet.decode()
             except FFmpegError:
-                continue
+                continue  # the frame before stays on screen for this one
             yield from self._stamped(frames)
 
     def _drain(self) -> list[VideoFrame]:
