@@ -51,10 +51,11 @@ def main(argv: list[str]) -> int:
 
     if argv[:1] == ["test"]:
         return checks.run(ROOT, argv[1:])
-    if argv[:1] == ["doctor"]:
+    home, words = (argv[:2], argv[2:]) if argv[:1] == ["--home"] else ([], argv)
+    if words[:1] == ["doctor"]:
         from pipelines import doctor
 
-        return doctor.main(argv[1:])
+        return doctor.main([*words[1:], *home])
     from pipelines import cli
 
     return cli.main(argv)

@@ -56,7 +56,8 @@ def test_missing_says_what_is_off_why_and_what_to_do(library: AssetLibrary, home
     assert library.find("net") is None
     assert library.missing("net") == (
         "Likeness is off because A network (net.pth) is not on this machine: get it from "
-        f"https://example.org/net (licence: MIT) and put it into {home / 'weights'}; until then guesses are used."
+        f"https://example.org/net (licence: MIT) and put it into {home / 'weights'}; "
+        "until then guesses are used."
     )
     with pytest.raises(Problem, match="Likeness is off"):
         library.require("net")
