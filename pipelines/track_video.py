@@ -9,7 +9,7 @@ landmarks only, some 15 kB a frame.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from studio.project.sequence_files import MaskWriter, new_sequence_folder, save_
 from studio.tracking.ahead import ahead
 from studio.tracking.aligned_crop import crop_frames, crop_similarities, mask_squares, upright_similarities
 from studio.tracking.following import Followed, follow
+from studio.tracking.hands import EVERY, HandFinder, under_hands
 from studio.tracking.person_mask import MaskFinisher, PersonSegmenter
 from studio.tracking.quality import face_detail, flag_frames, sharpness
 from studio.tracking.quiet import quiet
@@ -36,9 +37,6 @@ from studio.tracking.settings import TrackSettings
 from studio.tracking.sighting import Sightings, each_sighting
 from studio.tracking.smoothing import fill_gaps, gaussian, segments, smooth_landmarks
 from studio.tracking.tracker import Picture, Tracker
-
-STAGE_VERSION = 1
-"""Raise when the result changes for the same input: old artefacts are then made anew."""
 
 # PVP's smoothing in frames at 30 frames per second (facts of its preprocessing: centre 1, axes 3).
 _CENTRE, _AXES, _BOX = 1.0, 3.0, 6.0
@@ -98,8 +96,10 @@ def track_video(
         outline = _outline(followed, rate, settings)
         # Identity is learned from frames that show this person's face at rest between jumps.
         valid = followed.seen & ~followed.jumped & ~followed.covered
-        fit = fit_landmarks(head, outline.landmarks, valid if valid.any() else followed.seen, progress=progress)
-        detail = _look_again(video, aside, followed, outline, progress)
+        valid = valid if valid.any() else followed.seen
+        fit = fit_landmarks(head, outline.landmarks, valid, progress=progress)
+        detail, hands = _look_again(video, aside, followed, outline, rate, settings, progress)
+        followed = replace(followed, covered=followed.covered | (hands & followed.seen))
         sequence = TrackedSequence(
             width=info.width,
             height=info.height,
@@ -211,12 +211,22 @@ def _scores(followed: Followed, count: int) -> Floats:
 
 
 def _look_again(
-    video: Path, folder: Path, followed: Followed, outline: _Outline, progress: Progress
-) -> Floats:
-    """Write the masks; return the detail of each face ``[T]``."""
+    video: Path,
+    folder: Path,
+    followed: Followed,
+    outline: _Outline,
+    rate: float,
+    settings: TrackSettings,
+    progress: Progress,
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Write the masks; return the detail of each face ``[T]`` and whether a hand covers it ``[T]``."""
     count = len(followed.faces)
     detail = np.zeros(count, np.float32)
+    looked: list[int] = []
+    shares: list[float] = []
+    step = max(1, round(EVERY * rate))
     segmenter, finisher = PersonSegmenter(), MaskFinisher()
+    hands = HandFinder() if settings.look_for_hands else None
 
     def segmented() -> Iterator[tuple[int, Picture, Any, Any, Similarity]]:
         for frame, picture in enumerate(ahead(read_frames(video, 0, count))):
@@ -233,12 +243,14 @@ def _look_again(
                 masks.write(finisher.finish(raw, boxed, box, landmarks[list(OVAL), :2]))
                 crop = Similarity.from_array(outline.crops[frame])
                 detail[frame] = face_detail(picture, landmarks, crop)
+                if hands is not None and frame % step == 0 and followed.faces[frame] is not None:
+                    looked.append(frame)
+                    shares.append(hands.covered(boxed, box, landmarks))
                 progress(frame + 1, count, "cutting the person out")
             if len(masks) != count:
                 raise Problem(f"“{video.name}” could not be read a second time to its end: is it changing?")
     finally:
         segmenter.close()
-    return detail
-
-
-__all__ = ["STAGE_VERSION", "TrackSettings", "make_tracker", "track_video"]
+        if hands is not None:
+            hands.close()
+    return detail, under_hands(np.array(looked, int), np.array(shares), count)

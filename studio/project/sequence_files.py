@@ -81,11 +81,12 @@ def load_sequence(folder: Path) -> TrackedSequence:
                 raise ValueError(f"{name} is {value.dtype}")
             if not np.isfinite(value).all():
                 raise ValueError(f"{name} is not finite")
+        fields_by_name: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+        fields_by_name |= {name: content[name] for name in _WORDS}
         sequence = TrackedSequence(
             rate=Fraction(*(int(part) for part in content["rate"])),
             motion=HeadMotion(**{name: arrays[f"motion_{name}"] for name in _MOTION}),
-            **{name: arrays[name] for name in _ARRAYS},
-            **{name: content[name] for name in _WORDS},
+            **fields_by_name,
         )
         if len(sequence) != content["frames"]:
             raise ValueError("frame counts differ")

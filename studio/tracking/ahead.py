@@ -38,7 +38,7 @@ def ahead(items: Iterable[Item], depth: int = 4) -> Iterator[Item]:
                     break
             else:
                 put((_END, None))
-        except BaseException as error:  # noqa: BLE001 - handed over to the consumer
+        except BaseException as error:  # handed over to the consumer
             put((_END, error))
         finally:
             close = getattr(source, "close", None)

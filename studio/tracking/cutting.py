@@ -26,7 +26,8 @@ def cut(picture: Picture, square: Similarity, size: int) -> Picture:
         step = max(2, int(1.0 / view.scale))
         height, width = picture.shape[:2]
         corners = view.inverse().apply(np.array([(0, 0), (size, 0), (0, size), (size, size)], np.float32))
-        left, top = np.clip(np.floor(corners.min(0)).astype(int) - step, 0, (width - step, height - step)).tolist()
+        room = (width - step, height - step)
+        left, top = np.clip(np.floor(corners.min(0)).astype(int) - step, 0, room).tolist()
         right, bottom = np.ceil(corners.max(0)).astype(int).tolist()
         across = max(1, -(-(min(right + step, width) - left) // step))
         down = max(1, -(-(min(bottom + step, height) - top) // step))

@@ -11,7 +11,14 @@ from scipy.optimize import linear_sum_assignment
 
 from studio.domain.camera import Floats
 from studio.domain.problem import Problem
-from studio.tracking.identity import SAME_PERSON, Signature, look_difference, point_differences, signature, unlikeness
+from studio.tracking.identity import (
+    SAME_PERSON,
+    Signature,
+    look_difference,
+    point_differences,
+    signature,
+    unlikeness,
+)
 from studio.tracking.sighting import Sighting, Sightings
 from studio.tracking.tracker import Face, overlap
 
@@ -25,6 +32,12 @@ _CUT = 0.12
 """Share of the picture's brightness that is new after a cut."""
 _MEMORY = 0.4
 """Seconds for which a face that was lost may continue in the same place."""
+_REAL = 3
+"""Frames for which a face must last to be one; a network sees faces in clouds for a frame or two."""
+NOBODY = (
+    "No face was found in this clip: use one that shows a face, lit, from the front, at least a tenth of the "
+    "picture high."
+)
 _COVERED = 0.4
 """Share of skin points that still look the same when something covers the face, unlike with a stranger."""
 
@@ -101,11 +114,9 @@ def follow(
         Problem: nobody is seen at all, or there is no such person.
     """
     stretches = _link(seen, rate)
-    if not stretches:
-        raise Problem(
-            "No face was found in any frame of this clip: use one that shows a face, lit, from the front, "
-            "at least a tenth of the picture high."
-        )
+    lasting = max((len(stretch.frames) for stretch in stretches), default=0)
+    if lasting < min(_REAL, len(seen)):
+        raise Problem(NOBODY)
     people = _join(stretches, template)
     main = max(people, key=lambda p: _weight(p, width, height))
     counted = [p for p in people if _worth_counting(p, main)]
@@ -240,7 +251,7 @@ def _gather(chosen: Person, people: list[Person], count: int, seen: Sightings) -
                     faces[frame], covered[frame], owner[frame] = face, True, -2
     elsewhere = np.zeros(count, bool)
     for stretch in others:
-        if len(stretch.frames) >= 3:
+        if len(stretch.frames) >= _REAL:
             elsewhere[[f for f in stretch.frames if faces[f] is None]] = True
     for frame in range(1, count):
         if faces[frame] is None or faces[frame - 1] is None:
@@ -250,13 +261,13 @@ def _gather(chosen: Person, people: list[Person], count: int, seen: Sightings) -
             if not (covered[frame] or covered[frame - 1]):
                 # The mesh needs a frame to settle after a jump.
                 jumped[frame : frame + 2] = True
-    for frame, face in enumerate(faces):
-        if face is not None:
-            box = Face(face.landmarks).box
+    for frame, mine in enumerate(faces):
+        if mine is not None:
+            box = Face(mine.landmarks).box
             covered[frame] |= any(
                 overlap(box, Face(other.landmarks).box) > 0.15
                 for other in seen.frames[frame]
-                if other is not face
+                if other is not mine
             )
     shown = sum(1 for p in people if _worth_counting(p, chosen))
     return Followed(tuple(faces), jumped | elsewhere, broken, covered, shown)

@@ -22,6 +22,8 @@ _LOOK_UNIT = 4.0
 _SHAPE_UNIT = 0.045
 _SETTLED = 10
 """Sightings after which the mean proportions are worth their full weight."""
+_SIDE, _FRONT = 0.7, 0.9
+"""Cosines between which a face counts more and more as seen from the front."""
 SAME_PERSON = 1.6
 """Two stretches less unlike than this are taken for one person."""
 
@@ -36,6 +38,8 @@ class Signature:
     """``[len(RIGID), 3]`` mean of the turned and scaled skull landmarks."""
     count: int
     """How many sightings it comes from."""
+    facing: float
+    """Cosine between where the face looks and the camera, over the sightings used."""
 
 
 def look_difference(a: npt.NDArray[np.generic], b: npt.NDArray[np.generic]) -> float:
@@ -60,6 +64,9 @@ def head_axes(landmarks: Floats) -> Floats:
 def signature(sightings: Sequence[Sighting], template: Floats, most: int = 60) -> Signature:
     """What is typical of some sightings; at most ``most`` of them, evenly spread, are looked at.
 
+    Only the third that looks most into the camera counts: a turned face shows other skin, and the mesh
+    bends with the turn.
+
     Args:
         sightings: at least one.
         template: ``[478, 3]`` a mean face in head axes, any scale.
@@ -69,14 +76,21 @@ def signature(sightings: Sequence[Sighting], template: Floats, most: int = 60) -
     unit = template[skull] - template[skull].mean(0)
     unit = unit / np.sqrt((unit**2).sum(1).mean())
     points = head_axes(np.stack([s.landmarks[skull] for s in chosen]))
-    aligned = to_head_space(points, *align(points, unit, np.ones(len(skull), np.float32)))
-    look = np.median(np.stack([s.colours for s in chosen]), axis=0)
-    return Signature(look.astype(np.float32), aligned.mean(0), len(sightings))
+    scale, rotation, shift = align(points, unit, np.ones(len(skull), np.float32))
+    facing = rotation[:, 2, 2]
+    front = np.argsort(-facing)[: max(5, len(chosen) // 3)]
+    aligned = to_head_space(points, scale, rotation, shift)[front]
+    look = np.median(np.stack([chosen[i].colours for i in front]), axis=0)
+    return Signature(look.astype(np.float32), aligned.mean(0), len(sightings), float(facing[front].mean()))
 
 
 def unlikeness(a: Signature, b: Signature) -> float:
-    """How different two stretches are; about 0..1.5 for one person, 2..10 for two (see SAME_PERSON)."""
+    """How different two stretches are; about 0..1.5 for one person, 2..10 for two (see SAME_PERSON).
+
+    Where one of them shows the face only from the side, there is little to compare and the figure shrinks.
+    """
     look = look_difference(a.look, b.look) / _LOOK_UNIT
     shape = float(np.sqrt(((a.shape - b.shape) ** 2).sum(1).mean())) / _SHAPE_UNIT
     settled = min(1.0, a.count / _SETTLED, b.count / _SETTLED)
-    return float(np.hypot(look, shape * settled))
+    frontal = float(np.clip((min(a.facing, b.facing) - _SIDE) / (_FRONT - _SIDE), 0, 1))
+    return float(np.hypot(look * (0.4 + 0.6 * frontal), shape * settled * frontal))

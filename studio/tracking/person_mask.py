@@ -108,7 +108,7 @@ def refine(raw: Plane, boxed: Picture) -> Plane:
     base = mask_mean - slope * guide_mean
     refined = np.clip(mean(slope) * guide + mean(base), 0, 1)
     # Only near the outline; deep inside and far outside the network is sure.
-    unsure = mean(np.minimum(raw, 1 - raw) * 4).clip(0, 1)
+    unsure = mean(np.asarray(np.minimum(raw, 1 - raw) * 4, np.float32)).clip(0, 1)
     return np.asarray(raw + unsure * (refined - raw), np.float32)
 
 

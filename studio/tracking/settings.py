@@ -24,6 +24,9 @@ class TrackSettings:
     blur: float = 0.35
     """Frames with less than this share of the usual sharpness are flagged as blurred."""
     covered: float = 0.2
-    """Frames in which more than this share of the visible skin has an unusual colour are flagged as covered."""
+    """Frames in which more than this share of the visible skin has an unusual colour are flagged as
+    covered."""
+    look_for_hands: bool = True
+    """Flag frames in which a hand covers part of the face."""
     landmarker: str = ""
     """MediaPipe's face_landmarker.task file, which adds 52 blendshape scores; empty for the built-in mesh."""
