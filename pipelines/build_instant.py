@@ -1,0 +1,131 @@
+"""Tracked clip and pivots to an instant avatar: cut the pivots out, recover the background, judge what is covered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.aligned_crop import cut_mask, cut_view
+from studio.domain.camera import Similarity, View, project
+from studio.domain.motion import HeadMotion
+from studio.domain.pivots import PivotSet
+from studio.domain.progress import Progress, silent
+from studio.domain.sequence import TrackedSequence
+from studio.engines.instant.artefact import save_parts
+from studio.engines.instant.engine import InstantParts, facing
+from studio.engines.instant.mesh import InstantMesh, boundary_loop, picture_border
+from studio.engines.instant.plate import recover_plate
+from studio.engines.instant.regions import region_weights
+from studio.engines.instant.settings import InstantSettings
+from studio.engines.instant.trust import vertex_trust
+from studio.head import HeadModel, builtin_head
+from studio.head.sheet import head_sheet
+from studio.media import read_selected
+from studio.project.sequence_files import MaskReader, load_sequence
+
+STAGE_VERSION = 1
+"""Raise when the result changes for the same input: old artefacts are then made anew."""
+STAGE_MARGIN = 1.04
+"""Side of the stage in sides of the square that holds the clip's crops."""
+
+
+def build_instant(
+    video: Path,
+    tracked: Path,
+    pivots: PivotSet,
+    settings: InstantSettings,
+    folder: Path,
+    progress: Progress = silent,
+) -> View:
+    """Write an instant avatar's files into an existing folder.
+
+    Args:
+        video: the clip that was tracked.
+        tracked: its sequence folder, with masks.
+        pivots: the chosen frames; nothing outside ``pivots.learnt_from`` is looked at.
+        settings: see :class:`InstantSettings`.
+        folder: an empty folder; the caller renames it into place when this returns.
+        progress: told for each frame read.
+
+    Returns:
+        The stage: the window of the clip that exports show, at the avatar's own resolution.
+
+    Raises:
+        Problem: the video or the sequence cannot be read.
+    """
+    sequence = load_sequence(tracked)
+    learn = np.arange(*pivots.learnt_from)
+    learn = learn[sequence.good[learn]]
+    stage = choose_stage(sequence, learn, settings.texture_size)
+    mesh = person_mesh(builtin_head(), sequence, learn, stage)
+    spread = np.unique(learn[np.linspace(0, len(learn) - 1, settings.plate_frames).round().astype(int)])
+    needed = np.union1d(pivots.frames, spread)
+    cut = _cut_frames(video, tracked, sequence, needed, stage, progress)
+    plate = recover_plate(cut[np.searchsorted(needed, spread)])
+    textures = cut[np.searchsorted(needed, pivots.frames)]
+    motion = sequence.motion.take(pivots.frames)
+    positions = mesh.positions(motion)
+    progress(0, 1, "Looking for covered parts")
+    trust = vertex_trust(
+        mesh,
+        stage.placement.apply(positions[..., :2]),
+        facing(positions, mesh),
+        region_weights(mesh),
+        textures,
+        stage,
+    )
+    sheet = head_sheet(sequence.motion.take(learn), mesh.rest_camera)
+    parts = InstantParts(mesh, motion, textures, trust, plate, stage, settings, sheet)
+    progress(0, 1, "Writing the avatar")
+    save_parts(folder, parts)
+    progress(1, 1, "Writing the avatar")
+    return stage
+
+
+def choose_stage(sequence: TrackedSequence, frames: npt.NDArray[np.integer], size: int) -> View:
+    """The square window of the clip that holds the aligned crops of ``frames``, at most ``size`` pixels wide."""
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    points = np.concatenate(
+        [Similarity.from_array(c).inverse().apply(corners) for c in sequence.crops[frames]]
+    )
+    low, high = np.percentile(points, 1, axis=0), np.percentile(points, 99, axis=0)
+    side = float((high - low).max()) * STAGE_MARGIN
+    left, top = (low + high) / 2 - side / 2
+    pixels = int(min(size, round(side))) // 2 * 2
+    scale = pixels / side
+    return View(Similarity(scale, 0.0, float(-left * scale), float(-top * scale)), pixels, pixels)
+
+
+def person_mesh(
+    model: HeadModel, sequence: TrackedSequence, frames: npt.NDArray[np.integer], stage: View
+) -> InstantMesh:
+    """The person's mesh with its rest pose and the ring around the stage."""
+    rest_camera = np.median(sequence.motion.camera[frames], axis=0).astype(np.float32)
+    rest_angles = np.median(sequence.motion.angles[frames], axis=0).astype(np.float32)
+    still = model.vertices(sequence.identity, sequence.offset, HeadMotion.neutral(1, rest_camera))[0]
+    rim = project(still[boundary_loop(model.triangles)], rest_angles, rest_camera)[:, :2]
+    corners = np.array([[0, 0], [stage.width, stage.height]], np.float32)
+    left, top, right, bottom = stage.placement.inverse().apply(corners).ravel().tolist()
+    border = picture_border(rim, rim.mean(0), (left, top, right, bottom))
+    return InstantMesh(model, sequence.identity, sequence.offset, rest_camera, rest_angles, border)
+
+
+def _cut_frames(
+    video: Path,
+    tracked: Path,
+    sequence: TrackedSequence,
+    frames: npt.NDArray[np.integer],
+    stage: View,
+    progress: Progress,
+) -> npt.NDArray[np.uint8]:
+    """``[N, H, W, 4]`` the stage's window of some frames: RGB and person mask."""
+    out = np.empty((len(frames), stage.height, stage.width, 4), np.uint8)
+    with MaskReader(tracked) as masks:
+        for number, (frame, picture) in enumerate(read_selected(video, frames.tolist())):
+            out[number, ..., :3] = cut_view(picture, stage)
+            box = Similarity.from_array(sequence.mask_boxes[frame])
+            out[number, ..., 3] = cut_mask(masks.read(frame), box, stage)
+            progress(number + 1, len(frames), "Cutting out the pivots")
+    return out

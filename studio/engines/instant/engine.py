@@ -1,0 +1,143 @@
+"""InstantEngine: RenderRequest to Frame, by warping and blending pivots."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from studio.domain.camera import Floats, View
+from studio.domain.controls import ControlSheet, motion_from_values
+from studio.domain.motion import HeadMotion
+from studio.domain.rendering import Frame, RenderRequest
+from studio.engines.instant.mesh import InstantMesh
+from studio.engines.instant.paint import paint
+from studio.engines.instant.plate import Plate
+from studio.engines.instant.regions import PivotChooser, region_weights
+from studio.engines.instant.settings import InstantSettings
+from studio.head.rasterise import rasterise
+
+FACING = (0.05, 0.35)
+"""Cosine to the camera at which a vertex of a pivot starts to count as seen, and at which fully."""
+DRAFT_BLENDS = (2, 2, 1, 1)
+"""Pivots per region while dragging."""
+
+
+@dataclass(frozen=True)
+class InstantParts:
+    """What an instant avatar consists of, in memory."""
+
+    mesh: InstantMesh
+    """The person's mesh."""
+    motion: HeadMotion
+    """Parameters of the N pivots."""
+    textures: npt.NDArray[np.uint8]
+    """``[N, H, W, 4]`` RGB and person mask of each pivot, as the stage shows it."""
+    trust: Floats
+    """``[N, V]`` trust in each vertex of each pivot, 0..1."""
+    plate: Plate
+    """Background of the stage."""
+    stage: View
+    """Source pixels to texture pixels."""
+    settings: InstantSettings
+    """How many pivots are blended where."""
+    sheet: ControlSheet
+    """Controls with the ranges that the clip covered."""
+
+
+class InstantEngine:
+    """Draws an instant avatar. Safe to use from one thread at a time."""
+
+    def __init__(self, parts: InstantParts) -> None:
+        self._parts = parts
+        mesh = parts.mesh
+        self._weights = region_weights(mesh)
+        positions = mesh.positions(parts.motion)
+        self._meshes = parts.stage.placement.apply(positions[..., :2])
+        self._visible = facing(positions, mesh) * parts.trust
+        trust = parts.trust @ self._weights / self._weights.sum(0)
+        self._chooser = PivotChooser(mesh, parts.motion, trust)
+        self._levels = {0: (parts.textures, parts.plate.image)}
+
+    @property
+    def sheet(self) -> ControlSheet:
+        """Head controls with the clip's own ranges."""
+        return self._parts.sheet
+
+    def render(self, request: RenderRequest) -> Frame:
+        """Draw one frame; see :class:`studio.engines.engine.Engine`."""
+        began = time.perf_counter()
+        parts, settings = self._parts, self._parts.settings
+        motion = motion_from_values(request.state.values[None], parts.mesh.rest_camera)
+        view = request.view
+        points = view.placement.apply(parts.mesh.positions(motion)[0])
+        blends = (settings.outer_blend, settings.face_blend, settings.mouth_blend, settings.eyes_blend)
+        if request.quality == "draft":
+            blends = DRAFT_BLENDS
+        chosen, share = self._chooser.choose(motion, blends)
+        zoom = view.placement.scale / parts.stage.placement.scale
+        textures, plate, shrink = self._level(zoom)
+        to_plate = view.placement.inverse().then(parts.stage.placement).scaled(shrink)
+        triangle, weights = rasterise(points, parts.mesh.triangles, view.width, view.height)
+        image = np.empty((view.height, view.width, 3), np.uint8)
+        alpha = np.empty((view.height, view.width), np.uint8)
+        paint(
+            triangle,
+            weights,
+            parts.mesh.triangles,
+            self._weights,
+            textures,
+            chosen,
+            share,
+            self._meshes * np.float32(shrink),
+            self._visible,
+            plate,
+            to_plate.matrix,
+            image,
+            alpha,
+        )
+        return Frame(image, alpha, request, (time.perf_counter() - began) * 1000.0)
+
+    def close(self) -> None:
+        """Let go of the textures."""
+        self._levels.clear()
+
+    def _level(self, zoom: float) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], float]:
+        """Textures and plate shrunk so that sampling them at ``zoom`` does not alias, and by how much."""
+        level = max(0, round(float(np.log2(1.0 / max(zoom, 1e-3))) - 0.1))
+        if level not in self._levels:
+            textures, plate = self._levels[0]
+            factor = 2**level
+            size = (textures.shape[2] // factor, textures.shape[1] // factor)
+            small = np.stack([cv2.resize(t, size, interpolation=cv2.INTER_AREA) for t in textures])
+            self._levels[level] = (small, cv2.resize(plate, size, interpolation=cv2.INTER_AREA))
+        textures, plate = self._levels[level]
+        return textures, plate, textures.shape[2] / self._levels[0][0].shape[2]
+
+
+def facing(positions: Floats, mesh: InstantMesh) -> Floats:
+    """``[N, V]`` how well each vertex faces the viewer: 0 turned away, 1 seen well.
+
+    Args:
+        positions: ``[N, V, 3]`` pixels, z larger is nearer.
+        mesh: whose triangles and face count to use; what lies outside the face always counts as seen.
+    """
+    face = mesh.model.triangles
+    a, b, c = (positions[:, face[:, i]].astype(np.float64) for i in range(3))
+    normals = np.cross(b - a, c - a)
+    # Image y points down, so a triangle that is counter-clockwise in head space has its normal reversed.
+    corners = face.T.ravel()
+    spread = csr_array(
+        (np.ones(len(corners)), (corners, np.tile(np.arange(len(face)), 3))),
+        shape=(positions.shape[1], len(face)),
+    )
+    summed = np.stack([spread @ n for n in normals])
+    length = np.linalg.norm(summed, axis=-1)
+    cosine = np.where(length > 0, -summed[..., 2] / np.maximum(length, 1e-9), 1.0)
+    low, high = FACING
+    t = np.clip((cosine - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

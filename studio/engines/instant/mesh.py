@@ -1,0 +1,130 @@
+"""The instant engine's mesh: the face, a shell for hair, ears and neck, and the rest of the picture.
+
+The head model ends at the rim of the face. Rings of vertices carry its motion outwards: two rings turn
+rigidly with the head, at depths of a typical skull, so that hair and ears move behind the face; below the
+chin they let go of the head's turn, because a neck bends; a last ring, around the picture, stays put.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from studio.domain.camera import Floats, project
+from studio.domain.motion import HeadMotion
+from studio.head import HeadModel
+
+RING_SCALES = (1.18, 1.5)
+"""Distance of the two shell rings from the middle of the face, as a factor of the rim's."""
+RING_BEHIND = (0.030, 0.075)
+"""How far behind the rim's mean depth the two rings lie, metres: about the ears, and the widest skull."""
+NECK_LETS_GO = (0.35, 0.75)
+"""How much of the head's turn the lowest point of each ring ignores; points at the temples ignore none."""
+BODY_FOLLOWS = 0.5
+"""Share of the head's shift in the picture that what is below the chin takes part in."""
+
+
+@dataclass(frozen=True)
+class InstantMesh:
+    """A person's mesh. V = model vertices + 36 per ring + 36 around the picture."""
+
+    model: HeadModel
+    """The head model that moves the face."""
+    identity: Floats
+    """``[I]`` the person."""
+    offset: Floats
+    """``[Vm, 3]`` the person, beyond the identity basis; metres."""
+    rest_camera: Floats
+    """``[3]`` scale, cx, cy: where the head usually is."""
+    rest_angles: Floats
+    """``[3]`` how the head is usually held, degrees."""
+    border: Floats
+    """``[B, 2]`` the ring around the picture, source pixels."""
+    rim: npt.NDArray[np.int32] = field(init=False)
+    """``[B]`` vertices on the rim of the face, in order around it."""
+    triangles: npt.NDArray[np.int32] = field(init=False)
+    """``[F, 3]`` face, shell and surroundings."""
+
+    def __post_init__(self) -> None:
+        rim = boundary_loop(self.model.triangles)
+        strips = []
+        first = len(self.offset)
+        rings = [rim, *(np.arange(len(rim)) + first + i * len(rim) for i in range(len(RING_SCALES) + 1))]
+        for inner, outer in zip(rings, rings[1:], strict=False):
+            following = np.roll(np.arange(len(rim)), -1)
+            strips.append(np.stack([inner, outer, inner[following]], 1))
+            strips.append(np.stack([outer, outer[following], inner[following]], 1))
+        object.__setattr__(self, "rim", rim.astype(np.int32))
+        object.__setattr__(
+            self, "triangles", np.concatenate([self.model.triangles, *strips]).astype(np.int32)
+        )
+
+    @property
+    def vertices(self) -> int:
+        """How many vertices there are."""
+        return len(self.offset) + len(self.rim) * (len(RING_SCALES) + 1)
+
+    def positions(self, motion: HeadMotion) -> Floats:
+        """Where every vertex is: ``[T, V, 3]`` source pixels, z in pixels, larger is nearer."""
+        face = self.model.vertices(self.identity, self.offset, motion)
+        frames = len(motion)
+        # The shell hangs on the neutral rim: a dropping jaw must not drag the collar along.
+        still = HeadMotion.neutral(1, self.rest_camera)
+        rim = self.model.vertices(self.identity, self.offset, still)[0][self.rim]
+        middle = rim.mean(0)
+        low = np.clip((middle[1] - rim[:, 1]) / (middle[1] - rim[:, 1].min()), 0.0, 1.0)
+        parts = [project(face, motion.angles, motion.camera)]
+        body_camera = motion.camera.copy()
+        body_camera[:, 1:] += (BODY_FOLLOWS - 1.0) * (motion.camera[:, 1:] - self.rest_camera[1:])
+        rest_angles = np.tile(self.rest_angles, (frames, 1))
+        for scale, behind, release in zip(RING_SCALES, RING_BEHIND, NECK_LETS_GO, strict=True):
+            ring = middle + (rim - middle) * scale
+            ring[:, 2] = middle[2] - behind
+            turned = project(np.tile(ring, (frames, 1, 1)), motion.angles, motion.camera)
+            held = project(np.tile(ring, (frames, 1, 1)), rest_angles, body_camera)
+            free = (release * low**1.5)[:, None]
+            parts.append(turned + free * (held - turned))
+        far = np.full((len(self.border), 1), -10.0 * self.rest_camera[0], np.float32)
+        parts.append(np.tile(np.concatenate([self.border, far], 1), (frames, 1, 1)))
+        return np.concatenate(parts, 1).astype(np.float32)
+
+
+def boundary_loop(triangles: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+    """The longest loop of edges that belong to one triangle only: the rim of the face, in order."""
+    edges: dict[int, int] = {}
+    pairs = {(int(t[i]), int(t[(i + 1) % 3])) for t in triangles for i in range(3)}
+    for a, b in pairs:
+        if (b, a) not in pairs:
+            edges[a] = b
+    best: list[int] = []
+    while edges:
+        start, loop = next(iter(edges)), []
+        here = start
+        while here in edges:
+            loop.append(here)
+            here = edges.pop(here)
+        best = max(best, loop, key=len)
+    return np.array(best, np.int32)
+
+
+def picture_border(rim: Floats, centre: Floats, bounds: tuple[float, float, float, float]) -> Floats:
+    """Where rays from the head's centre through the rim leave the picture's rectangle.
+
+    Args:
+        rim: ``[B, 2]`` rim of the face at rest, source pixels.
+        centre: ``[2]`` middle of the face at rest.
+        bounds: left, top, right, bottom of the rectangle in source pixels.
+
+    Returns:
+        ``[B, 2]`` source pixels, in the rim's order.
+    """
+    left, top, right, bottom = bounds
+    direction = rim - centre
+    with np.errstate(divide="ignore"):
+        reach_x = np.where(direction[:, 0] > 0, right - centre[0], left - centre[0]) / direction[:, 0]
+        reach_y = np.where(direction[:, 1] > 0, bottom - centre[1], top - centre[1]) / direction[:, 1]
+    # 1.6: the corners of the rectangle must lie inside the polygon through these points.
+    reach = 1.6 * np.minimum(np.abs(reach_x), np.abs(reach_y))
+    return np.asarray(centre + direction * reach[:, None], np.float32)
