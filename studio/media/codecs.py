@@ -32,8 +32,8 @@ class Codec:
     """Name for people."""
     containers: Mapping[str, str]
     """File name suffix, lower case with its dot, to ffmpeg's container format."""
-    pixels: str
-    """Pixel format that is encoded."""
+    filters: str
+    """Filter chain from full-range RGB to the pixel format that is encoded, with its colour tags."""
     even: bool
     """Width and height must be even (chroma is stored at half size)."""
     arguments: tuple[str, ...]
@@ -52,6 +52,11 @@ class Codec:
         ]
 
 
+_BT709 = (
+    "scale=in_range=full:out_range=limited:out_color_matrix=bt709:flags=accurate_rnd+full_chroma_inp+bicubic,"
+    "format={pixels},setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+)
+
 CODECS: Mapping[str, Codec] = {
     codec.id: codec
     for codec in (
@@ -59,7 +64,7 @@ CODECS: Mapping[str, Codec] = {
             id="h264",
             title="H.264 (plays everywhere)",
             containers={".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"},
-            pixels="yuv420p",
+            filters=_BT709.format(pixels="yuv420p"),
             even=True,
             arguments=(
                 "-c:v",

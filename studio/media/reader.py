@@ -173,8 +173,7 @@ class Film:
             try:
                 packet = next(packets, None)
             except (FFmpegError, OSError):
-                packet = None  # cut short: what the decoder still holds comes out below
-                packets = iter(())
+                # Cut short, without the empty packets that end a whole file: ask for what is left.
                 yield from self._stamped(self._drain())
                 return
             if packet is None:

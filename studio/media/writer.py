@@ -21,12 +21,6 @@ from studio.media.codecs import CODECS, Quality
 from studio.media.encoder import Encoder, NoRoom, claim, write_failure
 from studio.media.sound import find_sound
 
-# Full-range RGB to limited-range BT.709, with tags that say so.
-_TO_VIDEO = (
-    "scale=in_range=full:out_range=limited:out_color_matrix=bt709:flags=accurate_rnd+full_chroma_inp+bicubic,"
-    "format={pixels},setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
-)
-
 
 class VideoWriter:
     """Streams RGB pictures into a video file; a context manager.
@@ -100,7 +94,7 @@ class VideoWriter:
                 "pipe:0",
                 "-an",
                 "-vf",
-                _TO_VIDEO.format(pixels=self._codec.pixels),
+                self._codec.filters,
                 "-fps_mode",
                 "passthrough",
             ),
