@@ -266,7 +266,7 @@ class PersonFitter:
         return rows.reshape(len(rows), -1)
 
     def _gaze(self, points: Floats, motion: HeadMotion) -> Floats:
-        """Gaze yaw and pitch ``[T, 2]`` from where the irises are, both eyes averaged by how open they are."""
+        """Gaze yaw and pitch ``[T, 2]`` from the irises' places, both eyes weighted by how open they are."""
         if any(len(rows) == 0 for rows in self._iris):
             return np.zeros((len(motion), 2), np.float32)
         rotation = rotation_from_angles(motion.angles)
@@ -373,7 +373,7 @@ def _rows(model: HeadModel, point: int) -> npt.NDArray[np.intp]:
 
 
 def _eye_distance(model: HeadModel, points: Floats) -> float:
-    """Distance between the eyes in metres: iris centres where the model has them, else eye corners' middles."""
+    """Distance between the eyes in metres: iris centres where the model has them, else eye corners."""
     centres = []
     for side in (0, 1):
         rows = _rows(model, mesh.IRISES[side][0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,8 +38,6 @@ class Handle:
 
     def apply(self, motion: HeadMotion, amount: Floats | float) -> HeadMotion:
         """The motion with this handle added; ``amount`` is one number or ``[T]``."""
-        from dataclasses import replace
-
         a = np.broadcast_to(np.asarray(amount, np.float32), (len(motion),))[:, None]
         return replace(
             motion,

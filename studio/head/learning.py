@@ -1,8 +1,8 @@
 """Learning the built-in head model from landmark statistics of many people's clips.
 
-The order of explanations is the model's own: pose first, then the person, then the jaw, the lids, what the tracker
-does to turned faces, and expression components for the rest. People count equally, however long their clips;
-everything is mirrored, so that the model is symmetric. The depth gain is found first, by asking
+The order of explanations is the model's own: pose first, then the person, what the tracker does to turned
+faces, the jaw, the lids, and expression components for the rest. People count equally, however long their
+clips; everything is mirrored, so that the model is symmetric. The depth gain is found first, by asking
 which one lets rigid heads turn with the least leftover.
 """
 
@@ -474,8 +474,8 @@ def _learn_expression(
     """Principal components of what jaw and lids leave over, with the noise beyond them.
 
     Returns:
-        ``[50, V, 3]`` metres per standard deviation, noise ``[V]`` in metres, and the usual size ``[5]`` of the
-        jaw angles and the lids.
+        ``[50, V, 3]`` metres per standard deviation, noise ``[V]`` in metres, and the usual size
+        ``[5]`` of the jaw angles and the lids.
     """
     size = mesh.POINTS * 3
     emphasis = np.ones((mesh.POINTS, 3), np.float32) * (1.0, 1.0, 0.5)

@@ -222,12 +222,8 @@ def _skin(
         if not len(rows):
             continue
         arm = shaped[:, rows] - joints[:, None, j]
-        turned = arm @ np.swapaxes(turns[:, j], 1, 2)
-        turned -= arm
-        turned *= skin[j][:, None]
-        if j > 0:
-            turned *= open_share[:, j - 1, None, None]
-        shaped[:, rows] += turned
+        share = skin[j][:, None] if j == 0 else skin[j][:, None] * open_share[:, j - 1, None, None]
+        shaped[:, rows] += (arm @ np.swapaxes(turns[:, j], 1, 2) - arm) * share
 
 
 def joint_rotations(motion: HeadMotion) -> Floats:

@@ -10,6 +10,8 @@ from studio.head.rasterise import rasterise
 
 LIGHT = np.array([-0.35, 0.45, 0.82], np.float32)
 """Direction towards the lamp, head axes at rest."""
+SKIN = (214.0, 196.0, 182.0)
+"""Colour of a lit face, 0..255."""
 
 
 def shade(
@@ -17,9 +19,9 @@ def shade(
     triangles: npt.NDArray[np.int32],
     size: int = 240,
     angles: tuple[float, float, float] = (0.0, 0.0, 0.0),
-    centre: tuple[float, float, float] = (0.0, 0.012, 0.06),
-    height: float = 0.2,
-    dark: npt.NDArray[np.bool_] | None = None,
+    centre: tuple[float, float, float] = (0.0, 0.004, 0.06),
+    height: float = 0.21,
+    tint: npt.NDArray[np.floating] | None = None,
 ) -> npt.NDArray[np.uint8]:
     """A mesh with smooth shading on a white ground.
 
@@ -30,7 +32,7 @@ def shade(
         angles: yaw, pitch, roll of the head in degrees.
         centre: what stands in the middle of the picture, metres, head space.
         height: metres that fit into the picture.
-        dark: ``[F]`` triangles drawn darker, for example the inner mouth.
+        tint: ``[F, 3]`` colour of each triangle, 0..255; skin where absent.
 
     Returns:
         ``[size, size, 3]`` RGB.
@@ -57,9 +59,8 @@ def shade(
     smooth /= np.linalg.norm(smooth, axis=1, keepdims=True) + 1e-12
     light = 0.28 + 0.72 * np.clip(smooth @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
     # The back of a triangle tells of folds: show it in red.
-    skin = np.where(faces[index[seen], 2:] > 0, (214.0, 196.0, 182.0), (210.0, 70.0, 60.0))
-    if dark is not None:
-        skin = np.where(dark[index[seen], None], (120.0, 62.0, 62.0), skin)
+    colours = np.broadcast_to(SKIN, faces.shape) if tint is None else np.asarray(tint)
+    skin = np.where(faces[index[seen], 2:] > 0, colours[index[seen]], (210.0, 40.0, 40.0))
     picture = np.full((side, side, 3), 255.0)
     picture[seen] = skin * light[:, None]
     small = picture.reshape(size, oversample, size, oversample, 3).mean((1, 3))
