@@ -33,7 +33,8 @@ def main(argv: list[str]) -> int:
         del sys.path[0]
 
     venv = bootstrap.venv_folder(ROOT)
-    if not bootstrap.is_current(ROOT, venv):
+    current = bootstrap.is_current(ROOT, venv)
+    if not current:
         try:
             bootstrap.set_up(ROOT, venv)
         except bootstrap.SetupFailed as failure:
@@ -42,7 +43,7 @@ def main(argv: list[str]) -> int:
         except KeyboardInterrupt:
             sys.stderr.write("\nSet-up stopped; the next run continues it.\n")
             return 130
-    if not bootstrap.runs_in(venv):
+    if not (current and bootstrap.runs_in(venv)):
         if os.environ.get(INSIDE):
             sys.stderr.write(f"The environment in {venv} does not start; delete that folder and run again.\n")
             return 2

@@ -198,7 +198,7 @@ def find_uv(venv: Path) -> list[str]:
     words = ""
     with contextlib.suppress(OSError):
         for command in (
-            [sys.executable, "-m", "venv", "--clear", str(own)],
+            [own_python(), "-m", "venv", "--clear", str(own)],
             [str(venv_python(own)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
@@ -236,7 +236,12 @@ def answers(uv: list[str]) -> bool:
 def wanted_python() -> str:
     """This interpreter where its version is supported, otherwise a 3.12 that uv finds or fetches."""
     usable = tuple(sys.version_info[:2]) in SUPPORTED and sys.implementation.name == "cpython"
-    return sys.executable if usable and not sysconfig.get_config_var("Py_GIL_DISABLED") else "3.12"
+    return own_python() if usable and not sysconfig.get_config_var("Py_GIL_DISABLED") else "3.12"
+
+
+def own_python() -> str:
+    """This interpreter outside of any environment: the one it runs in may be about to be made anew."""
+    return str(getattr(sys, "_base_executable", "") or sys.executable)
 
 
 def make_venv(uv: list[str], venv: Path) -> None:

@@ -217,7 +217,7 @@ def test_which_python_is_used_as_it_is(
     version: tuple[int, int], as_is: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "version_info", (*version, 0, "final", 0))
-    assert bootstrap.wanted_python() == (sys.executable if as_is else "3.12")
+    assert bootstrap.wanted_python() == (bootstrap.own_python() if as_is else "3.12")
 
 
 def test_a_uv_that_does_not_start_is_passed_over(house: House, tmp_path: Path) -> None:
@@ -273,37 +273,53 @@ def test_progress_counts_what_has_come() -> None:
     assert downloads.line(80) == "  1:20  unpacking"
 
 
-def test_the_door_sets_up_once_and_starts_again_inside(house: House) -> None:
+def _door(house: House, python: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Open a copy of the door whose command line says what it was given and where it runs."""
     shutil.copy(ROOT / "main.py", house.root)
-    shutil.copytree(ROOT / "packaging", house.root / "packaging")
-    (house.root / "pipelines").mkdir()
-    (house.root / "pipelines" / "__init__.py").touch()
-    (house.root / "pipelines" / "cli.py").write_text(
+    shutil.copytree(ROOT / "packaging", house.root / "packaging", dirs_exist_ok=True)
+    pipelines = house.root / "pipelines"
+    pipelines.mkdir(exist_ok=True)
+    (pipelines / "cli.py").write_text(
         "import os, sys\n"
         "def main(argv):\n"
         "    print(argv, sys.prefix, 'AVATAR_STUDIO_INSIDE' in os.environ)\n"
         "    return 7\n"
     )
+    command = [python, str(house.root / "main.py"), *arguments]
+    # From elsewhere: the door must not lean on the folder that it is opened from.
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=house.root.parent)
 
-    def door() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(house.root / "main.py"), "build", "Zoë 🙂"]
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=house.root.parent)
 
-    first, second = door(), door()
+def test_the_door_sets_up_once_and_starts_again_inside(house: House) -> None:
+    first = _door(house, sys.executable, "build", "Zoë 🙂")
+    second = _door(house, sys.executable, "build", "Zoë 🙂")
     assert first.stdout == second.stdout == f"['build', 'Zoë 🙂'] {house.venv} False\n"
     assert first.returncode == second.returncode == 7
     assert "Setting up" in first.stderr
     assert second.stderr == ""
 
 
+def test_the_environment_can_be_made_anew_from_within(house: House) -> None:
+    house.set_up()
+    (house.venv / bootstrap.UNFINISHED).touch()
+    (house.venv / "left over").touch()
+    done = _door(house, str(bootstrap.venv_python(house.venv)))
+    assert done.stdout == f"[] {house.venv} False\n", done.stderr
+    assert not (house.venv / "left over").exists()
+
+
 def test_the_door_says_what_failed_and_ends_with_2(house: House) -> None:
-    shutil.copy(ROOT / "main.py", house.root)
-    shutil.copytree(ROOT / "packaging", house.root / "packaging")
     house.behave(install_error="error: dns error")
-    done = subprocess.run(
-        [sys.executable, str(house.root / "main.py"), "demo"], capture_output=True, text=True, check=False
-    )
+    done = _door(house, sys.executable, "demo")
     assert done.returncode == 2
     assert done.stdout == ""
     assert "no network" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_an_environment_elsewhere(house: House, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "another disk" / "venv"
+    house.monkeypatch.setenv("AVATAR_STUDIO_VENV", str(elsewhere))
+    done = _door(house, sys.executable)
+    assert done.stdout == f"[] {elsewhere} False\n", done.stderr
+    assert not house.venv.exists()
