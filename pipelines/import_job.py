@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import runner
-from pipelines.job import create_job, is_made
+from pipelines.job import create_job, is_made, read_job
 from pipelines.recipes import TRACK, plan, result
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
@@ -48,12 +48,20 @@ class Import:
             return
         with suppress(Problem):
             runner.discard(self.job)
-        # Somebody may have started to use it meanwhile.
-        others = [job for job in self.subject.jobs() if job != self.job]
-        if self.new_clip and not others and not _tracked(self.clip):
+        if self.new_clip and not self._used_elsewhere():
             remove_folder(self.clip.path)
             if self.new_subject and not self.subject.clips():
                 remove_folder(self.subject.path)
+
+    def _used_elsewhere(self) -> bool:
+        """Whether somebody has started to use the clip meanwhile."""
+        if _tracked(self.clip):
+            return True
+        for job in self.subject.jobs():
+            with suppress(Problem):
+                if any(self.clip.clip.key in step.input_keys.values() for step in read_job(job).steps):
+                    return True
+        return False
 
 
 def import_clip(

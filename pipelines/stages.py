@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pipelines.job import Task
 from studio.domain.avatar import Avatar
-from studio.domain.camera import View
+from studio.domain.camera import Floats, View
 from studio.domain.sequence import held_out_split
 
 
@@ -35,11 +37,13 @@ def build_instant_avatar(task: Task) -> None:
     pivots = load_pivots(task.inputs["pivots"])
     clip, tracked = task.inputs["clip"], task.inputs["track"]
     stage = build_instant(clip, tracked, pivots, task.settings, task.out, task.progress)
-    _sign(task, "instant", stage, pivots.learnt_from)
+    with np.load(task.out / "instant.npz", allow_pickle=False) as numbers:
+        rest_camera = numbers["rest_camera"]
+    _sign(task, "instant", stage, pivots.learnt_from, rest_camera)
 
 
-def _sign(task: Task, engine: str, stage: View, learnt_from: tuple[int, int]) -> None:
-    """Write the card that every avatar has."""
+def _sign(task: Task, engine: str, stage: View, learnt_from: tuple[int, int], rest_camera: Floats) -> None:
+    """Write the card that every avatar has; its head controls are relative to ``rest_camera`` ``[3]``."""
     from studio.project.avatar_files import save_avatar
 
     step = task.step
@@ -48,5 +52,6 @@ def _sign(task: Task, engine: str, stage: View, learnt_from: tuple[int, int]) ->
         "settings": step.settings,
         "held_out": task.step.held_out,
         "learnt_from": list(learnt_from),
+        "rest_camera": [float(value) for value in rest_camera],
     }
     save_avatar(task.out, Avatar(task.subject, engine, step.key, task.out, stage, lineage))

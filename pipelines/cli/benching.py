@@ -1,0 +1,40 @@
+"""``bench``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from pipelines.bench import BenchSettings
+from pipelines.cli.screen import Screen
+from pipelines.cli.words import Everywhere, parse
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions(Everywhere):
+    """What ``bench`` can be told."""
+
+    clip: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[CLIP]")] = None
+    """A video of one face; the bundled sample otherwise."""
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Write the figures there."""
+    measure: Annotated[BenchSettings, tyro.conf.arg(name="")] = field(default_factory=BenchSettings)
+
+
+def command(words: list[str]) -> int:
+    """Run the command."""
+    description = "Measure the speed of tracking, rendering and export here."
+    options: BenchOptions = parse(BenchOptions, words, "bench", description)
+    from pipelines.bench import bench
+    from studio.project.atomic import write_json
+
+    screen = Screen()
+    with screen.working() as progress:
+        result = bench(options.clip, options.measure, progress)
+    if options.json is not None:
+        write_json(options.json, result.to_json())
+    screen.say(result.table())
+    return 0

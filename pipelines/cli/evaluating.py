@@ -1,0 +1,106 @@
+"""``evaluate NAME --json FILE``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from pipelines.build_job import PRESET, Build, plan_build
+from pipelines.cli.building import make
+from pipelines.cli.screen import Screen
+from pipelines.cli.words import Everywhere, Name, parse
+from pipelines.evaluate_avatar import EvaluateSettings, Evaluation, Judged, evaluate_avatar
+from studio.domain.avatar import Avatar
+from studio.domain.problem import Problem
+from studio.domain.sequence import held_out_split
+from studio.project.store import SubjectFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(Everywhere):
+    """What ``evaluate`` can be told."""
+
+    name: Name
+    """The subject."""
+    engine: str = "instant"
+    """What kind of avatar is judged."""
+    preset: str = PRESET
+    """The preset it is built with."""
+    clip: str | None = None
+    """Which of the subject's clips, by title or key; needed when there are several."""
+    held_out: float = 0.2
+    """Share of the clip's end to judge by. An avatar that never saw it is built if there is none."""
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Write the figures there."""
+    sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Write a PNG of real frame, avatar, nearest frame and their differences there."""
+    video: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Write an MP4 of real frame, avatar and nearest frame side by side there."""
+    compare: Annotated[EvaluateSettings, tyro.conf.arg(name="")] = field(default_factory=EvaluateSettings)
+
+
+def command(words: list[str]) -> int:
+    """Run the command."""
+    description = "Measure an avatar on the part of its clip it never saw, beside the nearest training frame."
+    options: EvaluateOptions = parse(EvaluateOptions, words, "evaluate", description)
+    if not 0.0 < options.held_out < 1.0:
+        raise Problem(f"The share held out must be more than 0 and less than 1, not {options.held_out:g}.")
+    screen = Screen()
+    subject = options.store.find(options.name)
+    build = plan_build(
+        subject, subject.clip(options.clip), options.engine, options.preset, held_out=options.held_out
+    )
+    make(screen, build)
+    evaluation = evaluate(screen, subject, build, options)
+    if options.json is not None:
+        from pipelines.evaluation_report import write_evaluation
+
+        write_evaluation(options.json, evaluation)
+    from pipelines.evaluation_report import mean_table
+
+    screen.say(f"{evaluation.title}, frames {evaluation.held_out[0]} to {evaluation.held_out[1]}.")
+    screen.say(mean_table([evaluation]))
+    return 0
+
+
+def evaluate(screen: Screen, subject: SubjectFolder, build: Build, options: EvaluateOptions) -> Evaluation:
+    """Open the avatar and judge it, with progress shown."""
+    import numpy as np
+
+    from studio.assets import AssetLibrary
+    from studio.engines.catalog import engine_spec
+    from studio.project.avatar_files import load_avatar
+    from studio.project.sequence_files import MaskReader, load_sequence
+    from studio.tracking.quiet import quiet
+
+    avatar: Avatar = load_avatar(build.avatar)
+    sequence = load_sequence(build.sequence())
+    train, held_out = held_out_split(len(sequence), options.held_out)
+    engine = engine_spec(avatar.engine).load(avatar)
+    try:
+        with MaskReader(build.sequence()) as masks, screen.working() as progress, quiet():
+            judged = Judged(
+                engine=engine,
+                engine_id=avatar.engine,
+                rest_camera=np.array(avatar.lineage["rest_camera"], np.float32),
+                sequence=sequence,
+                video=build.clip.source,
+                train=train,
+                held_out=held_out,
+                title=f"{subject.name}: {build.clip.clip.title}",
+                masks=masks.read,
+            )
+            return evaluate_avatar(
+                judged,
+                options.compare,
+                avatar=avatar,
+                assets=AssetLibrary(options.store.home),
+                contact_sheet=options.sheet,
+                video_out=options.video,
+                progress=progress,
+            )
+    finally:
+        engine.close()

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import main
+from pipelines.make_sample import SampleSettings, make_sample
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """The last line on standard error, which is the one that says what is wrong."""
+        return self.err.strip().splitlines()[-1] if self.err.strip() else ""
+
+
+Studio = Callable[..., Said]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home folder with an awkward name."""
+    return tmp_path / "ho me 🏠"
+
+
+@pytest.fixture
+def studio(home: Path, capfd: pytest.CaptureFixture[str]) -> Studio:
+    """Run a command line in this process, below that home."""
+
+    def run(*words: object) -> Said:
+        capfd.readouterr()
+        code = main([*map(str, words), "--home", str(home)])
+        said = capfd.readouterr()
+        assert "Traceback" not in said.out + said.err
+        return Said(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sample_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One and a half seconds of the project's own sample."""
+    clip = tmp_path_factory.mktemp("sample") / "sample 🎬.mp4"
+    make_sample(clip, SampleSettings(size=256, seconds=1.6))
+    return clip
+
+
+@pytest.fixture(scope="session")
+def built_home(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the sample is imported and built; not to be written to."""
+    home = tmp_path_factory.mktemp("built") / "home"
+    assert main(["import", str(sample_clip), "--subject", "Ann Lee 🎬", "--home", str(home)]) == 0
+    assert main(["build", "Ann Lee 🎬", "--preset", "draft", "--home", str(home)]) == 0
+    return home
+
+
+@pytest.fixture
+def ann(built_home: Path, home: Path, studio: Studio) -> Studio:
+    """Commands in a copy of the built home."""
+    shutil.copytree(built_home, home)
+    return studio

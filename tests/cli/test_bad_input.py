@@ -1,0 +1,199 @@
+"""Whatever a user hands over: one sentence, exit status 2, and the project is as it was."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studio.media import VideoWriter
+from studio.project import atomic
+
+
+def _grey(path: Path, frames: int) -> Path:
+    with VideoWriter(path, 96, 96, Fraction(25)) as writer:
+        for i in range(frames):
+            writer.write(np.full((96, 96, 3), 60 + 4 * i, np.uint8))
+    return path
+
+
+def _text(folder: Path) -> Path:
+    file = folder / "notes.mp4"
+    file.write_text("this is not a video\n" * 200)
+    return file
+
+
+def _empty(folder: Path) -> Path:
+    file = folder / "empty.mp4"
+    file.touch()
+    return file
+
+
+def _missing(folder: Path) -> Path:
+    return folder / "missing 🎬.mp4"
+
+
+def _folder(folder: Path) -> Path:
+    (folder / "a folder.mp4").mkdir()
+    return folder / "a folder.mp4"
+
+
+def _truncated(folder: Path) -> Path:
+    whole = _grey(folder / "whole.mp4", 12)
+    cut = folder / "cut.mp4"
+    # Without its index, which phones write last, nothing can be read.
+    cut.write_bytes(whole.read_bytes()[:300])
+    return cut
+
+
+def _zero_frames(folder: Path) -> Path:
+    import av
+
+    file = folder / "zero.mkv"
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 96, "yuv420p"
+        container.start_encoding()
+    return file
+
+
+def _no_face(folder: Path) -> Path:
+    return _grey(folder / "nobody.mp4", 12)
+
+
+def _picture(folder: Path) -> Path:
+    file = folder / "picture.mp4"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    return file
+
+
+BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "not a video": (_text, "notes.mp4"),
+    "an empty file": (_empty, "empty.mp4"),
+    "a missing file": (_missing, "missing 🎬.mp4"),
+    "a folder": (_folder, "a folder.mp4"),
+    "cut short": (_truncated, "cut.mp4"),
+    "no frames": (_zero_frames, "zero.mkv"),
+    "no face": (_no_face, "face"),
+    "a picture": (_picture, "picture.mp4"),
+}
+
+
+def _everything(folder: Path) -> dict[str, bytes]:
+    return {
+        str(p.relative_to(folder)): p.read_bytes() if p.is_file() else b""
+        for p in folder.rglob("*")
+        if p.name != ".lock"
+    }
+
+
+def _is_one_sentence(text: str) -> bool:
+    return 20 < len(text) < 300 and "\n" not in text and text.rstrip(" )")[-1] in ".:" and "Error" not in text
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_import_into_an_empty_home(studio, home, tmp_path, kind):
+    make, word = BAD[kind]
+    said = studio("import", make(tmp_path), "--subject", "Bob")
+    assert said.code == 2
+    assert word in said.sentence
+    assert _is_one_sentence(said.sentence), said.sentence
+    assert not list((home / "subjects").glob("*"))
+
+
+@pytest.mark.parametrize("kind", ["not a video", "no face"])
+def test_import_into_a_project_that_is_in_use(ann, home, tmp_path, kind):
+    before = _everything(home)
+    said = ann("import", BAD[kind][0](tmp_path), "--subject", "Ann Lee 🎬")
+    assert said.code == 2
+    assert _everything(home) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["build", "Nobody"], "no subject named 'Nobody'"),
+        (["build", "Ann Lee"], "did you mean 'Ann Lee 🎬'"),
+        (["build", "Ann Lee 🎬", "--engine", "instnt"], "did you mean 'instant'"),
+        (["build", "Ann Lee 🎬", "--preset", "better"], "no preset 'better'"),
+        (["build", "Ann Lee 🎬", "--clip", "other.mp4"], "no clip 'other.mp4'"),
+        (["build", "Ann Lee 🎬", "--hold-out", "1.5"], "held out"),
+        (["list", "Nobody"], "no subject named 'Nobody'"),
+        (["remove", "Nobody"], "no subject named 'Nobody'"),
+        (["restore", "Nobody"], "trash does not hold"),
+        (["sing"], "no command 'sing'"),
+    ],
+)
+def test_words_that_fit_nothing(ann, home, words, expected):
+    before = _everything(home)
+    said = ann(*words)
+    assert said.code == 2
+    assert expected in said.sentence
+    assert _everything(home) == before
+
+
+@pytest.mark.parametrize(
+    "words", [["import"], ["import", "a.mp4"], ["build", "Ann", "--pivots.count", "many"]]
+)
+def test_options_that_do_not_parse(studio, home, words):
+    said = studio(*words)
+    assert said.code == 2
+    assert said.err
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "word"), [(errno.ENOSPC, "full"), (errno.EROFS, "read-only"), (errno.EACCES, "permission")]
+)
+def test_a_disk_that_says_no(ann, home, tmp_path, sample_clip, monkeypatch, number, word):
+    before = _everything(home)
+    other = tmp_path / "other.mp4"
+    other.write_bytes(sample_clip.read_bytes() + b"\0")
+
+    def refuse(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(atomic.os, "fsync", refuse)
+    for words in (
+        ["import", other, "--subject", "Ann Lee 🎬"],
+        ["import", other, "--subject", "Bob"],
+        ["build", "Ann Lee 🎬", "--preset", "best"],
+        ["remove", "Ann Lee 🎬"],
+    ):
+        said = ann(*words)
+        assert said.code == 2, words
+        assert word in said.sentence
+        assert _is_one_sentence(said.sentence), said.sentence
+    after = {name: data for name, data in _everything(home).items() if not name.startswith("trash")}
+    assert {name: data for name, data in after.items() if name in before} == before
+    assert not any(name.endswith(".json") for name in after.keys() - before.keys())
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_home_that_is_a_file(studio, home, sample_clip, place, capfd):
+    from pipelines.cli import main
+
+    home.parent.mkdir(exist_ok=True)
+    (home.parent / "file").write_text("in the way")
+    code = main(["import", str(sample_clip), "--subject", "Ann", "--home", str(home.parent / place)])
+    said = capfd.readouterr().err
+    assert code == 2
+    assert "--home" in said
+    assert "Traceback" not in said
+    assert (home.parent / "file").read_text() == "in the way"
+
+
+def test_a_damaged_subject_is_told_and_the_others_are_listed(ann, home):
+    ann("import", "nothing.mp4", "--subject", "Bob")
+    broken = home / "subjects" / "bob"
+    broken.mkdir()
+    (broken / "subject.json").write_text("{")
+    said = ann("list")
+    assert said.code == 0
+    assert "Ann Lee 🎬" in said.out
+    assert str(broken / "subject.json") in said.err

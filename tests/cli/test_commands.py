@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines import recipes
+from pipelines.cli import door, main
+from pipelines.cli.screen import spoken
+from pipelines.job import read_made
+from studio.engines.catalog import ENGINES
+from studio.project.avatar_files import load_avatar
+from studio.project.store import Store
+
+_ROOT = Path(door.__file__).parents[2]
+
+
+def test_an_imported_clip_is_no_new_work(ann, home, sample_clip):
+    before = sorted(p for p in home.rglob("*"))
+    said = ann("import", sample_clip, "--subject", "Ann Lee 🎬")
+    assert said.code == 0
+    assert "nothing to do" in said.out
+    assert sorted(p for p in home.rglob("*")) == before
+
+
+def test_a_built_avatar_is_no_new_work_and_knows_where_it_came_from(ann, home, sample_clip):
+    said = ann("build", "Ann Lee 🎬", "--preset", "draft")
+    assert said.code == 0
+    assert "nothing to do" in said.out
+    subject = Store(home).find("Ann Lee 🎬")
+    (folder,) = subject.avatars()
+    avatar = load_avatar(folder)
+    clip = subject.clip(None)
+    assert clip.clip.title == sample_clip.name
+    assert (avatar.engine, avatar.subject) == ("instant", "Ann Lee 🎬")
+    assert avatar.lineage["inputs"]["clip"] == clip.clip.key
+    assert avatar.lineage["learnt_from"] == [0, 40]
+    made = read_made(clip.sequence(avatar.lineage["inputs"]["track"]))
+    assert made["inputs"] == {"clip": clip.clip.key}
+
+
+def test_overrides_reach_the_stages_and_held_out_frames_do_not(ann, home):
+    said = ann("build", "Ann Lee 🎬", "--preset", "draft", "--pivots.count", 7, "--hold-out", 0.25)
+    assert said.code == 0
+    newest = load_avatar(Store(home).find("Ann Lee 🎬").avatars()[-1])
+    assert newest.lineage["learnt_from"] == [0, 30]
+    assert newest.lineage["settings"]["texture_size"] == 384
+    pivots = json.loads(
+        (
+            Store(home).find("Ann Lee 🎬").pivots(newest.lineage["inputs"]["pivots"]) / "pivots.json"
+        ).read_text()
+    )
+    assert len(pivots["reasons"]) == 7
+    listed = ann("list")
+    assert "without the last 25 %" in listed.out
+    assert listed.out.count("avatar") == 2
+
+
+def test_remove_and_restore(ann, home):
+    assert ann("remove", "Ann Lee 🎬").code == 0
+    said = ann("list")
+    assert "In the trash: Ann Lee 🎬" in said.out
+    assert ann("build", "Ann Lee 🎬").code == 2
+    assert ann("restore", "Ann Lee 🎬", "--as", "Anna").code == 0
+    assert ann("build", "Anna", "--preset", "draft").out.startswith("This instant avatar of Anna is there")
+
+
+def test_home_stands_before_or_after_the_command(tmp_path, capfd):
+    assert main(["--home", str(tmp_path / "a"), "list"]) == 0
+    assert main([f"--home={tmp_path / 'b'}", "list"]) == 0
+    assert main(["list", "--home", str(tmp_path / "c")]) == 0
+    said = capfd.readouterr().out.splitlines()
+    assert [line.split(" holds")[0] for line in said] == [str(tmp_path / name) for name in "abc"]
+    assert main(["--home"]) == 2
+
+
+@pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in door.COMMANDS)])
+def test_help_needs_neither_torch_nor_mediapipe(words):
+    script = (
+        "import sys; from pipelines.cli import main; code = main(sys.argv[1:]);"
+        "heavy = {'torch', 'mediapipe', 'numba', 'PySide6'} & set(sys.modules);"
+        "sys.exit(f'{code} {heavy}' if code or heavy else 0)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, *words], cwd=_ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "home" in ran.stdout
+
+
+def test_without_a_command_the_list_of_commands_is_shown(capsys):
+    assert main([]) == 2
+    said = capsys.readouterr().out
+    assert all(f"\n  {name} " in said for name in (*door.COMMANDS, "doctor", "test"))
+
+
+def test_a_defect_is_one_sentence_and_a_log(tmp_path, monkeypatch, capsys):
+    from pipelines.cli import listing
+
+    def fail(_: object) -> int:
+        raise ZeroDivisionError("inner trouble")
+
+    monkeypatch.setattr(listing, "command", fail)
+    assert main(["list", "--home", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    log = Path(said.strip().rpartition(" in ")[2])
+    assert log.parent == tmp_path / "logs"
+    assert "Traceback" in log.read_text()
+    assert "inner trouble" in log.read_text()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt])
+def test_ctrl_c_is_a_sentence_and_130(tmp_path, monkeypatch, capsys, error):
+    from pipelines.cli import listing
+
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(listing, "command", fail)
+    assert main(["list", "--home", str(tmp_path)]) == 130
+    assert capsys.readouterr().err.startswith("Stopped.")
+
+
+def test_stage_versions_are_those_of_the_verbs():
+    from pipelines import build_instant
+
+    assert recipes.INSTANT.version == build_instant.STAGE_VERSION
+
+
+def test_every_engine_has_a_recipe_that_ends_with_it():
+    assert set(recipes.RECIPES) == set(ENGINES)
+    for engine, stages in recipes.RECIPES.items():
+        assert stages[-1].id == engine
+        assert stages[-1].settings == ENGINES[engine].settings
+        assert stages[-1].place.startswith(f"avatars/{engine}-")
+        known = {recipes.CLIP}
+        for stage in stages:
+            assert set(stage.inputs) <= known
+            known.add(stage.id)
+        assert {"draft", "standard", "best"} <= set(ENGINES[engine].presets)
+        for preset in ENGINES[engine].presets:
+            assert set(recipes.settings_for(engine, preset)) == {stage.id for stage in stages}
+
+
+def test_time_left_in_words():
+    assert [spoken(s) for s in (None, 0.2, 65, 3725)] == ["", "0:00 left", "1:05 left", "1:02:05 left"]
