@@ -83,7 +83,7 @@ def encode_clip(
             file.mux(stream.encode(frame))
         if stream is not None:
             file.mux(stream.encode(None))
-        if voice is not None:
+        if voice is not None and sound is not None:
             samples = (np.clip(sound, -1, 1) * 32767).astype(np.int16)[None]
             part = av.AudioFrame.from_ndarray(samples, "s16", "mono")
             part.sample_rate, part.pts, part.time_base = sound_rate, 0, Fraction(1, sound_rate)

@@ -26,7 +26,7 @@ def test_variable_times_are_shown_at_the_right_moment(tmp_path, clip, spell, spe
         tmp_path / "dark.mp4", [spell(n + 1) for n in range(10)], stamps=stamps, time_base=MILLISECOND
     )
     info = probe(path)
-    assert (info.rate, info.variable_rate, info.frames) == (30, True, 13)
+    assert (info.rate, info.variable_rate, info.frames) == (Fraction(30), True, 13)
     assert numbers(path, spelled) == [1, 2, 3, 3, 4, 5, 6, 6, 6, 7, 8, 9, 10]
 
 
@@ -61,7 +61,7 @@ def test_constant_rates_are_read_one_to_one(tmp_path, clip, spell, spelled, rate
 def test_every_usual_codec_and_container(tmp_path, clip, spell, spelled, codec, suffix, pixels):
     path = clip(tmp_path / f"clip.{suffix}", [spell(n) for n in range(12)], codec=codec, pixels=pixels)
     info = probe(path)
-    assert (info.width, info.height, info.rate, info.frames) == (64, 64, 30, 12)
+    assert (info.width, info.height, info.rate, info.frames) == (64, 64, Fraction(30), 12)
     assert info.bit_depth == (10 if "10" in pixels else 8)
     assert numbers(path, spelled) == list(range(12))
 
@@ -70,7 +70,7 @@ def test_a_late_first_frame_is_frame_zero(tmp_path, clip, spell, spelled):
     stamps = [500 + 40 * n for n in range(10)]
     path = clip(tmp_path / "late.mkv", [spell(n) for n in range(10)], stamps=stamps, time_base=MILLISECOND)
     info = probe(path)
-    assert (info.rate, info.frames, info.start) == (25, 10, Fraction(1, 2))
+    assert (info.rate, info.frames, info.start) == (Fraction(25), 10, Fraction(1, 2))
     assert numbers(path, spelled) == list(range(10))
 
 
@@ -149,7 +149,7 @@ def test_a_repeated_frame_is_the_callers_own(tmp_path, clip, spell):
     path = clip(
         tmp_path / "held.mp4", [spell(n) for n in range(4)], stamps=[0, 100, 200, 500], time_base=MILLISECOND
     )
-    kept = None
+    kept = np.empty(0, np.uint8)
     for index, picture in enumerate(read_frames(path)):
         if index == 2:
             kept = picture.copy()

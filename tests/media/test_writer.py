@@ -26,7 +26,12 @@ NTSC = Fraction(30000, 1001)
 
 def write(path, pictures, rate=Fraction(25), **more):
     pictures = list(pictures)
-    with VideoWriter(path, pictures[0].shape[1], pictures[0].shape[0], rate, **more) as writer:
+    height, width = pictures[0].shape[:2]
+    return fill(VideoWriter(path, width, height, rate, **more), pictures)
+
+
+def fill(writer, pictures):
+    with writer:
         for picture in pictures:
             writer.write(picture)
     return writer
@@ -57,7 +62,7 @@ def test_the_rate_stays_exact_and_no_frame_drifts(tmp_path, spell, spelled, rate
 def test_ten_minutes_last_ten_minutes(tmp_path):
     path = tmp_path / "long.mp4"
     picture = np.zeros((64, 64, 3), np.uint8)
-    write(path, (picture for _ in range(17982)), NTSC, quality="small")
+    fill(VideoWriter(path, 64, 64, NTSC, quality="small"), (picture for _ in range(17982)))
     line = read_timeline(path)
     assert len(line) == 17982
     assert int(line.stamps[-1]) * line.time_base == 17981 / NTSC
@@ -261,9 +266,9 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path, spell):
         assert path.read_bytes() == before
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), VideoWriter(path, 64, 64, Fraction(25)) as writer:
-        for picture in interrupted():
-            writer.write(picture)
+    writer = VideoWriter(path, 64, 64, Fraction(25))
+    with pytest.raises(KeyboardInterrupt):
+        fill(writer, interrupted())
     assert path.read_bytes() == before
     assert names_in(tmp_path) == ["film.mp4"]
 
@@ -309,8 +314,8 @@ def test_no_pictures_is_a_problem(tmp_path):
 
 def test_wrong_shape_or_type_is_a_mistake_of_ours(tmp_path, spell):
     for wrong in (np.zeros((64, 62, 3), np.uint8), np.zeros((64, 64, 3), np.float32)):
-        with pytest.raises(ValueError), VideoWriter(tmp_path / "x.mp4", 64, 64, Fraction(25)) as writer:
-            writer.write(wrong)
+        with pytest.raises(ValueError):
+            fill(VideoWriter(tmp_path / "x.mp4", 64, 64, Fraction(25)), [wrong])
     with pytest.raises(ValueError):
         VideoWriter(tmp_path / "x.mp4", 0, 64, Fraction(25))
     assert names_in(tmp_path) == []
