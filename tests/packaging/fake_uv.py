@@ -18,7 +18,8 @@ if arguments[:1] == ["venv"]:
     if wanted in behaviour.get("no_python", []):
         sys.exit("error: No interpreter found; error sending request")
     base = getattr(sys, "_base_executable", sys.executable)
-    subprocess.run([base, "-m", "venv", "--without-pip", arguments[-1]], check=True)
+    python = wanted if os.sep in wanted else base
+    subprocess.run([python, "-m", "venv", "--without-pip", arguments[-1]], check=True)
 elif arguments[:2] == ["pip", "compile"]:
     if "torch" not in behaviour:
         sys.exit("error: dns error")
