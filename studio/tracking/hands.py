@@ -49,8 +49,11 @@ class HandFinder:
         if not hands:
             return 0.0
         face = box.scaled(MASK_SIZE).apply(landmarks[:, :2])
-        area, under = _filled([face]), _filled(
-            [np.array([(p.x, p.y) for p in hand.landmark], np.float32) * MASK_SIZE for hand in hands]
+        area, under = (
+            _filled([face]),
+            _filled(
+                [np.array([(p.x, p.y) for p in hand.landmark], np.float32) * MASK_SIZE for hand in hands]
+            ),
         )
         return float((area & under).sum() / max(1, int(area.sum())))
 
