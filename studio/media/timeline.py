@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
+MOST_REPEATS = 100
+"""A clip that needs more output frames for each stored one, on average, has broken times, not pauses."""
+
+
 @dataclass(frozen=True, eq=False)
 class Timeline:
     """S stored frames of a clip and the T frames of constant rate made from them."""
@@ -89,6 +93,8 @@ def _read(path: Path) -> Timeline:
     times = sorted({stamp for stamp, _, _, _ in pictures if stamp is not None})
     keys = sorted({stamp for stamp, key, _, _ in packets if key and stamp is not None})
     rate = choose_rate(times, base, declared)
+    if (times[-1] - times[0]) * base * rate > MOST_REPEATS * len(times):
+        raise Problem(f"The frame times in “{path.name}” are broken; convert it to a plain H.264 MP4 first.")
     return Timeline(
         stamps=np.array(times, np.int64),
         keyframes=np.array(keys, np.int64),

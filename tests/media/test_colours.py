@@ -34,6 +34,16 @@ def test_matrix_and_range_are_honoured(tmp_path, clip, matrix, full):
     assert not probe(path).hdr
 
 
+def test_conversion_has_no_bias(tmp_path, clip):
+    # A shift of one level, too small to see, would add up with every generation.
+    rng = np.random.default_rng(4)
+    values = rng.integers(60, 200, (6, 6, 3)).astype(np.float64)
+    picture = np.kron(values, np.ones((16, 16, 1))).round().astype(np.uint8)
+    path = clip(tmp_path / "fine.mp4", [picture] * 2, options={"qp": "1"})
+    shown = next(read_frames(path)).astype(float)
+    assert np.abs((shown - picture).mean((0, 1))).max() < 0.4
+
+
 def test_untagged_small_video_is_read_as_bt601(tmp_path, clip):
     path = clip(tmp_path / "untagged.mp4", [patch_picture(PATCHES)] * 2, pixels="yuv444p")
     assert np.abs(patches_of(next(read_frames(path))) - PATCHES).max() < 2.5

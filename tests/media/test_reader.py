@@ -11,6 +11,7 @@ import pytest
 
 from studio.media import probe, read_frames, read_selected
 from studio.media.reader import Film
+from studio.media.timeline import read_timeline
 
 MILLISECOND = Fraction(1, 1000)
 
@@ -216,3 +217,21 @@ def test_real_clips_read_as_their_index_says(shared_clips):
             count += 1
         assert count == info.frames
         assert not info.truncated
+
+
+def test_a_seek_that_lands_too_late_is_made_good(tmp_path, clip, spell, spelled):
+    path = clip(tmp_path / "gops.mp4", [spell(n) for n in range(60)], options={"g": "10"})
+    timeline = read_timeline(path)
+
+    class Lying(Film):
+        def _seek(self, stamp):
+            if not self._may_seek:
+                return False
+            self._container.seek(int(timeline.keyframes[-1]), stream=self._stream)
+            self._frames = self._decode()
+            self._current, self._next, self._position = None, None, None
+            return True
+
+    film = Lying(path, timeline)
+    assert [spelled(film.picture(n)) for n in (3, 27, 59)] == [3, 27, 59]
+    film.close()

@@ -130,6 +130,14 @@ def test_pictures_that_do_not_decode(tmp_path, clip, spell):
     refuse(path, "can be decoded")
 
 
+def test_times_that_jump_by_days(tmp_path, clip, spell):
+    stamps = [0, 33, 67, 100, 10**9]
+    path = clip(
+        tmp_path / "days.mkv", [spell(n) for n in range(5)], stamps=stamps, time_base=Fraction(1, 1000)
+    )
+    refuse(path, "times")
+
+
 def test_index_cut_off(tmp_path, clip, spell):
     whole = clip(tmp_path / "whole.mp4", [spell(n) for n in range(30)])
     path = tmp_path / "cut.mp4"
