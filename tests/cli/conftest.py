@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import filelock
 import pytest
 
 from pipelines.cli import main
@@ -49,19 +51,31 @@ def studio(home: Path, capfd: pytest.CaptureFixture[str]) -> Studio:
 
 
 @pytest.fixture(scope="session")
-def sample_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all test processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cli-shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_clip(shared: Path) -> Path:
     """One and a half seconds of the project's own sample."""
-    clip = tmp_path_factory.mktemp("sample") / "sample 🎬.mp4"
-    make_sample(clip, SampleSettings(size=256, seconds=1.6))
+    clip = shared / "sample 🎬.mp4"
+    with filelock.FileLock(shared / "sample.lock"):
+        if not clip.exists():
+            make_sample(clip, SampleSettings(size=256, seconds=1.6))
     return clip
 
 
 @pytest.fixture(scope="session")
-def built_home(sample_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_home(sample_clip: Path, shared: Path) -> Path:
     """A home in which the sample is imported and built; not to be written to."""
-    home = tmp_path_factory.mktemp("built") / "home"
-    assert main(["import", str(sample_clip), "--subject", "Ann Lee 🎬", "--home", str(home)]) == 0
-    assert main(["build", "Ann Lee 🎬", "--preset", "draft", "--home", str(home)]) == 0
+    home = shared / "home"
+    with filelock.FileLock(shared / "home.lock"):
+        assert main(["import", str(sample_clip), "--subject", "Ann Lee 🎬", "--home", str(home)]) == 0
+        assert main(["build", "Ann Lee 🎬", "--preset", "draft", "--home", str(home)]) == 0
     return home
 
 

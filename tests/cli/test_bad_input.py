@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from studio.media import VideoWriter
-from studio.project import atomic
 
 
 def _grey(path: Path, frames: int) -> Path:
@@ -158,7 +157,7 @@ def test_a_disk_that_says_no(ann, home, tmp_path, sample_clip, monkeypatch, numb
     def refuse(_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(atomic.os, "fsync", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
     for words in (
         ["import", other, "--subject", "Ann Lee 🎬"],
         ["import", other, "--subject", "Bob"],

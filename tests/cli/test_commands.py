@@ -78,7 +78,8 @@ def test_home_stands_before_or_after_the_command(tmp_path, capfd):
 
 
 @pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in door.COMMANDS)])
-def test_help_needs_neither_torch_nor_mediapipe(words):
+def test_help_needs_neither_torch_nor_mediapipe(words, tmp_path, monkeypatch):
+    monkeypatch.setenv("AVATAR_STUDIO_HOME", str(tmp_path))
     script = (
         "import sys; from pipelines.cli import main; code = main(sys.argv[1:]);"
         "heavy = {'torch', 'mediapipe', 'numba', 'PySide6'} & set(sys.modules);"
