@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def load_builtin(path: Path) -> HeadModel:
         with np.load(path) as stored:
             values = {name: stored[name] for name in stored.files}
         card = json.loads(path.with_suffix(".json").read_text("utf-8"))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise Problem(
             f"The head model {path.name} cannot be read ({error}); install the studio again."
         ) from error

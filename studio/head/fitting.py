@@ -358,14 +358,15 @@ def _identity_solver(model: HeadModel, settings: FitSettings):  # type: ignore[n
 
 
 def _offset(model: HeadModel, left: Floats) -> Floats:
-    """Spread what landmarks ``[L, 3]`` still miss onto the vertices they hang on: ``[V, 3]``."""
+    """What landmarks ``[L, 3]`` still miss, as an offset ``[V, 3]``.
+
+    Zero for a model whose landmarks are a few points of a dense mesh: moving those alone would raise spikes,
+    and such a model has identity directions enough.
+    """
     out = np.zeros_like(model.template)
-    weight = np.zeros((len(out), 1), np.float32)
-    for corner in range(3):
-        share = model.landmark_weights[:, corner : corner + 1]
-        np.add.at(out, model.landmark_vertices[:, corner], left * share)
-        np.add.at(weight, model.landmark_vertices[:, corner], share * share)
-    return np.asarray(np.divide(out, weight, out=out, where=weight > 1e-6), np.float32)
+    if len(model.landmark_ids) == len(out):
+        out[model.landmark_vertices[:, 0]] = left
+    return out
 
 
 def _rows(model: HeadModel, point: int) -> npt.NDArray[np.intp]:

@@ -218,12 +218,15 @@ def _skin(
     """Turn vertices ``[T, V, 3]`` about joints ``[T, 3, 3]`` in place (linear blend skinning)."""
     # Lids that come down leave no eyeball to be seen turning.
     open_share = 1.0 - np.clip(eyelids, 0.0, 1.0)
+    steps = []
     for j, rows in enumerate(moved):
-        if not len(rows):
-            continue
-        arm = shaped[:, rows] - joints[:, None, j]
-        share = skin[j][:, None] if j == 0 else skin[j][:, None] * open_share[:, j - 1, None, None]
-        shaped[:, rows] += (arm @ np.swapaxes(turns[:, j], 1, 2) - arm) * share
+        if len(rows):
+            share = skin[j][:, None] if j == 0 else skin[j][:, None] * open_share[:, j - 1, None, None]
+            arm = shaped[:, rows] - joints[:, None, j]
+            steps.append((rows, (arm @ np.swapaxes(turns[:, j], 1, 2) - arm) * share))
+    # A vertex may follow several joints: each turns it from where it was.
+    for rows, step in steps:
+        shaped[:, rows] += step
 
 
 def joint_rotations(motion: HeadMotion) -> Floats:
