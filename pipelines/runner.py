@@ -162,12 +162,14 @@ def start(folder: Path) -> RunningJob:
 
 
 def recover(jobs: list[Path]) -> dict[Path, JobStatus]:
-    """After a restart: the jobs that are not finished, with what became of them.
+    """After a restart: the jobs that are neither finished nor given up, with what became of them.
 
     Starting a running one joins it; starting a stopped, failed or crashed one continues it.
     """
     found = {folder: read_status(folder) for folder in jobs if (folder / "job.json").exists()}
-    return {folder: status for folder, status in found.items() if status.state != "finished"}
+    return {
+        folder: status for folder, status in found.items() if status.state not in ("finished", "cancelled")
+    }
 
 
 def discard(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 import tempfile
 import traceback
@@ -43,6 +44,10 @@ DEFECT, PROBLEM, INTERRUPTED = 1, 2, 130
 
 def run(argv: list[str]) -> int:
     """Run one command line. Never raises."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show every letter must not end the command.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         home, words = _take_home(argv)
         if words[:1] == ["--run-job"]:

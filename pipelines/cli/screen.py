@@ -58,7 +58,7 @@ class Screen:
 
             def watch(status: JobStatus) -> None:
                 if status.state == "running" and status.what:
-                    what = status.what
+                    what = _capital(status.what)
                     if status.steps > 1:
                         what = f"{min(status.step + 1, status.steps)}/{status.steps} {what}"
                     bar.show(what, status.done, status.total, status.seconds_left)
@@ -155,7 +155,11 @@ class _Reporter:
         now = time.monotonic()
         if now - self._shown >= 0.1 or (total is not None and done >= total):
             self._shown = now
-            self._bar.show(what, done, total, left)
+            self._bar.show(_capital(what), done, total, left)
+
+
+def _capital(what: str) -> str:
+    return what[:1].upper() + what[1:]
 
 
 def spoken(seconds: float | None) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
 import shutil
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,7 +20,9 @@ import psutil
 
 from studio.domain.problem import Problem
 
-_ASIDE = re.compile(r"^\.(?P<name>.+)\.(?P<pid>\d+)-[0-9a-f]{8}\.(?P<kind>new|old)$")
+_ASIDE = re.compile(r"^\.(?P<name>.+)\.(?P<pid>\d+)-(?P<host>[0-9a-f]{4})[0-9a-f]{8}\.(?P<kind>new|old)$")
+HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
+"""This machine: process numbers of others, on a shared disk, say nothing here."""
 
 _DISK_SENTENCES = {
     errno.ENOSPC: "The disk that holds {path} is full: free some space and run the same command again.",
@@ -148,12 +152,15 @@ def remove_folder(folder: Path) -> None:
 
 def tidy(parent: Path) -> None:
     """Clear what killed processes left in ``parent``: unfinished folders go, a displaced previous version
-    comes back if nothing took its place. Leftovers of processes that still live are not touched."""
+    comes back if nothing took its place. Leftovers of processes that still live, or that ran on another
+    machine, are not touched."""
     try:
         found = [(path, m) for path in parent.iterdir() if (m := _ASIDE.match(path.name))]
     except OSError:
         return
     for path, match in found:
+        if match["host"] != HOST:
+            continue
         if psutil.pid_exists(int(match["pid"])) and int(match["pid"]) != os.getpid():
             continue
         if int(match["pid"]) == os.getpid() and path.name in _mine:
@@ -190,7 +197,7 @@ _mine: set[str] = set()
 
 
 def _aside(path: Path, kind: str) -> Path:
-    name = f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.{kind}"
+    name = f".{path.name}.{os.getpid()}-{HOST}{uuid.uuid4().hex[:8]}.{kind}"
     _mine.add(name)
     return path.with_name(name)
 

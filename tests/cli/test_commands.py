@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,21 @@ def test_help_needs_neither_torch_nor_mediapipe(words, tmp_path, monkeypatch):
     )
     assert ran.returncode == 0, ran.stderr
     assert "home" in ran.stdout
+
+
+def test_a_console_without_the_letters_does_not_end_the_command(tmp_path):
+    Store(tmp_path).add("Zoë 🎭")
+    script = "import sys; from pipelines.cli import main; sys.exit(main(sys.argv[1:]))"
+    for words, code in ((["list"], 0), (["build", "Zoe 🎭"], 2)):
+        ran = subprocess.run(
+            [sys.executable, "-c", script, *words, "--home", str(tmp_path)],
+            cwd=_ROOT,
+            capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            check=False,
+        )
+        assert ran.returncode == code, ran.stderr
+        assert b"Zo\\xeb" in ran.stdout + ran.stderr
 
 
 def test_without_a_command_the_list_of_commands_is_shown(capsys):

@@ -264,6 +264,8 @@ def test_jobs_to_recover_are_those_not_finished(fake_job):
     run_job(failed)
     left = runner.recover([finished, failed, failed.with_name("no-such-job")])
     assert {folder: status.state for folder, status in left.items()} == {failed: "failed"}
+    runner.RunningJob(failed, None).cancel()
+    assert runner.recover([finished, failed]) == {}
 
 
 def test_a_line_cut_short_is_skipped_and_does_not_swallow_the_next(fake_job):

@@ -335,16 +335,18 @@ def test_subjects_added_by_many_processes_at_once_are_all_there(home):
 def test_what_a_killed_process_left_is_cleared_and_a_displaced_version_returns(tmp_path):
     """At every moment of a replacement a complete version can be found again."""
     dead = 2**22 + 12345
-    (tmp_path / f".made.{dead}-00000000.new").mkdir()
-    old = tmp_path / f".replaced.{dead}-00000000.old"
+    (tmp_path / f".made.{dead}-{atomic.HOST}00000000.new").mkdir()
+    old = tmp_path / f".replaced.{dead}-{atomic.HOST}00000000.old"
     old.mkdir()
     (old / "content").write_text("previous")
     (tmp_path / "kept").mkdir()
-    (tmp_path / f".kept.{dead}-00000000.old").mkdir()
-    alive = tmp_path / f".busy.{os.getppid()}-00000000.new"
+    (tmp_path / f".kept.{dead}-{atomic.HOST}00000000.old").mkdir()
+    alive = tmp_path / f".busy.{os.getppid()}-{atomic.HOST}00000000.new"
     alive.mkdir()
+    elsewhere = tmp_path / f".elsewhere.{dead}-{'0000' if atomic.HOST != '0000' else 'ffff'}00000000.new"
+    elsewhere.mkdir()
     atomic.tidy(tmp_path)
-    assert {p.name for p in tmp_path.iterdir()} == {"replaced", "kept", alive.name}
+    assert {p.name for p in tmp_path.iterdir()} == {"replaced", "kept", alive.name, elsewhere.name}
     assert (tmp_path / "replaced" / "content").read_text() == "previous"
 
 
