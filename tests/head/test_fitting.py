@@ -18,7 +18,7 @@ from studio.head.model import pose_features
 from studio.head.topology import IRISES, topology
 
 
-def someone(rng):
+def someone(rng) -> tuple[np.ndarray, np.ndarray]:
     """Identity and an offset as smooth as faces are."""
     model = builtin_head()
     identity = (rng.normal(0, 0.8, model.identities)).astype(np.float32)
