@@ -14,6 +14,9 @@ from pipelines import doctor
 from pipelines.doctor import Finding
 
 
+QUICK = ("cv2", "numpy", "PySide6.QtWidgets")
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes a process or seconds."""
@@ -23,6 +26,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(doctor, "_qt", qt)
     monkeypatch.setattr(doctor, "_head_model", qt)
+    loaded = {module: package for module, package in doctor.LIBRARIES.items() if module in QUICK}
+    monkeypatch.setattr(doctor, "LIBRARIES", loaded)
 
 
 def _report(capsys: pytest.CaptureFixture[str], home: Path) -> tuple[int, dict[str, dict[str, str]], str]:
@@ -37,7 +42,7 @@ def test_this_machine_is_ready(capsys: pytest.CaptureFixture[str], home: Path) -
     status, findings, verdict = _report(capsys, home)
     assert status == 0
     assert verdict.startswith("Ready")
-    assert findings["mediapipe"]["detail"] == "0.10.21"
+    assert findings["numpy"]["detail"] == "1.26.4"
     assert "made on first use" in findings["home"]["detail"]
     assert not home.exists()
     assert findings["lpips-vgg"]["state"] == "note"
@@ -58,7 +63,7 @@ def test_a_damaged_weight_is_told_from_a_missing_one(capsys: pytest.CaptureFixtu
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("module", "package", "state", "status"),
-    [("mediapipe", "mediapipe", "bad", 2), ("PySide6.QtWidgets", "pyside6-essentials", "note", 0)],
+    [("cv2", "opencv-python-headless", "bad", 2), ("PySide6.QtWidgets", "pyside6-essentials", "note", 0)],
 )
 def test_a_library_that_does_not_load(
     module: str,
@@ -81,7 +86,7 @@ def test_a_library_that_does_not_load(
     assert found == status
     assert findings[package]["state"] == state
     assert "libEGL" in findings[package]["detail"]
-    assert verdict.startswith("Not ready: mediapipe. Delete" if status else "Ready")
+    assert verdict.startswith("Not ready: opencv-python-headless. Delete" if status else "Ready")
 
 
 @pytest.mark.usefixtures("quick")
@@ -110,6 +115,14 @@ def test_the_table_ends_with_the_verdict(capsys: pytest.CaptureFixture[str], hom
     lines = capsys.readouterr().out.rstrip().splitlines()
     assert lines[0].startswith("Python")
     assert lines[-1].startswith("Ready: ")
+
+
+@pytest.mark.slow
+def test_every_library_loads(home: Path) -> None:
+    findings = {finding.topic: finding for finding in doctor.examine(home)}
+    assert set(doctor.LIBRARIES.values()) <= findings.keys()
+    assert {topic for topic, finding in findings.items() if finding.state == "bad"} == set()
+    assert findings["mediapipe"].detail == "0.10.21"
 
 
 @pytest.mark.qt

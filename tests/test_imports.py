@@ -83,7 +83,7 @@ def test_the_domain_is_numpy_only() -> None:
 )
 def test_help_is_light(arguments: list[str]) -> None:
     program = f"from pipelines import cli\nassert cli.main({arguments!r}) == 0"
-    assert not _dragged_along(program) & {"torch", "mediapipe", "PySide6", "numba", "sklearn"}
+    assert not _dragged_along(program) & {"torch", "mediapipe", "PySide6", "numba"}
 
 
 def test_no_file_without_a_subject() -> None:
