@@ -13,7 +13,6 @@ import pytest
 from pipelines import doctor
 from pipelines.doctor import Finding
 
-
 QUICK = ("cv2", "numpy", "PySide6.QtWidgets")
 
 
