@@ -10,7 +10,7 @@ import tyro
 
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Everywhere, parse
-from pipelines.import_job import Import, import_clip, remember_settings
+from pipelines.import_job import Import, bring_in, find_tracked, import_clip, remember_settings
 from studio.domain.problem import Problem
 from studio.project.store import Store
 from studio.tracking.settings import TrackSettings
@@ -75,6 +75,27 @@ def track(screen: Screen, done: Import) -> None:
     except Problem as problem:
         done.undo()
         raise done.explain(problem) from problem
+
+
+def tracked_drive(screen: Screen, store: Store, video: Path, person: str = "auto") -> Path:
+    """The tracked sequence of a clip that drives: found if it was tracked before, whoever it belongs to, else
+    tracked now and kept beside the subjects.
+
+    Raises:
+        Problem: the clip cannot be used; nothing of it is kept.
+    """
+    from studio.media import probe
+
+    for warning in probe(video).warnings:
+        screen.note(warning)
+    settings = TrackSettings(person=person)
+    found = find_tracked(store, video, settings)
+    if found is not None:
+        return found
+    with screen.working() as progress:
+        done = bring_in(store.driving, video, settings, progress)
+    track(screen, done)
+    return done.sequence
 
 
 def report(screen: Screen, sequence_folder: Path) -> None:

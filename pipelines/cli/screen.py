@@ -115,12 +115,16 @@ class _Bar:
 class _Bars(_Bar):
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._shown: tuple[str, int | None] = ("", None)
         self._task = progress.add_task("", total=None, left="")
 
     def show(self, what: str, done: int, total: int | None, seconds_left: float | None) -> None:
-        self._progress.update(
-            self._task, description=what, total=total, completed=done, left=spoken(seconds_left)
-        )
+        if (what, total) != self._shown:
+            # A new row, because the old one's total cannot be taken back to unknown.
+            self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(what, total=total, left="")
+            self._shown = (what, total)
+        self._progress.update(self._task, completed=done, left=spoken(seconds_left))
 
 
 class _Lines(_Bar):
