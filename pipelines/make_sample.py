@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.sample.performance import Performance, perform
+from pipelines.sample.pose import Pose
 from pipelines.sample.voice import SAMPLE_RATE, babble
 from studio.domain.camera import Floats
 from studio.domain.problem import Problem
@@ -79,14 +80,13 @@ class SampleTruth:
 
     def save(self, path: Path) -> None:
         """Write as ``.npz``, aside and renamed."""
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(aside, "wb") as file:
                 np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
-            os.replace(aside, path)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
 
     @staticmethod
     def load(path: Path) -> SampleTruth:
@@ -128,9 +128,11 @@ def make_sample(path: Path, settings: SampleSettings | None = None, progress: Pr
         path.parent.mkdir(parents=True, exist_ok=True)
         stamp.unlink(missing_ok=True)
     except OSError as error:
-        raise Problem(f"The sample cannot be written to “{path.parent}”: {error.strerror}. Choose another folder.") from error
+        raise Problem(
+            f"The sample cannot be written to “{path.parent}”: {error.strerror}. Choose another folder."
+        ) from error
 
-    # Portrait and tracker libraries are only needed from here on.
+    # Heavy libraries are only needed from here on: a clip that is there already needs none.
     from pipelines.sample.puppet import Puppet
 
     progress(0, None, "Preparing the portrait")
@@ -186,9 +188,7 @@ def _read(stamp: Path) -> object:
         return None
 
 
-def _pose(performance: Performance, frame: int):  # type: ignore[no-untyped-def]
-    from pipelines.sample.puppet import Pose
-
+def _pose(performance: Performance, frame: int) -> Pose:
     p = performance
     weights = [*p.eyelids[frame], p.lips_together[frame], 1 - p.smile[frame], p.rounded[frame], p.brow[frame]]
     return Pose(

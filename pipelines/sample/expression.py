@@ -97,22 +97,36 @@ def _between(
 
 def _lid(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], eye: int) -> npt.NDArray[np.float64]:
     upper, lower = lid_lines(x, eye)
-    meet = lower - 0.1 * (lower - upper)
-    above = (meet - upper) * np.clip(1 - (upper - y) / 8.5, 0, 1) ** 2
-    below = (meet - lower) * np.clip(1 - (y - lower) / 6.0, 0, 1) ** 2
+    gap = lower - upper
+    meet = lower - 0.1 * gap
+    # The lashes' own width moves whole, the skin above them stretches. Lids overlap a little when closed.
+    lap = np.clip(gap / 3, 0, 1)
+    above = (meet - upper + 0.35 * lap) * (1 - _step((upper - y - 1.0) / 8.0))
+    below = (meet - lower - 0.25 * lap) * (1 - _step((y - lower - 0.5) / 6.0))
     down = _between(y, upper, lower, above, below)
-    bulge = 0.8 * np.clip(down / 5, 0, 1)
+    bulge = 0.9 * np.clip(down / 4, 0, 1)
     return np.stack([np.zeros_like(x), down, bulge], -1)
 
 
 def _lips_together(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     upper, lower = lip_lines(x)
-    meet = upper + 0.42 * (lower - upper)
-    above = (meet - upper) * np.clip(1 - (upper - y) / 9.0, 0, 1) ** 1.3
-    below = (meet - lower) * np.clip(1 - (y - lower) / 26.0, 0, 1) ** 1.3
+    gap = lower - upper
+    meet = upper + 0.42 * gap
+    lap = np.clip(gap / 3, 0, 1)
+    above = (meet - upper + 0.5 * lap) * np.clip(1 - (upper - y) / 9.0, 0, 1) ** 1.3
+    below = (meet - lower - 0.5 * lap) * np.clip(1 - (y - lower) / 26.0, 0, 1) ** 1.3
     down = _between(y, upper, lower, above, below)
     forward = 0.25 * np.abs(down)
     return np.stack([np.zeros_like(x), down, forward], -1)
+
+
+def inside_openings(pixels: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """How deep points ``[N, 2]`` lie inside an eye's or the mouth's opening, in portrait pixels; 0 outside."""
+    x, y = np.asarray(pixels, np.float64).T
+    deep = np.zeros(len(x))
+    for upper, lower in (lip_lines(x), lid_lines(x, 0), lid_lines(x, 1)):
+        deep = np.maximum(deep, np.minimum(y - upper, lower - y))
+    return deep
 
 
 def _relaxed(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -150,7 +164,7 @@ def _jaw(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[
     aside = np.abs(x - _MIDDLE)
     hinge = 144.0 - 26.0 * np.clip((aside - 0.6 * _HALF) / 32, 0, 1) ** 1.2
     base = _step((y - hinge + 9) / 24)
-    lens = np.sqrt(np.clip(1 - (aside / _HALF) ** 2, 0, 1))
+    lens = np.clip(1 - (aside / _HALF) ** 2, 0, 1) ** 0.75
     below = base + (1 - base) * lens * np.exp(-((np.maximum(y - lower, 0) / 16) ** 2))
     above = base * (1 - lens * np.exp(-((np.maximum(upper - y, 0) / 9) ** 2)))
     return _between(y, upper, lower, above, below)

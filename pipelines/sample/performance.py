@@ -42,7 +42,7 @@ POSES = (
 BLINK_FRAMES = 5
 """A blink closes within two frames and opens within three, at 25 frames a second."""
 
-JAW_OPEN = 11.0
+JAW_OPEN = 9.5
 """Degrees of the widest opening in speech."""
 
 
@@ -91,6 +91,8 @@ def perform(seconds: float, rate: float, seed: int) -> Performance:
     quiet = 1 - gaussian_filter1d(voiced, 0.18 * rate)
     warm = np.interp(clock / seconds, [0, 0.03, 0.06, 0.3, 0.34, 0.4, 0.72, 0.76, 0.8, 0.96, 0.98, 1], [1, 1, 0, 0, 0.8, 0, 0, 0.7, 0, 0, 0.9, 1])
     smile = np.clip(0.3 + 0.15 * _drift(clock, chance, 1, 1.0)[:, 0] + 0.6 * quiet * warm, 0, 1)
+    # An open jaw draws the corners of the mouth together.
+    smile *= 1 - 0.7 * opening
     jaw = JAW_OPEN * opening
     together = np.clip(1 - jaw / 3.2, 0, 1) ** 1.5 * (1 - 0.95 * np.clip(quiet * warm, 0, 1))
     brow = 0.5 * np.clip(_drift(clock, chance, 1, 1.0)[:, 0], -0.3, 1.2) + 0.35 * np.clip(angles[:, 1] / 20, -0.4, 1)

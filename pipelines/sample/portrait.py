@@ -58,19 +58,28 @@ LOWER_LIP = _trace(
 """Upper edge of the lower lip, from the viewer's left corner to the right one."""
 
 UPPER_LIDS = (
-    _trace((188, 88), 11, "66,148 82,140 105,126 130,114 165,107 200,112 230,128 255,150 276,172"),
-    _trace((188, 88), 11, "530,188 555,168 590,148 625,138 660,134 700,141 735,158 758,174 772,188"),
+    _trace((188, 84), 11.82, "86,215 95,206 110,190 130,178 150,172 180,169 210,175 235,188 255,204 275,224 292,238"),
+    _trace((188, 84), 11.82, "566,250 578,243 592,231 612,219 640,207 670,200 700,198 725,203 755,216 785,234 806,248"),
 )
-"""Edge of the upper lid of the viewer's left and right eye, from left to right."""
+"""Edge of the upper lid under its lashes, of the viewer's left and right eye, from left to right."""
 
 LOWER_LIDS = (
-    _trace((188, 88), 11, "66,148 88,158 110,171 140,183 175,188 215,187 250,181 276,172"),
-    _trace((188, 88), 11, "530,188 555,196 585,201 620,205 660,208 700,208 735,203 760,195 772,188"),
+    _trace((188, 84), 11.82, "86,215 100,220 115,229 140,240 170,247 200,249 230,247 260,243 292,238"),
+    _trace((188, 84), 11.82, "566,250 590,257 620,263 650,269 690,272 720,270 750,265 780,258 806,248"),
 )
 """Edge of the lower lid of the viewer's left and right eye, from left to right."""
 
-IRISES = _trace((188, 88), 11, "171,149 646,170")
+IRISES = _trace((188, 84), 11.82, "183,204 692,232")
 """Centres of the irises."""
+
+SIDES = np.array(
+    [
+        *((132, 181.0, 268.0), (144, 182.2, 265.5), (154, 184.0, 262.8), (160, 184.5, 259.0), (165, 185.0, 257.3)),
+        *((175, 185.5, 256.0), (182, 184.5, 254.7), (190, 182.0, 257.0), (200, 180.5, 262.0), (218, 180.0, 267.0)),
+    ],
+    np.float32,
+)
+"""Rows of the portrait with the columns of the left and right edge of jaw, neck and collar, ``[N, 3]``."""
 
 
 @cache

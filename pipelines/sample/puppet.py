@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.sample import expression, picture, portrait, shape
+from pipelines.sample.pose import Pose
 from studio.domain.camera import Floats, project, rotation_from_angles
 
 SUPERSAMPLING = 2
 """Canvas pixels along each side of an output pixel while drawing."""
-
-
-@dataclass(frozen=True)
-class Pose:
-    """Everything that moves in one frame."""
-
-    angles: Floats
-    """``[3]`` yaw, pitch, roll in degrees."""
-    shift: Floats
-    """``[2]`` shift of the head to the right and up, metres."""
-    fields: Floats
-    """``[6]`` weights of :data:`pipelines.sample.expression.FIELDS`."""
-    jaw: float
-    """Jaw rotation in radians, 0 closed."""
-    gaze: Floats
-    """``[2]`` yaw and pitch of the eyes in the head, degrees."""
 
 
 class Puppet:
@@ -46,10 +29,13 @@ class Puppet:
         back = ~surface.front
         self._skin.fields[:, back] = 0
         self._skin.jaw[back] = 0
+        self._normals = _normals(self._points, surface)
+        # What spans an opening lies deeper, lest it hide a lid that slides across it.
+        deep = np.where(surface.front, expression.inside_openings(surface.pixels), 0)
+        self._points[:, 2] -= (0.004 * np.clip(deep / 0.8, 0, 1)).astype(np.float32)
         self._sheet = picture.Sheet(
             self._points, surface.triangles, surface.texture * picture.ZOOM, picture.skin_texture()
         )
-        self._normals = _normals(self._points, surface)
         self._rest = rotation_from_angles(np.array(shape.PORTRAIT_ANGLES))
         self.rest_camera = np.array(
             [shape.SCALE * zoom, (shape.ORIGIN[0] - corner[0]) * zoom, (shape.ORIGIN[1] - corner[1]) * zoom], np.float32
@@ -87,16 +73,15 @@ class Puppet:
         width, height = self._size
         canvas = self._plate.copy()
         camera = self.camera(pose) * big
-        for sheet, jaw in self._mouth:
-            points = sheet.points
-            if jaw:
-                whole = expression.Skin(np.zeros((6, len(points), 3), np.float32), np.ones(len(points), np.float32), self._skin.joint)
-                points = whole.move(points, pose.fields, pose.jaw)
-            picture.paint(canvas, project(points, pose.angles, camera), sheet)
+        for sheet, share in self._mouth:
+            inside = expression.Skin(np.zeros((6, len(share), 3), np.float32), share, self._skin.joint)
+            points = project(inside.move(sheet.points, pose.fields, pose.jaw), pose.angles, camera)
+            # Little light comes in between closing lips.
+            dim = 1 - 0.75 * float(pose.fields[2]) ** 2
+            picture.paint(canvas, points, sheet, np.full(len(points), dim, np.float32))
         for eye in self._eyes:
-            for sheet, share, light in eye.layers(pose.fields):
-                points = eye.turned(sheet.points, pose.gaze * share)
-                picture.paint(canvas, project(points, pose.angles, camera), sheet, light)
+            for sheet, light in eye.layers(pose.fields, pose.gaze):
+                picture.paint(canvas, project(sheet.points, pose.angles, camera), sheet, light)
         # Skull and torso pull the neck each with its share.
         moved = self._skin.move(self._points, pose.fields, pose.jaw)
         head = project(moved, pose.angles, camera)
@@ -113,8 +98,8 @@ class Puppet:
         now = self._normals @ (towards @ rotation_from_angles(angles))
         then = np.maximum(self._normals @ (towards @ self._rest), 0.45)
         now = np.where(self._surface.front, now, np.maximum(now, -0.2))
-        ratio = (0.62 + 0.38 * np.maximum(now, -0.4)) / (0.62 + 0.38 * then)
-        return np.clip(ratio, 0.55, 1.08).astype(np.float32)
+        ratio = (0.5 + 0.5 * np.maximum(now, -0.4)) / (0.5 + 0.5 * then)
+        return np.asarray(np.clip(ratio, 0.55, 1.06) * self._surface.shade, np.float32)
 
 
 def _normals(points: Floats, surface: shape.HeadSurface) -> Floats:
@@ -132,6 +117,12 @@ def _normals(points: Floats, surface: shape.HeadSurface) -> Floats:
         edge = rays // 40
         wrapped = np.concatenate([normal[-edge:], normal, normal[:edge]])
         normal = cv2.GaussianBlur(wrapped, (0, 0), rays / 160)[edge:-edge]
+        # At the outline both sheets look sideways.
+        side = grid[:, -1] - grid[:, -1 - rings // 6]
+        side[:, 2] = 0
+        side /= np.linalg.norm(side, axis=-1, keepdims=True) + 1e-12
+        share = np.clip((np.arange(rings) / (rings - 1) - 0.86) / 0.14, 0, 1)[None, :, None] ** 1.5
+        normal = normal * (1 - share) + side[:, None] * share
         out.append((normal / (np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-12)).reshape(-1, 3))
     return np.concatenate(out).astype(np.float32)
 

@@ -1,13 +1,13 @@
 """The head of the sample as a closed surface: a plausible human depth under the portrait's pixels.
 
-The depth of the face is a table of control points in millimetres, symmetric, from face anthropometry (nose
-tip 22 mm in front of the brow and 15 mm in front of its root on the lip, mouth on an arc, and so on); no
-tracker took part in it. Hair, ears and neck are rounded off towards the outline. Scaled orthographic view.
+The depth of the face is a table of control points in millimetres, symmetric, from measured and modelled faces;
+no tracker took part in it. Hair, ears and neck are rounded off towards the outline. Scaled orthographic view.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -28,53 +28,21 @@ ORIGIN = (224.0, 126.0, -82.0)
 """Origin of head space in the portrait: x and y in pixels, z in millimetres on the table's scale. It is the
 joint between skull and spine, about which the head turns."""
 
-DEPTH_SCALE = 0.94
-"""The table is an average adult's; this face is that much smaller."""
-
-# Landmark of the viewer's left half (or the middle), its mirror, depth in mm in front of the eye corners.
+# Landmark of the viewer's left half (or the middle), its mirror, depth in mm in front of the eyes' corners, for
+# 61.5 mm between the pupils: rounded means of two independent geometries, MediaPipe's canonical face mesh and the
+# mean scanned face of USC's ICT FaceKit, which agree within 3 mm except at the temples.
 DEPTHS = (
-    *((10, 10, 10), (151, 151, 15), (9, 9, 19), (8, 8, 19), (168, 168, 17.5), (6, 6, 22), (197, 197, 28)),
-    *((195, 195, 33), (5, 5, 37), (4, 4, 40.5), (1, 1, 39.5), (2, 2, 26), (164, 164, 25), (0, 0, 25)),
-    *((17, 17, 21), (18, 18, 17), (200, 200, 17.5), (199, 199, 17), (175, 175, 14), (152, 152, 8)),
-    *(
-        (33, 263, -4),
-        (133, 362, 2),
-        (145, 374, 3),
-        (159, 386, 4),
-        (70, 300, -6),
-        (105, 334, 10),
-        (107, 336, 18),
-    ),
-    *((129, 358, 14), (98, 327, 18), (50, 280, 1), (205, 425, 7), (36, 266, 10), (61, 291, 9), (40, 270, 16)),
-    *(
-        (37, 267, 24),
-        (84, 314, 20.5),
-        (91, 321, 14),
-        (117, 346, -5),
-        (118, 347, 1),
-        (101, 330, 6),
-        (142, 371, 11),
-    ),
-    *(
-        (126, 355, 14),
-        (187, 411, -5),
-        (207, 427, 3),
-        (214, 434, -4),
-        (212, 432, 4),
-        (192, 416, -13),
-        (213, 433, -21),
-    ),
-    *((234, 454, -54), (127, 356, -50), (162, 389, -40), (21, 251, -31), (54, 284, -19), (103, 332, -8)),
-    *(
-        (67, 297, 3),
-        (109, 338, 8),
-        (93, 323, -54),
-        (132, 361, -52),
-        (58, 288, -47),
-        (172, 397, -37),
-        (136, 365, -25),
-    ),
-    *((150, 379, -14), (149, 378, -7), (176, 400, 0.5), (148, 377, 6)),
+    *((10, 10, 9), (151, 151, 14), (9, 9, 17), (8, 8, 16), (168, 168, 16), (6, 6, 21), (197, 197, 26.5)),
+    *((195, 195, 31.5), (5, 5, 36.5), (4, 4, 40), (1, 1, 37.5), (2, 2, 25), (164, 164, 24), (0, 0, 25.5)),
+    *((17, 17, 22), (18, 18, 17), (200, 200, 17.5), (199, 199, 17.5), (175, 175, 14.5), (152, 152, 7.5)),
+    *((33, 263, -2.5), (133, 362, 2.5), (145, 374, 4), (159, 386, 4), (70, 300, -8), (105, 334, 8), (107, 336, 16.5)),
+    *((129, 358, 12), (98, 327, 16), (50, 280, 0), (205, 425, 5.5), (36, 266, 8.5), (61, 291, 9), (40, 270, 16.5)),
+    *((37, 267, 24.5), (84, 314, 21.5), (91, 321, 15), (117, 346, -5.5), (118, 347, 0), (101, 330, 5.5)),
+    *((142, 371, 10), (126, 355, 13.5), (187, 411, -7), (207, 427, 0.5), (214, 434, -5.5), (212, 432, 3)),
+    *((192, 416, -14.5), (213, 433, -21.5), (234, 454, -54), (127, 356, -52), (162, 389, -44), (21, 251, -35)),
+    *((54, 284, -22), (103, 332, -10), (67, 297, 1), (109, 338, 6.5), (93, 323, -55), (132, 361, -50)),
+    *((58, 288, -44), (172, 397, -36), (136, 365, -27), (150, 379, -16), (149, 378, -8), (176, 400, 0.5)),
+    *((148, 377, 6),),
 )
 
 HAIR_THICKNESS = 7.0
@@ -113,6 +81,8 @@ class HeadSurface:
     """``[V]`` on the front sheet."""
     triangles: npt.NDArray[np.int32]
     """``[F, 3]``."""
+    shade: Floats
+    """``[V]`` brightness that the portrait's light does not give: it is dim under the jaw."""
     grids: tuple[tuple[int, int], tuple[int, int]]
     """Rays and rings of the front and the back sheet."""
 
@@ -125,7 +95,7 @@ def face_depth(pixels: npt.NDArray[np.floating]) -> Floats:
 def depth_in_view(pixels: npt.NDArray[np.floating], millimetres: npt.NDArray[np.floating]) -> Floats:
     """Depth along the head's own axis, in millimetres of the table, to depth in the portrait's tilted view."""
     r = rotation_from_angles(np.array(PORTRAIT_ANGLES)).astype(np.float64)
-    z = (np.asarray(millimetres, np.float64) - ORIGIN[2]) * DEPTH_SCALE / 1000 * SCALE
+    z = (np.asarray(millimetres, np.float64) - ORIGIN[2]) / 1000 * SCALE
     x, y = pixels[:, 0] - ORIGIN[0], -(pixels[:, 1] - ORIGIN[1])
     # Row 2 of the rotation, with head x and y eliminated: view = R head, head z known, view x and y known.
     head = np.linalg.solve(r[:2, :2], np.stack([x, y]) - r[:2, 2:] * z)
@@ -162,6 +132,7 @@ def _radius(contour: Floats, angles: npt.NDArray[np.float64]) -> npt.NDArray[np.
     return gaussian_filter1d(radius, len(angles) / 360 * 0.8, mode="wrap")
 
 
+@cache
 def head_surface() -> HeadSurface:
     """Build the surface; about a second, the same every time."""
     angles = np.linspace(-np.pi, np.pi, RAYS, endpoint=False)
@@ -200,12 +171,19 @@ def head_surface() -> HeadSurface:
     neck = RIM + (neck - RIM) * np.where(distance > 0, closing, 1.0)
     front = hair * (1 - downward[:, None]) + neck * downward[:, None]
 
-    depth_back = BACK * (1 - downward) + 45 * downward
+    # Below the ears the back of the head draws in to the nape.
+    nape = _smooth_step((degrees - 2) / 30) * _smooth_step((178 - degrees) / 30)
+    depth_back = BACK * (1 - nape) + 42 * nape
     profile = np.sqrt(np.clip(1 - share**2, 0, 1))
     back = RIM - depth_back[:, None] * profile[None]
 
     follow = 1 - _smooth_step((flat[:, 1].reshape(RAYS, RINGS) - 176) / 42) * (distance > 0)
     follow = np.where(distance > 0, follow, 1.0)
+
+    # Dim under the jaw and behind its angle: where the surface falls back from the face.
+    rows = flat[:, 1].reshape(RAYS, RINGS)
+    fallen = _smooth_step((skin - front - 6) / 16.0) * (1 - hairy[:, None]) * _smooth_step((rows - 134) / 5)
+    shade = 1 - 0.26 * fallen * np.exp(-np.clip(distance, 0, None) / 16.0)
 
     texture_front, texture_back = _texture(angles, outer, inner, share, hairy)
     # Counted from the outline, where both sheets must meet.
@@ -219,6 +197,7 @@ def head_surface() -> HeadSurface:
         depth=depth_in_view(both, millimetres),
         texture=np.concatenate([texture_front.reshape(-1, 2), texture_back[some].reshape(-1, 2)]).astype(np.float32),
         follow=np.concatenate([follow.ravel(), follow[some].ravel()]).astype(np.float32),
+        shade=np.concatenate([shade.ravel(), np.minimum(shade[some], 1 - 0.36 * (1 - hairy[some[0]])).ravel()]).astype(np.float32),
         front=np.arange(len(both)) < len(flat),
         triangles=np.concatenate([_triangles(RAYS, RINGS), behind]).astype(np.int32),
         grids=((RAYS, RINGS), (rays, rings)),
@@ -244,19 +223,28 @@ def _texture(
         folded = low + np.where(phase > span, 2 * span - phase, phase)
         return np.where(turned < low, turned, folded)
 
-    # Rays through ears and jaw have no hair of their own: behind the head they borrow the nearest hair.
+    # Rays through ears and jaw have no hair of their own: behind the ears they borrow the nearest hair.
     degrees = np.rad2deg(angles)
-    bare = hairy < 0.5
-    nearest = np.where(np.abs(degrees) > 90, -179.0, 8.0)
-    borrow = bare & ((degrees < 50) | (degrees > 130))
-    source = np.where(borrow, np.deg2rad(nearest), angles)
+    borrow = (hairy < 0.5) & ((degrees < 21) | (degrees > 161))
+    source = np.where(borrow, np.deg2rad(np.where(np.abs(degrees) > 90, -179.0, 8.0)), angles)
 
     def place(turned: npt.NDArray[np.float64], along: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         reach = np.interp(along, angles, outer, period=2 * np.pi)
         way = np.stack([np.cos(along), np.sin(along)], -1)
         return np.asarray(CENTRE) + way[:, None] * (reach[:, None] * np.sin(turned))[..., None]
 
-    return place(fold(turn), angles), place(fold(np.pi - turn), source)
+    plain, hair_front, hair_back = place(turn, angles), place(fold(turn), angles), place(fold(np.pi - turn), source)
+    # Jaw and neck keep their rows; columns stay off the outline, where wall and ring shine in.
+    rows, left, right = portrait.SIDES.T.astype(np.float64)
+    low_x, high_x = np.interp(plain[..., 1], rows, left) + 3.0, np.interp(plain[..., 1], rows, right) - 3.0
+    held = plain.copy()
+    beside = np.clip(plain[..., 0], low_x, high_x)
+    ear = ((degrees > 176) | (degrees < 26) | (degrees > 154))[:, None] & (plain[..., 1] < 140)
+    held[..., 0] = np.where(ear, plain[..., 0], beside)
+    skin_back = plain.copy()
+    skin_back[..., 0] = np.where(plain[..., 0] < CENTRE[0], low_x + 0.8, high_x - 0.8)
+    bare = (hairy < 0.5)[:, None, None]
+    return np.where(bare, held, hair_front), np.where(bare & ~borrow[:, None, None], skin_back, hair_back)
 
 
 def _triangles(rays: int, rings: int) -> npt.NDArray[np.int64]:
