@@ -225,13 +225,10 @@ def _by_number(people: list[Person], person: str, rate: float) -> Person:
     except ValueError:
         number = -1
     if not 0 <= number < len(ordered):
-        known = (
-            "one person: use auto or 0"
-            if len(ordered) == 1
-            else (
-                f"{len(ordered)} people: use auto, or a number from 0 to {len(ordered) - 1} from left to right"
-            )
-        )
+        known = "one person: use auto or 0"
+        if len(ordered) > 1:
+            last = len(ordered) - 1
+            known = f"{len(ordered)} people: use auto, or a number from 0 to {last} from left to right"
         raise Problem(f"There is no person {person!r} in this clip, which shows {known}.")
     return ordered[number]
 

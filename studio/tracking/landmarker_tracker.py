@@ -50,6 +50,7 @@ class LandmarkerTracker:
             self._name = f"mediapipe-{mp.__version__}-landmarker"
         self._step = max(1, round(1000.0 / rate))
         self._count = 0
+        self._before: list[Face] = []
         self._names: tuple[str, ...] = _SCORES
 
     @property
@@ -75,7 +76,8 @@ class LandmarkerTracker:
             by_name = {entry.category_name: entry.score for entry in scores}
             values = np.array([by_name.get(name, 0.0) for name in self._names], np.float32)
             found.append(Face(landmarks, values))
-        return without_doubles(found)
+        self._before = without_doubles(found, self._before)
+        return self._before
 
     def close(self) -> None:
         """Free the networks."""

@@ -48,6 +48,7 @@ class MediapipeTracker:
         self._window: tuple[int, int, int, int] | None = None
         self._unseen = 0
         self._near_follows = False
+        self._before: list[Face] = []
 
     @property
     def name(self) -> str:
@@ -72,7 +73,8 @@ class MediapipeTracker:
         if shrink < 1.0:
             grow = Similarity(1.0 / shrink, 0.0, 0.0, 0.0)
             found = [Face(grow.apply(face.landmarks)) for face in found]
-        return without_doubles(found)
+        self._before = without_doubles(found, self._before)
+        return self._before
 
     def close(self) -> None:
         """Free the networks."""

@@ -15,7 +15,7 @@ Picture = npt.NDArray[np.uint8]
 """``[H, W, 3]`` sRGB, RGB order, upright."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Face:
     """One face in one picture, as the network said it."""
 
@@ -64,10 +64,23 @@ def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, 
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
-def without_doubles(faces: list[Face], most: float = 0.5) -> list[Face]:
-    """The faces, of which no two cover the same place: a network sometimes finds one face twice."""
+def without_doubles(faces: list[Face], before: list[Face], most: float = 0.5) -> list[Face]:
+    """The faces, of which no two cover the same place.
+
+    A network that both follows faces and looks for new ones may find a followed face a second time, from a
+    coarser guess: of two in one place the one nearer to a face of the picture before is kept.
+
+    Args:
+        faces: of this picture.
+        before: those kept of the picture before.
+        most: overlap from which two are one.
+    """
+
+    def followed(face: Face) -> float:
+        return max((overlap(face.box, other.box) for other in before), default=0.0)
+
     kept: list[Face] = []
-    for face in faces:
+    for face in sorted(faces, key=followed, reverse=True):
         if all(overlap(face.box, other.box) < most for other in kept):
             kept.append(face)
     return kept

@@ -89,9 +89,12 @@ def test_no_two_faces_in_one_place() -> None:
     assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
     assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0
     points = np.random.default_rng(0).uniform(0, 100, (478, 3)).astype(np.float32)
-    far = points + np.float32(300)
-    kept = without_doubles([Face(points), Face(points + np.float32(8)), Face(far)])
-    assert [face.box[0] > 200 for face in kept] == [False, True]
+    first, second, far = Face(points), Face(points + np.float32(8)), Face(points + np.float32(300))
+    assert without_doubles([first, second, far], []) == [first, far]
+    # Of two in one place the one that continues the picture before stays, whatever the order.
+    before = [Face(points + np.float32(9))]
+    assert without_doubles([first, second, far], before) == [second, far]
+    assert without_doubles([far, second, first], before) == [second, far]
 
 
 def landmarker_file() -> Path:
