@@ -6,15 +6,15 @@ from studio.metrics.identity import csim
 from studio.metrics.landmarks import akd, akd_mouth, flmd, flmd_normalised, found
 from studio.metrics.metric import Metric
 from studio.metrics.motion import aed, apd, pose_degrees
-from studio.metrics.perceptual import haarpsi, lpips_with, ms_ssim
+from studio.metrics.perceptual import haarpsi, lpips_with
 from studio.metrics.pictures import (
     psnr,
     psnr_person,
     sharpness_difference,
     sharpness_difference_db,
     sharpness_ratio,
-    ssim,
 )
+from studio.metrics.structure import ms_ssim, ssim
 from studio.metrics.temporal import flicker, jitter
 
 METRICS: tuple[Metric, ...] = (
@@ -44,7 +44,7 @@ METRICS: tuple[Metric, ...] = (
         unit="",
         better="higher",
         needs="pictures",
-        source="Wang et al. 2004; piq",
+        source="Wang et al. 2004",
         measure=ssim,
         digits=4,
     ),
@@ -54,7 +54,7 @@ METRICS: tuple[Metric, ...] = (
         unit="",
         better="higher",
         needs="pictures",
-        source="Wang et al. 2003; piq",
+        source="Wang et al. 2003",
         measure=ms_ssim,
         digits=4,
     ),

@@ -1,4 +1,4 @@
-"""Perceptual measures: MS-SSIM and HaarPSI need no weights, LPIPS needs its trunk."""
+"""Perceptual measures by networks and wavelets: HaarPSI needs no weights, LPIPS needs its trunk."""
 
 from __future__ import annotations
 
@@ -9,34 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from studio.metrics.metric import Observed, Unavailable, Values, picture_pair
-from studio.metrics.pictures import as_tensor
-
-SMALLEST_MS_SSIM = 161
-"""Five scales halve the picture four times and still need an 11 pixel window."""
 
 Backbone = Literal["vgg", "alex"]
 """Trunk of LPIPS; figures of different trunks cannot be compared."""
-
-
-def ms_ssim(real: Observed, rendered: Observed) -> Values:
-    """Multi-scale structural similarity (Wang et al. 2003): five scales, Gaussian window 11, σ 1.5.
-
-    0..1, higher is better, 1 for identical pictures; piq's implementation on [0, 1]. Pictures smaller than
-    161 pixels raise :class:`Unavailable`.
-    """
-    import piq
-    import torch
-
-    a, b = picture_pair(real, rendered)
-    if min(a.shape[1:3]) < SMALLEST_MS_SSIM:
-        raise Unavailable(f"MS-SSIM needs pictures of at least {SMALLEST_MS_SSIM} pixels")
-    with torch.no_grad():
-        values = piq.multi_scale_ssim(
-            as_tensor(b), as_tensor(a), kernel_size=11, kernel_sigma=1.5, data_range=1.0, reduction="none"
-        )
-    return np.atleast_1d(np.asarray(values, np.float64))
 
 
 def haarpsi(real: Observed, rendered: Observed) -> Values:
@@ -49,7 +27,7 @@ def haarpsi(real: Observed, rendered: Observed) -> Values:
 
     a, b = picture_pair(real, rendered)
     with torch.no_grad():
-        values = piq.haarpsi(as_tensor(b), as_tensor(a), data_range=1.0, reduction="none")
+        values = piq.haarpsi(_as_tensor(b), _as_tensor(a), data_range=1.0, reduction="none")
     return np.atleast_1d(np.asarray(values, np.float64))
 
 
@@ -75,10 +53,17 @@ def lpips_with(trunk: Path | None, backbone: Backbone = "vgg") -> Any:
             )
         network = _lpips_network(trunk, backbone)
         with torch.no_grad():
-            values = network(as_tensor(b), as_tensor(a), normalize=True)
+            values = network(_as_tensor(b), _as_tensor(a), normalize=True)
         return np.asarray(values, np.float64).reshape(-1)
 
     return measure
+
+
+def _as_tensor(pictures: npt.NDArray[np.uint8]) -> Any:
+    """Pictures ``[T, H, W, 3]`` uint8 as a torch tensor ``[T, 3, H, W]`` float32 in [0, 1]."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))).float() / 255.0
 
 
 @functools.lru_cache(maxsize=1)

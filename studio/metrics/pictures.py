@@ -1,4 +1,4 @@
-"""Pixel measures: PSNR, SSIM, sharpness."""
+"""Pixel measures: PSNR and sharpness."""
 
 from __future__ import annotations
 
@@ -34,30 +34,6 @@ def psnr_person(real: Observed, rendered: Observed) -> Values:
         return np.asarray(10.0 * np.log10(255.0**2 / error))
 
 
-def ssim(real: Observed, rendered: Observed) -> Values:
-    """Structural similarity (Wang et al. 2004): Gaussian window 11×11, σ 1.5, K1 0.01, K2 0.03, per channel.
-
-    -1..1, higher is better, 1 for identical pictures. piq's implementation on [0, 1] at full size, where the
-    window lies whole inside the picture: equal to scikit-image's. (torchmetrics, which PVP uses, also counts
-    a mirrored border of five pixels: about 0.01 lower on small noisy pictures.)
-    """
-    import piq
-    import torch
-
-    a, b = picture_pair(real, rendered)
-    with torch.no_grad():
-        values = piq.ssim(
-            as_tensor(b),
-            as_tensor(a),
-            kernel_size=11,
-            kernel_sigma=1.5,
-            data_range=1.0,
-            reduction="none",
-            downsample=False,
-        )
-    return np.atleast_1d(np.asarray(values, np.float64))
-
-
 def sharpness_difference(real: Observed, rendered: Observed) -> Values:
     """Mean gradient difference: ``mean |(|∂y Y| + |∂x Y|) - (|∂y Ŷ| + |∂x Ŷ|)|`` with backward differences.
 
@@ -90,13 +66,6 @@ def sharpness_ratio(real: Observed, rendered: Observed) -> Values:
         [_gradients(y).mean() / max(_gradients(x).mean(), 1e-9) for x, y in zip(a, b, strict=True)],
         np.float64,
     )
-
-
-def as_tensor(pictures: npt.NDArray[np.uint8]) -> object:
-    """Pictures ``[T, H, W, 3]`` uint8 as a torch tensor ``[T, 3, H, W]`` float32 in [0, 1]."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))).float() / 255.0
 
 
 def _squared_error(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:

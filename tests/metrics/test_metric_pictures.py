@@ -94,7 +94,19 @@ def test_ssim_equals_skimage(picture: np.ndarray) -> None:
         data_range=255,
         channel_axis=2,
     )
-    assert metric("ssim").measure(side(picture), side(noisy))[0] == pytest.approx(twin, abs=2e-4)
+    assert metric("ssim").measure(side(picture), side(noisy))[0] == pytest.approx(twin, abs=5e-5)
+
+
+@pytest.mark.parametrize("shape", [(176, 176), (181, 200), (170, 163)])
+def test_ms_ssim_equals_piq(shape: tuple[int, int]) -> None:
+    import piq
+    import torch
+
+    real = np.ascontiguousarray(astronaut()[: shape[0], 100 : 100 + shape[1]])
+    soft = blurred(real, 1.3)
+    tensors = [torch.from_numpy(p.transpose(2, 0, 1)[None] / 255.0) for p in (soft, real)]
+    twin = float(piq.multi_scale_ssim(*tensors, data_range=1.0))
+    assert metric("ms_ssim").measure(side(real), side(soft))[0] == pytest.approx(twin, abs=1e-4)
 
 
 def test_gradient_difference_of_a_step() -> None:
