@@ -1,7 +1,8 @@
-"""Tracked clip and pivots to an instant avatar: cut the pivots out, recover the background, judge what is covered."""
+"""Tracked clip and pivots to an instant avatar: cut pivots out, recover the background, learn the shell."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ from studio.domain.pivots import PivotSet
 from studio.domain.progress import Progress, silent
 from studio.domain.sequence import TrackedSequence
 from studio.engines.instant.artefact import save_parts
-from studio.engines.instant.engine import InstantParts, facing
+from studio.engines.instant.engine import InstantParts, facing, pivot_positions
 from studio.engines.instant.mesh import InstantMesh, boundary_loop, picture_border
 from studio.engines.instant.plate import recover_plate
 from studio.engines.instant.regions import region_weights
 from studio.engines.instant.settings import InstantSettings
+from studio.engines.instant.shell import learn_shell
 from studio.engines.instant.trust import vertex_trust
 from studio.head import HeadModel, builtin_head
 from studio.head.sheet import head_sheet
@@ -66,8 +68,11 @@ def build_instant(
     plate = recover_plate(cut[np.searchsorted(needed, spread)])
     textures = cut[np.searchsorted(needed, pivots.frames)]
     motion = sequence.motion.take(pivots.frames)
-    positions = mesh.positions(motion)
-    progress(0, 1, "Looking for covered parts")
+    progress(0, 2, "Learning how hair and shoulders move")
+    shell_motion, shell = learn_shell(mesh, motion, textures, stage)
+    mesh = replace(mesh, shell_motion=shell_motion)
+    progress(1, 2, "Looking for covered parts")
+    positions = pivot_positions(mesh, motion, shell)
     trust = vertex_trust(
         mesh,
         stage.placement.apply(positions[..., :2]),
@@ -77,7 +82,7 @@ def build_instant(
         stage,
     )
     sheet = head_sheet(sequence.motion.take(learn), mesh.rest_camera)
-    parts = InstantParts(mesh, motion, textures, trust, plate, stage, settings, sheet)
+    parts = InstantParts(mesh, motion, textures, shell, trust, plate, stage, settings, sheet)
     progress(0, 1, "Writing the avatar")
     save_parts(folder, parts)
     progress(1, 1, "Writing the avatar")
@@ -85,7 +90,7 @@ def build_instant(
 
 
 def choose_stage(sequence: TrackedSequence, frames: npt.NDArray[np.integer], size: int) -> View:
-    """The square window of the clip that holds the aligned crops of ``frames``, at most ``size`` pixels wide."""
+    """The square window of the clip that holds the crops of ``frames``, at most ``size`` pixels wide."""
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
     points = np.concatenate(
         [Similarity.from_array(c).inverse().apply(corners) for c in sequence.crops[frames]]

@@ -132,7 +132,7 @@ def coverage(sequence: TrackedSequence) -> Coverage:
     angles = sequence.motion.angles[good]
     yaw_edges = np.arange(-65, 66, 10, dtype=np.float32)
     pitch_edges = np.arange(-45, 46, 10, dtype=np.float32)
-    frames, _, _ = np.histogram2d(angles[:, 0], angles[:, 1], [yaw_edges, pitch_edges])
+    frames, _, _ = np.histogram2d(angles[:, 0], angles[:, 1], (yaw_edges, pitch_edges))
     gaps = []
     if not len(angles):
         gaps.append(Gap("no good frame at all", "Record again in even light, with the whole face in view."))

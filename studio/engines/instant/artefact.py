@@ -18,7 +18,7 @@ from studio.domain.controls import Control, ControlSheet
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.engines.instant.engine import InstantParts
-from studio.engines.instant.mesh import InstantMesh
+from studio.engines.instant.mesh import InstantMesh, ShellMotion
 from studio.engines.instant.plate import Plate
 from studio.engines.instant.settings import InstantSettings
 from studio.head import builtin_head
@@ -55,6 +55,8 @@ def save_parts(folder: Path, parts: InstantParts) -> None:
         rest_angles=mesh.rest_angles,
         border=mesh.border,
         trust=parts.trust.astype(np.float16),
+        shell=parts.shell,
+        **{f"shell_{f.name}": getattr(mesh.shell_motion, f.name) for f in fields(ShellMotion)},
         stage=parts.stage.placement.to_array(),
         **motion,
     )
@@ -103,7 +105,8 @@ def _assemble(
         )
     mesh = InstantMesh(
         model,
-        *(numbers[name] for name in ("identity", "offset", "rest_camera", "rest_angles", "border")),
+        **{name: numbers[name] for name in ("identity", "offset", "rest_camera", "rest_angles", "border")},
+        shell_motion=ShellMotion(**{f.name: numbers[f"shell_{f.name}"] for f in fields(ShellMotion)}),
     )
     motion = HeadMotion(**{f.name: numbers[f"motion_{f.name}"] for f in fields(HeadMotion)})
     controls = [
@@ -115,6 +118,7 @@ def _assemble(
         mesh=mesh,
         motion=motion,
         textures=textures,
+        shell=numbers["shell"],
         trust=numbers["trust"].astype(np.float32),
         plate=Plate(np.ascontiguousarray(plate), float(card["plate_deviation"])),
         stage=View(Similarity.from_array(numbers["stage"]), width, height),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from studio.domain.camera import Floats, View
 from studio.domain.controls import ControlSheet, motion_from_values
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, RenderRequest
-from studio.engines.instant.mesh import InstantMesh
+from studio.engines.instant.mesh import InstantMesh, shell_features
 from studio.engines.instant.paint import paint
 from studio.engines.instant.plate import Plate
 from studio.engines.instant.regions import PivotChooser, region_weights
@@ -37,6 +37,8 @@ class InstantParts:
     """Parameters of the N pivots."""
     textures: npt.NDArray[np.uint8]
     """``[N, H, W, 4]`` RGB and person mask of each pivot, as the stage shows it."""
+    shell: Floats
+    """``[N, S, 2]`` what each pivot's shell deviates from the plain mesh, metres of the image plane."""
     trust: Floats
     """``[N, V]`` trust in each vertex of each pivot, 0..1."""
     plate: Plate
@@ -56,11 +58,13 @@ class InstantEngine:
         self._parts = parts
         mesh = parts.mesh
         self._weights = region_weights(mesh)
-        positions = mesh.positions(parts.motion)
+        positions = pivot_positions(mesh, parts.motion, parts.shell)
         self._meshes = parts.stage.placement.apply(positions[..., :2])
         self._visible = facing(positions, mesh) * parts.trust
         trust = parts.trust @ self._weights / self._weights.sum(0)
         self._chooser = PivotChooser(mesh, parts.motion, trust)
+        assert mesh.shell_motion is not None
+        self._shell_residual = parts.shell - mesh.shell_motion.at(shell_features(parts.motion, mesh))
         self._levels = {0: (parts.textures, parts.plate.image)}
 
     @property
@@ -74,11 +78,15 @@ class InstantEngine:
         parts, settings = self._parts, self._parts.settings
         motion = motion_from_values(request.state.values[None], parts.mesh.rest_camera)
         view = request.view
-        points = view.placement.apply(parts.mesh.positions(motion)[0])
         blends = (settings.outer_blend, settings.face_blend, settings.mouth_blend, settings.eyes_blend)
         if request.quality == "draft":
             blends = DRAFT_BLENDS
         chosen, share = self._chooser.choose(motion, blends)
+        positions = parts.mesh.positions(motion)[0]
+        # Hair and shoulders have a will of their own: what the pivots here deviate from what was learnt.
+        own = share[0] @ self._shell_residual[chosen[0]].reshape(len(share[0]), -1)
+        positions[slice(*parts.mesh.shell), :2] += own.reshape(-1, 2) * motion.camera[0, 0]
+        points = view.placement.apply(positions)
         zoom = view.placement.scale / parts.stage.placement.scale
         textures, plate, shrink = self._level(zoom)
         to_plate = view.placement.inverse().then(parts.stage.placement).scaled(shrink)
@@ -117,6 +125,13 @@ class InstantEngine:
             self._levels[level] = (small, cv2.resize(plate, size, interpolation=cv2.INTER_AREA))
         textures, plate = self._levels[level]
         return textures, plate, textures.shape[2] / self._levels[0][0].shape[2]
+
+
+def pivot_positions(mesh: InstantMesh, motion: HeadMotion, shell: Floats) -> Floats:
+    """``[N, V, 3]`` where the pivots' vertices are, source pixels: the plain mesh with the measured shell."""
+    positions = replace(mesh, shell_motion=None).positions(motion)
+    positions[:, slice(*mesh.shell), :2] += shell * motion.camera[:, :1, None]
+    return positions
 
 
 def facing(positions: Floats, mesh: InstantMesh) -> Floats:

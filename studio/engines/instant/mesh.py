@@ -18,12 +18,30 @@ from studio.head import HeadModel
 
 RING_SCALES = (1.18, 1.5)
 """Distance of the two shell rings from the middle of the face, as a factor of the rim's."""
-RING_BEHIND = (0.030, 0.075)
-"""How far behind the rim's mean depth the two rings lie, metres: about the ears, and the widest skull."""
+RING_DEPTH = ((0.8, -0.010), (0.3, -0.020))
+"""Depth of the two rings as (share of the rim's own depth, metres added): hair above the forehead curves back
+slowly, ears lie at the head's middle, and the outline of skull and hair just behind it."""
 NECK_LETS_GO = (0.35, 0.75)
 """How much of the head's turn the lowest point of each ring ignores; points at the temples ignore none."""
 BODY_FOLLOWS = 0.5
 """Share of the head's shift in the picture that what is below the chin takes part in."""
+
+
+@dataclass(frozen=True)
+class ShellMotion:
+    """What the plain shell leaves over, as a linear function of head pose; see ``shell.learn_shell``."""
+
+    coefficients: Floats
+    """``[P, S, 2]`` metres of the image plane (x right, y down) per feature, for each of S shell vertices."""
+    low: Floats
+    """``[P]`` smallest feature values seen; beyond them nothing more is added."""
+    high: Floats
+    """``[P]`` largest feature values seen."""
+
+    def at(self, features: Floats) -> Floats:
+        """``[T, S, 2]`` metres for features ``[T, P]``."""
+        known = np.clip(features, self.low, self.high)
+        return np.asarray(np.tensordot(known, self.coefficients, 1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,8 @@ class InstantMesh:
     """``[3]`` how the head is usually held, degrees."""
     border: Floats
     """``[B, 2]`` the ring around the picture, source pixels."""
+    shell_motion: ShellMotion | None = None
+    """How the shell moves beyond turning with the head; None before it is learnt."""
     rim: npt.NDArray[np.int32] = field(init=False)
     """``[B]`` vertices on the rim of the face, in order around it."""
     triangles: npt.NDArray[np.int32] = field(init=False)
@@ -66,6 +86,11 @@ class InstantMesh:
         """How many vertices there are."""
         return len(self.offset) + len(self.rim) * (len(RING_SCALES) + 1)
 
+    @property
+    def shell(self) -> tuple[int, int]:
+        """First shell vertex, and one past the last."""
+        return len(self.offset), len(self.offset) + len(self.rim) * len(RING_SCALES)
+
     def positions(self, motion: HeadMotion) -> Floats:
         """Where every vertex is: ``[T, V, 3]`` source pixels, z in pixels, larger is nearer."""
         face = self.model.vertices(self.identity, self.offset, motion)
@@ -79,16 +104,30 @@ class InstantMesh:
         body_camera = motion.camera.copy()
         body_camera[:, 1:] += (BODY_FOLLOWS - 1.0) * (motion.camera[:, 1:] - self.rest_camera[1:])
         rest_angles = np.tile(self.rest_angles, (frames, 1))
-        for scale, behind, release in zip(RING_SCALES, RING_BEHIND, NECK_LETS_GO, strict=True):
+        for scale, (share, behind), release in zip(RING_SCALES, RING_DEPTH, NECK_LETS_GO, strict=True):
             ring = middle + (rim - middle) * scale
-            ring[:, 2] = middle[2] - behind
+            ring[:, 2] = share * rim[:, 2] + behind
             turned = project(np.tile(ring, (frames, 1, 1)), motion.angles, motion.camera)
             held = project(np.tile(ring, (frames, 1, 1)), rest_angles, body_camera)
             free = (release * low**1.5)[:, None]
             parts.append(turned + free * (held - turned))
         far = np.full((len(self.border), 1), -10.0 * self.rest_camera[0], np.float32)
         parts.append(np.tile(np.concatenate([self.border, far], 1), (frames, 1, 1)))
-        return np.concatenate(parts, 1).astype(np.float32)
+        out = np.concatenate(parts, 1).astype(np.float32)
+        if self.shell_motion is not None:
+            moved = self.shell_motion.at(shell_features(motion, self))
+            out[:, slice(*self.shell), :2] += moved * motion.camera[:, :1, None]
+        return out
+
+
+def shell_features(motion: HeadMotion, mesh: InstantMesh) -> Floats:
+    """``[T, 7]`` what the shell's motion depends on: 1, then turn, nod, tilt (in 20 degrees), shift right and
+    down (in 5 centimetres) and growth (in tenths), all relative to rest."""
+    angles = (motion.angles - mesh.rest_angles) / 20.0
+    shift = (motion.camera[:, 1:] - mesh.rest_camera[1:]) / mesh.rest_camera[0] / 0.05
+    growth = (motion.camera[:, :1] / mesh.rest_camera[0] - 1.0) / 0.1
+    one = np.ones((len(motion), 1))
+    return np.concatenate([one, angles, shift, growth], 1).astype(np.float32)
 
 
 def boundary_loop(triangles: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:

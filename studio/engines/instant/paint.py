@@ -29,6 +29,12 @@ def _sample4(texture: Any, x: float, y: float) -> Any:
     )
 
 
+@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
+def _byte(value: float) -> Any:
+    """Rounded and kept within 0..255."""
+    return np.uint8(min(max(value + 0.5, 0.0), 255.0))
+
+
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def paint(
     triangle: Any,
@@ -118,7 +124,7 @@ def paint(
                 red += behind * (b0 - red)
                 green += behind * (b1 - green)
                 blue += behind * (b2 - blue)
-            image[y, x, 0] = np.uint8(min(max(red + 0.5, 0.0), 255.0))
-            image[y, x, 1] = np.uint8(min(max(green + 0.5, 0.0), 255.0))
-            image[y, x, 2] = np.uint8(min(max(blue + 0.5, 0.0), 255.0))
-            alpha[y, x] = np.uint8(min(max(cover + 0.5, 0.0), 255.0))
+            image[y, x, 0] = _byte(red)
+            image[y, x, 1] = _byte(green)
+            image[y, x, 2] = _byte(blue)
+            alpha[y, x] = _byte(cover)

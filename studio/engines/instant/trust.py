@@ -1,7 +1,7 @@
 """Which parts of which pivots show the person, and not a hand, a caption or a microphone before them.
 
-Every pivot is warped to one common pose. There, skin and hair look alike in all pivots, so what covers them in a
-few shows as an outlier from the median. Mouth and eyes change their look by themselves; they are judged by
+Every pivot is warped to one common pose. There, skin and hair look alike in all pivots, so what covers them in
+a few shows as an outlier from the median. Mouth and eyes change their look by themselves; they are judged by
 the skin around them.
 """
 
@@ -14,10 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.domain.camera import Floats, View
-from studio.domain.motion import HeadMotion
+from studio.engines.instant.common_pose import common_pose
 from studio.engines.instant.mesh import InstantMesh
-from studio.engines.instant.paint import paint
-from studio.head.rasterise import rasterise
 
 SIZE = 160
 """Side of the common picture, pixels: covers have some extent, noise and hair do not matter."""
@@ -45,8 +43,12 @@ def vertex_trust(
         textures: ``[N, H, W, 4]`` pivots.
         stage: what the textures show.
     """
-    common, seen, at = _common_pose(mesh, meshes, visible, textures, stage)
-    blurred = np.stack([cv2.GaussianBlur(c, (0, 0), 1.5) for c in common]).astype(np.float32)
+    common = common_pose(mesh, meshes, textures, stage, SIZE)
+    at = common.mesh
+    seen = np.stack([common.spread(v) > 0.5 for v in visible]) & (common.pictures[..., 3] > 128)
+    blurred = np.stack([cv2.GaussianBlur(c[..., :3], (0, 0), 1.5) for c in common.pictures]).astype(
+        np.float32
+    )
     blurred[~seen] = np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # pixels that no pivot shows
@@ -72,36 +74,3 @@ def vertex_trust(
         verdict += (1.0 - skin) * np.minimum(1.0, 2.0 * around[rows, columns])
         trust[n] = 1.0 - verdict
     return trust
-
-
-def _common_pose(
-    mesh: InstantMesh, meshes: Floats, visible: Floats, textures: npt.NDArray[np.uint8], stage: View
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], Floats]:
-    """Every pivot warped to the person's rest pose: pictures, where they are seen, and the rest mesh."""
-    rest = HeadMotion.neutral(1, mesh.rest_camera)
-    rest.angles[:] = mesh.rest_angles
-    at = stage.placement.scaled(SIZE / stage.width).apply(mesh.positions(rest)[0])
-    triangle, weights = rasterise(at, mesh.triangles, SIZE, SIZE)
-    one_region = np.ones((mesh.vertices, 1), np.float32)
-    nowhere = np.zeros((2, 2, 4), np.uint8)
-    image = np.empty((SIZE, SIZE, 3), np.uint8)
-    alpha = np.empty((SIZE, SIZE), np.uint8)
-    pictures, seen = [], []
-    for n in range(len(meshes)):
-        chosen = np.full((1, 1), n, np.int32)
-        paint(
-            *(triangle, weights, mesh.triangles, one_region, textures, chosen, np.ones((1, 1), np.float32)),
-            *(meshes, np.ones_like(visible), nowhere, np.zeros((2, 3), np.float32), image, alpha),
-        )
-        shown = np.zeros((SIZE, SIZE), np.float32)
-        inside = triangle >= 0
-        corner = mesh.triangles[triangle[inside]]
-        u, v = weights[inside].T
-        shown[inside] = (
-            u * visible[n, corner[:, 0]]
-            + v * visible[n, corner[:, 1]]
-            + (1 - u - v) * visible[n, corner[:, 2]]
-        )
-        pictures.append(image.copy())
-        seen.append((shown > 0.5) & (alpha > 128))
-    return np.stack(pictures), np.stack(seen), at[:, :2]

@@ -1,0 +1,131 @@
+"""One person's motion made fit for another person's avatar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from studio.domain.camera import Floats
+from studio.domain.controls import ControlTrack, track_from_motion
+from studio.domain.motion import HeadMotion
+
+STILL = {"expression": 0.15, "jaw": 0.01}
+"""Standard deviation below which a driver's channel counts as unmoved, in the channel's own unit; less would
+blow its noise up to the avatar's own liveliness."""
+STRETCH = 2.5
+"""Most that renormalisation may enlarge a driver's channel, and one over it the least."""
+
+
+@dataclass(frozen=True)
+class RetargetSettings:
+    """How a driver's motion is put onto an avatar."""
+
+    normalise: bool = True
+    """Give expression and jaw the avatar's own mean and spread (PVP); off copies coefficients as they are."""
+    pose: Literal["relative", "absolute", "rest"] = "relative"
+    """relative: turns are counted from how each person usually holds the head; absolute: the driver's own
+    angles; rest: the head keeps still."""
+    expression: float = 1.0
+    """Strength of expression; 0 is the avatar's usual face, above 1 exaggerates."""
+    jaw: float = 1.0
+    """Strength of the jaw's opening."""
+    eyes: float = 1.0
+    """Strength of blinks and gaze."""
+    turn: float = 1.0
+    """Strength of yaw, pitch and roll."""
+    travel: float = 1.0
+    """Strength of the head's movement across the picture and of its size."""
+    beyond: float = 10.0
+    """Degrees that yaw, pitch and roll may go beyond what the avatar's clip showed before they ease to a
+    stop; travel and jaw are eased in the same proportion."""
+
+
+def retarget_motion(
+    driver: HeadMotion,
+    driver_rate: Fraction,
+    source: HeadMotion,
+    rest_camera: Floats,
+    settings: RetargetSettings,
+) -> ControlTrack:
+    """Map a driver's motion to controls of an avatar.
+
+    Args:
+        driver: T frames of the driving person (frames without a face hold interpolated values).
+        driver_rate: the driving clip's frame rate; the track keeps it.
+        source: the frames that the avatar learnt from, whose statistics are the avatar's own manner.
+        rest_camera: ``[3]`` the avatar's rest camera.
+        settings: see :class:`RetargetSettings`.
+
+    Returns:
+        A track of T states. Expression and jaw follow ``(x - mean_driver) / std_driver * std_source +
+        mean_source`` (PVP, section 5), with strengths scaling the distance from the source's mean. Driver and
+        source being the same person and frames, with default settings, the motion comes back unchanged inside
+        the clip's own range.
+    """
+    driver_rest = np.median(driver.camera, axis=0)
+    expression = _renormalised(driver.expression, source.expression, "expression", settings)
+    jaw = _renormalised(driver.jaw, source.jaw, "jaw", settings)
+    own = np.median(source.angles, axis=0)
+    usual = {"relative": np.median(driver.angles, axis=0), "absolute": own, "rest": driver.angles}[
+        settings.pose
+    ]
+    angles = own + settings.turn * (driver.angles - usual)
+    # In metres at the driver's own distance, so that both heads travel alike whatever the frames' sizes.
+    shift = (driver.camera[:, 1:] - driver_rest[1:]) / driver_rest[0]
+    growth = driver.camera[:, :1] / driver_rest[0]
+    centre = rest_camera[1:] + settings.travel * shift * rest_camera[0]
+    scale = rest_camera[0] * growth**settings.travel
+    moved = HeadMotion(
+        expression=expression,
+        jaw=jaw,
+        eyelids=_eyelids(driver.eyelids, source.eyelids, settings.eyes),
+        gaze=np.median(source.gaze, axis=0)
+        + settings.eyes * (driver.gaze - np.median(driver.gaze, axis=0)).astype(np.float32),
+        angles=angles.astype(np.float32),
+        camera=np.concatenate([scale, centre], 1).astype(np.float32),
+    )
+    return track_from_motion(_eased(moved, source, settings.beyond), rest_camera, driver_rate)
+
+
+def _renormalised(
+    driver: Floats, source: Floats, channel: Literal["expression", "jaw"], settings: RetargetSettings
+) -> Floats:
+    strength = getattr(settings, channel)
+    mean = source.mean(0)
+    if not settings.normalise:
+        return np.asarray(mean + strength * (driver - mean), np.float32)
+    # Spread is compared over the channel as a whole and per coefficient: single coefficients of a short clip
+    # are too few samples to set a scale by.
+    floor = STILL[channel]
+    ratio = np.maximum(source.std(0), floor) / np.maximum(driver.std(0), floor)
+    ratio = np.clip(ratio, 1.0 / STRETCH, STRETCH)
+    return np.asarray(mean + strength * (driver - driver.mean(0)) * ratio, np.float32)
+
+
+def _eyelids(driver: Floats, source: Floats, strength: float) -> Floats:
+    """Open is each person's own usual opening, closed is closed for both: a blink stays a blink."""
+    driver_open = np.minimum(np.median(driver, axis=0), 0.6)
+    source_open = np.minimum(np.median(source, axis=0), 0.6)
+    closing = (driver - driver_open) / (1.0 - driver_open)
+    return np.asarray(source_open + strength * closing * (1.0 - source_open), np.float32)
+
+
+def _eased(motion: HeadMotion, source: HeadMotion, beyond: float) -> HeadMotion:
+    def ease(values: Floats, shown: Floats, room: float) -> Floats:
+        low, high = np.percentile(shown, [0.5, 99.5], axis=0)
+        over = np.maximum(values - high, 0.0) - np.maximum(low - values, 0.0)
+        return np.asarray(values - over + room * np.tanh(over / max(room, 1e-6)), np.float32)
+
+    share = beyond / 10.0
+    metre = float(np.median(source.camera[:, 0]))
+    room = np.array([0.1 * metre, 0.03 * metre, 0.03 * metre]) * share
+    camera = np.stack([ease(motion.camera[:, i], source.camera[:, i], room[i]) for i in range(3)], 1)
+    return replace(
+        motion,
+        angles=ease(motion.angles, source.angles, beyond),
+        jaw=ease(motion.jaw, source.jaw, 0.06 * share),
+        camera=camera,
+    )

@@ -1,0 +1,72 @@
+"""Every pivot warped to the person's rest pose, where they can be compared point by point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from studio.domain.camera import Floats, View
+from studio.domain.motion import HeadMotion
+from studio.engines.instant.mesh import InstantMesh
+from studio.engines.instant.paint import paint
+from studio.head.rasterise import rasterise
+
+
+@dataclass(frozen=True)
+class CommonPose:
+    """N pivots at rest, S pixels square."""
+
+    pictures: npt.NDArray[np.uint8]
+    """``[N, S, S, 4]`` RGB and person mask."""
+    mesh: Floats
+    """``[V, 2]`` the rest mesh in the pictures' pixels."""
+    triangle: npt.NDArray[np.int32]
+    """``[S, S]`` triangle at each pixel, -1 for none."""
+    weights: Floats
+    """``[S, S, 2]`` barycentric weights of its first two vertices."""
+    corners: npt.NDArray[np.int32]
+    """``[F, 3]`` the triangles."""
+
+    def spread(self, values: Floats) -> Floats:
+        """Values at vertices ``[V, ...]`` to pixels ``[S, S, ...]``; 0 where there is no triangle."""
+        out = np.zeros((*self.triangle.shape, *values.shape[1:]), np.float32)
+        inside = self.triangle >= 0
+        corner = self.corners[self.triangle[inside]]
+        u, v = (w.reshape(-1, *(1,) * (values.ndim - 1)) for w in self.weights[inside].T)
+        out[inside] = (
+            u * values[corner[:, 0]] + v * values[corner[:, 1]] + (1.0 - u - v) * values[corner[:, 2]]
+        )
+        return out
+
+
+def common_pose(
+    mesh: InstantMesh, meshes: Floats, textures: npt.NDArray[np.uint8], stage: View, size: int
+) -> CommonPose:
+    """Warp every pivot to the rest pose.
+
+    Args:
+        mesh: the person's mesh.
+        meshes: ``[N, V, 2]`` mesh of each pivot in its texture's pixels.
+        textures: ``[N, H, W, 4]`` pivots.
+        stage: what the textures show.
+        size: side of the pictures in pixels; they show what the stage shows.
+    """
+    rest = HeadMotion.neutral(1, mesh.rest_camera)
+    rest.angles[:] = mesh.rest_angles
+    at = stage.placement.scaled(size / stage.width).apply(mesh.positions(rest)[0])
+    triangle, weights = rasterise(at, mesh.triangles, size, size)
+    one_region = np.ones((mesh.vertices, 1), np.float32)
+    nowhere, no_map = np.zeros((2, 2, 4), np.uint8), np.zeros((2, 3), np.float32)
+    all_of_it, seen = np.ones((1, 1), np.float32), np.ones(meshes.shape[:2], np.float32)
+    pictures = np.empty((len(meshes), size, size, 4), np.uint8)
+    image, alpha = np.empty((size, size, 3), np.uint8), np.empty((size, size), np.uint8)
+    for n in range(len(meshes)):
+        chosen = np.full((1, 1), n, np.int32)
+        paint(
+            *(triangle, weights, mesh.triangles, one_region, textures, chosen, all_of_it),
+            *(meshes, seen, nowhere, no_map, image, alpha),
+        )
+        pictures[n, ..., :3], pictures[n, ..., 3] = image, alpha
+    return CommonPose(pictures, at[:, :2], triangle, weights, mesh.triangles)
