@@ -338,6 +338,11 @@ def explain(words: str, venv: Path, otherwise: str) -> SetupFailed:
         return SetupFailed(
             f"{venv.parent} cannot be written; move the project or point AVATAR_STUDIO_VENV elsewhere."
         )
+    if re.search(r"no usable wheels|no wheels with a matching|wheel for the current platform", words):
+        return SetupFailed(
+            "A package has no build for this machine; Linux (x86-64, glibc 2.34 or newer), Windows (x86-64) "
+            "and macOS 14 or newer on Apple silicon are supported."
+        )
     say("\n".join(words.splitlines()[-15:]))
     return SetupFailed(otherwise)
 

@@ -2,6 +2,7 @@
 
     python packaging/pin.py             # keep what is pinned, add what is new, drop what is gone
     python packaging/pin.py --upgrade   # take the newest versions everywhere
+    python packaging/pin.py --check     # change nothing, only ask whether every system has all wheels
 
 One universal resolution by uv covers Linux, Windows and macOS on Python 3.11 and 3.12; what belongs to one
 system only carries a marker. The overrides of pyproject.toml keep mediapipe's unneeded dependencies out.
@@ -9,6 +10,7 @@ system only carries a marker. The overrides of pyproject.toml keep mediapipe's u
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -26,6 +28,13 @@ NOISE = (
     " ; platform_python_implementation != 'PyPy'",
 )
 
+# The oldest systems that are supported; README.md names them.
+SYSTEMS: dict[str, dict[str, str]] = {
+    "windows": {},
+    "macos": {"MACOSX_DEPLOYMENT_TARGET": "14.0"},
+    "x86_64-manylinux_2_34": {},
+}
+
 
 def tidy(compiled: str) -> str:
     """uv's output as the lines of a constraints file: supported systems only, sorted, one a line."""
@@ -40,11 +49,8 @@ def tidy(compiled: str) -> str:
     return "".join(f"{line}\n" for line in sorted(lines))
 
 
-def main(arguments: list[str]) -> int:
-    """Resolve and replace constraints.txt. Returns uv's exit status."""
-    uv = shutil.which("uv")
-    if uv is None:
-        sys.exit("packaging/pin.py needs uv on the PATH.")
+def resolve(uv: str, arguments: list[str]) -> int:
+    """Replace constraints.txt by a new resolution. Returns uv's exit status."""
     target = ROOT / "constraints.txt"
     with tempfile.TemporaryDirectory() as folder:
         compiled = Path(folder) / "constraints.txt"
@@ -58,6 +64,49 @@ def main(arguments: list[str]) -> int:
             beside.write_text(tidy(compiled.read_text()), encoding="utf-8", newline="\n")
             beside.replace(target)
     return status
+
+
+def check(uv: str) -> int:
+    """Has every pinned package a wheel for every supported system and Python? Returns 0 or 1."""
+    status = 0
+    for system, variables in SYSTEMS.items():
+        for version in ("3.11", "3.12"):
+            command = [
+                uv,
+                "pip",
+                "compile",
+                "constraints.txt",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                "--quiet",
+            ]
+            command += ["--python-platform", system, "--python-version", version]
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env={**os.environ, **variables},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            reasons = [line for line in done.stderr.splitlines() if "require" in line and "wheel" in line]
+            print(f"{system}, Python {version}: {'all wheels there' if done.returncode == 0 else 'MISSING'}")
+            print(*reasons, sep="\n", end="\n" if reasons else "")
+            status = status or (1 if done.returncode else 0)
+    return status
+
+
+def main(arguments: list[str]) -> int:
+    """Do what was asked. Returns the exit status."""
+    uv = shutil.which("uv")
+    if uv is None:
+        sys.exit("packaging/pin.py needs uv on the PATH.")
+    if arguments != ["--check"]:
+        status = resolve(uv, arguments)
+        if status:
+            return status
+    return check(uv)
 
 
 if __name__ == "__main__":

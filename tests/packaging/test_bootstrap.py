@@ -129,6 +129,7 @@ def test_changed_pins_refresh_in_place(house: House) -> None:
         ("error: failed to lookup address information", "no network"),
         ("error: failed to write: No space left on device (os error 28)", "is full"),
         ("error: Permission denied (os error 13)", "cannot be written"),
+        ("cause: Because av==18 has no wheels with a matching platform tag", "no build for this machine"),
         ("error: something new", "could not be installed"),
     ],
 )
