@@ -90,14 +90,19 @@ def build_instant(
 
 
 def choose_stage(sequence: TrackedSequence, frames: npt.NDArray[np.integer], size: int) -> View:
-    """The square window of the clip that holds the crops of ``frames``, at most ``size`` pixels wide."""
+    """The square window of the clip that holds the crops of ``frames``, at most ``size`` pixels wide.
+
+    It stays inside the picture: a crop may reach beyond, but an export must not show what no camera saw.
+    """
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
     points = np.concatenate(
         [Similarity.from_array(c).inverse().apply(corners) for c in sequence.crops[frames]]
     )
     low, high = np.percentile(points, 1, axis=0), np.percentile(points, 99, axis=0)
     side = float((high - low).max()) * STAGE_MARGIN
-    left, top = (low + high) / 2 - side / 2
+    side = min(side, float(sequence.width), float(sequence.height))
+    limit = np.array([sequence.width, sequence.height]) - side
+    left, top = np.clip((low + high) / 2 - side / 2, 0.0, limit)
     pixels = int(min(size, round(side))) // 2 * 2
     scale = pixels / side
     return View(Similarity(scale, 0.0, float(-left * scale), float(-top * scale)), pixels, pixels)

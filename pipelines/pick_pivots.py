@@ -1,4 +1,4 @@
-"""Choose the frames that stand for a clip: K-means over pose and expression, the sharpest near each centre."""
+"""Choose the frames that stand for a clip: K-means over pose and expression, the sharpest near each."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def pick_pivots(
     candidates = candidates[sequence.good[candidates]]
     if len(candidates) < 2:
         raise Problem(
-            "There are not enough good frames to build from; record a longer clip with the face in view and lit."
+            "Too few good frames to build from; record a longer clip with the face lit and in view."
         )
     features = pivot_features(sequence.motion)[candidates].astype(np.float64)
     mean = features.mean(0)
@@ -83,7 +83,8 @@ def pick_pivots(
         distances.append(float(np.linalg.norm(white[best] - means.cluster_centers_[cluster])))
         pitch, yaw = sequence.motion.angles[chosen[-1], 1], sequence.motion.angles[chosen[-1], 0]
         reasons.append(
-            f"sharpest of {len(near)} near the middle of {len(inside)} alike frames (yaw {yaw:+.0f}°, pitch {pitch:+.0f}°)"
+            f"sharpest of {len(near)} near the middle of {len(inside)} alike frames "
+            f"(yaw {yaw:+.0f}°, pitch {pitch:+.0f}°)"
         )
     order = np.argsort(chosen)
     progress(count, count, "Choosing pivots")
@@ -132,7 +133,7 @@ def coverage(sequence: TrackedSequence) -> Coverage:
     angles = sequence.motion.angles[good]
     yaw_edges = np.arange(-65, 66, 10, dtype=np.float32)
     pitch_edges = np.arange(-45, 46, 10, dtype=np.float32)
-    frames, _, _ = np.histogram2d(angles[:, 0], angles[:, 1], (yaw_edges, pitch_edges))
+    frames, _, _ = np.histogram2d(angles[:, 0], angles[:, 1], bins=[yaw_edges.tolist(), pitch_edges.tolist()])
     gaps = []
     if not len(angles):
         gaps.append(Gap("no good frame at all", "Record again in even light, with the whole face in view."))

@@ -85,7 +85,7 @@ class PivotChooser:
 
         Returns:
             ``[R, K]`` pivot numbers (-1 for none) and ``[R, K]`` weights summing to 1 over each row. A
-            pivot's weight falls to nothing before another takes its place, so that motion brings no sudden change.
+            pivot's weight falls to nothing before another takes its place, so nothing changes suddenly.
         """
         places = max(blends)
         chosen = np.full((len(REGIONS), places), -1, np.int32)
