@@ -1,4 +1,4 @@
-"""The project's own clip: a talking, turning head over known curves, to try the studio and to test the tracker.
+"""The project's own clip: a talking, turning head over known curves, to try the studio and test the tracker.
 
 The picture is NASA's portrait of astronaut Eileen Collins, which is in the public domain and comes with
 scikit-image. Its head is given a plausible solid shape (pipelines.sample.shape) and turned rigidly under a
@@ -102,7 +102,9 @@ def truth_path(clip: Path) -> Path:
     return clip.with_suffix(".truth.npz")
 
 
-def make_sample(path: Path, settings: SampleSettings | None = None, progress: Progress = silent) -> SampleTruth:
+def make_sample(
+    path: Path, settings: SampleSettings | None = None, progress: Progress = silent
+) -> SampleTruth:
     """Render the sample clip with sound, and its truth beside it; at once if both are there already.
 
     Args:
@@ -174,7 +176,9 @@ def make_sample(path: Path, settings: SampleSettings | None = None, progress: Pr
 
 def _check(settings: SampleSettings) -> None:
     if settings.size < 64 or settings.size % 2:
-        raise Problem(f"A sample of {settings.size} pixels cannot be made: choose an even size of 64 or more.")
+        raise Problem(
+            f"A sample of {settings.size} pixels cannot be made: choose an even size of 64 or more."
+        )
     if not 1 <= settings.rate <= 120:
         raise Problem(f"{settings.rate} frames per second are out of range: choose 1 to 120.")
     if not 1 <= settings.seconds <= 600:

@@ -1,4 +1,4 @@
-"""What moves the sample's skin: jaw, lips, smile, brows, eyelids and gaze, as smooth fields over the portrait.
+"""What moves the sample's skin, as smooth fields over the portrait: jaw, lips, smile, brows, lids and gaze.
 
 A field says how far the skin under a portrait pixel goes. Mesh vertices and the 478 landmarks ask the same
 fields, so the truth follows the picture exactly.
@@ -17,7 +17,7 @@ from pipelines.sample import portrait, shape
 from studio.domain.camera import Floats, rotation_from_angles
 
 FIELDS = ("lid_left", "lid_right", "lips_together", "relaxed", "rounded", "brow")
-"""Linear fields; weights 0..1 (brow -1..1). All zero is the portrait: eyes open, a wide smile showing teeth."""
+"""Linear fields; weights 0..1 (brow -1..1). All zero is the portrait: eyes open, a smile showing teeth."""
 
 JAW_JOINT = (118.0, -66.0)
 """Where the jaw turns: portrait row, and depth in millimetres of the depth table."""
@@ -72,12 +72,14 @@ def skin_at(pixels: npt.NDArray[np.floating]) -> Skin:
 
 
 def lip_lines(x: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Rows of the upper and the lower edge of the mouth's opening over columns ``x``; equal beyond the corners."""
+    """Rows of the mouth opening's upper and lower edge over columns ``x``; equal beyond the corners."""
     upper = np.interp(x, *portrait.UPPER_LIP.T.astype(np.float64))
     return upper, np.maximum(upper, np.interp(x, *portrait.LOWER_LIP.T.astype(np.float64)))
 
 
-def lid_lines(x: npt.NDArray[np.float64], eye: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def lid_lines(
+    x: npt.NDArray[np.float64], eye: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Rows of the upper and the lower lid over columns ``x``; equal beyond the corners."""
     upper = np.interp(x, *portrait.UPPER_LIDS[eye].T.astype(np.float64))
     return upper, np.maximum(upper, np.interp(x, *portrait.LOWER_LIDS[eye].T.astype(np.float64)))
@@ -121,7 +123,7 @@ def _lips_together(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> np
 
 
 def inside_openings(pixels: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """How deep points ``[N, 2]`` lie inside an eye's or the mouth's opening, in portrait pixels; 0 outside."""
+    """How deep points ``[N, 2]`` lie inside an eye or the mouth, in portrait pixels; 0 outside."""
     x, y = np.asarray(pixels, np.float64).T
     deep = np.zeros(len(x))
     for upper, lower in (lip_lines(x), lid_lines(x, 0), lid_lines(x, 1)):
@@ -171,13 +173,13 @@ def _jaw(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[
 
 
 def _near_face(pixels: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """1 on the visible face, falling to 0 within a few pixels outside (hair, ears); farther down the throat."""
+    """1 on the visible face, falling to 0 a few pixels outside (hair, ears); farther down the throat."""
     mask = np.ones((portrait.SIDE * 2, portrait.SIDE * 2), np.uint8)
     cv2.fillPoly(mask, [np.round(portrait.SKIN * 2 - 0.5).astype(np.int32)], 0)
     away = cv2.distanceTransform(mask, cv2.DIST_L2, 5) / 2
     at = np.asarray(pixels, np.float64) * 2 - 0.5
     distance = map_coordinates(away, at.T[::-1], order=1, mode="nearest")
-    x, y = np.asarray(pixels, np.float64).T
+    y = np.asarray(pixels, np.float64)[:, 1]
     reach = 2.5 + 9.0 * _step((y - 155) / 12)
     return 1 - _step(np.asarray(distance, np.float64) / reach)
 

@@ -73,7 +73,7 @@ class Performance:
 
 
 def perform(seconds: float, rate: float, seed: int) -> Performance:
-    """The curves. Poses stretch with the duration; speech, blinks and glances follow the clock and the seed."""
+    """The curves. Poses stretch with the duration; speech, blinks and glances follow clock and seed."""
     count = max(2, round(seconds * rate))
     clock = np.arange(count) / rate
     chance = np.random.default_rng(seed)
@@ -89,38 +89,41 @@ def perform(seconds: float, rate: float, seed: int) -> Performance:
     shift[:, 0] += 0.00022 * angles[:, 0]
 
     quiet = 1 - gaussian_filter1d(voiced, 0.18 * rate)
-    warm = np.interp(clock / seconds, [0, 0.03, 0.06, 0.3, 0.34, 0.4, 0.72, 0.76, 0.8, 0.96, 0.98, 1], [1, 1, 0, 0, 0.8, 0, 0, 0.7, 0, 0, 0.9, 1])
+    warm = np.interp(
+        clock / seconds,
+        [0, 0.03, 0.06, 0.3, 0.34, 0.4, 0.72, 0.76, 0.8, 0.96, 0.98, 1],
+        [1, 1, 0, 0, 0.8, 0, 0, 0.7, 0, 0, 0.9, 1],
+    )
     smile = np.clip(0.3 + 0.15 * _drift(clock, chance, 1, 1.0)[:, 0] + 0.6 * quiet * warm, 0, 1)
     # An open jaw draws the corners of the mouth together.
     smile *= 1 - 0.7 * opening
     jaw = JAW_OPEN * opening
-    together = np.clip(1 - jaw / 3.2, 0, 1) ** 1.5 * (1 - 0.95 * np.clip(quiet * warm, 0, 1))
-    brow = 0.5 * np.clip(_drift(clock, chance, 1, 1.0)[:, 0], -0.3, 1.2) + 0.35 * np.clip(angles[:, 1] / 20, -0.4, 1)
+    together = np.clip(1 - jaw / 5.5, 0, 1) ** 1.2 * (1 - 0.95 * np.clip(quiet * warm, 0, 1))
+    brow = 0.5 * np.clip(_drift(clock, chance, 1, 1.0)[:, 0], -0.3, 1.2) + 0.35 * np.clip(
+        angles[:, 1] / 20, -0.4, 1
+    )
 
     eyelids, blinks = _blinks(clock, rate, chance)
     gaze = _gaze(clock, rate, chance, angles)
     # Lids follow the eyes down.
     follow = np.clip(-gaze[:, 1] / 40, 0, 0.3)
     return Performance(
-        *(
-            np.asarray(v, np.float32)
-            for v in (
-                angles,
-                shift,
-                jaw,
-                np.maximum(eyelids, follow)[:, None].repeat(2, 1),
-                gaze,
-                together,
-                smile,
-                rounding,
-                brow,
-            )
-        ),
+        angles=angles.astype(np.float32),
+        shift=shift.astype(np.float32),
+        jaw_open=jaw.astype(np.float32),
+        eyelids=np.maximum(eyelids, follow)[:, None].repeat(2, 1).astype(np.float32),
+        gaze=gaze.astype(np.float32),
+        lips_together=together.astype(np.float32),
+        smile=smile.astype(np.float32),
+        rounded=rounding.astype(np.float32),
+        brow=brow.astype(np.float32),
         blinks=blinks,
     )
 
 
-def _drift(clock: npt.NDArray[np.float64], chance: np.random.Generator, width: int, size: float) -> npt.NDArray[np.float64]:
+def _drift(
+    clock: npt.NDArray[np.float64], chance: np.random.Generator, width: int, size: float
+) -> npt.NDArray[np.float64]:
     """Slow wandering about zero, ``[T, width]``, standard deviation near ``size``."""
     out = np.zeros((len(clock), width))
     for hertz in (0.17, 0.31, 0.53, 0.83):
@@ -146,7 +149,9 @@ def _speech(
             bump = np.exp(-(((clock - middle) / (0.36 * length)) ** 2))
             opening = np.maximum(opening, size * bump)
             if chance.uniform() < 0.3:
-                rounding = np.maximum(rounding, chance.uniform(0.5, 0.9) * np.exp(-(((clock - middle) / (0.6 * length)) ** 2)))
+                rounding = np.maximum(
+                    rounding, chance.uniform(0.5, 0.9) * np.exp(-(((clock - middle) / (0.6 * length)) ** 2))
+                )
             now += length
         voiced[(clock >= start) & (clock < now)] = 1
         now += chance.uniform(0.35, 0.8)

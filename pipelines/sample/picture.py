@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.sample import expression, portrait, shape
-from studio.domain.camera import Floats, project, rotation_from_angles
+from studio.domain.camera import Floats, rotation_from_angles
 from studio.head.rasterise import rasterise
 
 ZOOM = 4
@@ -56,7 +56,15 @@ def paint(
 
 @numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def _compose(
-    canvas: Any, index: Any, weights: Any, triangles: Any, texture: Any, light: Any, picture: Any, left: int, top: int
+    canvas: Any,
+    index: Any,
+    weights: Any,
+    triangles: Any,
+    texture: Any,
+    light: Any,
+    picture: Any,
+    left: int,
+    top: int,
 ) -> None:
     rows, columns = picture.shape[0], picture.shape[1]
     for y in range(index.shape[0]):
@@ -120,7 +128,7 @@ def skin_texture() -> Picture:
 
 
 def _calm_sides(picture: Picture) -> None:
-    """Smooth the skin along the edges of jaw and neck from row to row: turned into view, these few columns are
+    """Smooth the skin along the edges of jaw and neck from row to row: turned into view, these columns are
     spread out, and every speck would become a streak."""
     top, bottom = 133 * ZOOM, 181 * ZOOM
     rows, left, right = portrait.SIDES.T.astype(np.float64)
@@ -171,7 +179,7 @@ def _fill(picture: npt.NDArray[Any], contour: npt.NDArray[np.floating], colour: 
 
 @cache
 def plate() -> npt.NDArray[np.uint8]:
-    """The portrait without head and neck, ``[512, 512, 3]``: studio wall, collar ring behind the neck, torso."""
+    """The portrait without head and neck, ``[512, 512, 3]``: studio wall, collar ring, torso."""
     picture = portrait.portrait().astype(np.float32)
     person = np.zeros(picture.shape[:2], np.uint8)
     cv2.fillPoly(person, [np.round(portrait.OUTLINE - 0.5).astype(np.int32)], 255)
@@ -186,7 +194,9 @@ def plate() -> npt.NDArray[np.uint8]:
     have = np.zeros(picture.shape[:2], np.float32)
     for sigma in (4, 9, 20, 45):
         weight = cv2.GaussianBlur(known, (0, 0), sigma)
-        fill = cv2.GaussianBlur(picture * known[..., None], (0, 0), sigma) / np.maximum(weight, 1e-6)[..., None]
+        fill = (
+            cv2.GaussianBlur(picture * known[..., None], (0, 0), sigma) / np.maximum(weight, 1e-6)[..., None]
+        )
         take = np.clip((weight - 0.02) / 0.1, 0, 1) * (1 - have)
         wall += fill * take[..., None]
         have += take
@@ -221,12 +231,16 @@ def _mix(under: Picture, over: npt.NDArray[np.floating], alpha: npt.NDArray[np.f
     return np.asarray(under + alpha[..., None] * (over - under), np.float32)
 
 
-def _grid(columns: npt.NDArray[np.float64], rows: npt.NDArray[np.float64]) -> tuple[Floats, npt.NDArray[np.int32]]:
+def _grid(
+    columns: npt.NDArray[np.float64], rows: npt.NDArray[np.float64]
+) -> tuple[Floats, npt.NDArray[np.int32]]:
     """Points ``[N, 2]`` of a regular grid and its triangles."""
     x, y = np.meshgrid(columns, rows)
     index = np.arange(x.size).reshape(x.shape)
     a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
-    triangles = np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([b, d, c], -1).reshape(-1, 3)])
+    triangles = np.concatenate(
+        [np.stack([a, b, c], -1).reshape(-1, 3), np.stack([b, d, c], -1).reshape(-1, 3)]
+    )
     return np.stack([x.ravel(), y.ravel()], -1).astype(np.float32), triangles.astype(np.int32)
 
 
@@ -254,7 +268,9 @@ def mouth_sheets() -> tuple[tuple[Sheet, Floats], ...]:
     wide = np.clip(1 - ((x - middle) / (0.9 * half)) ** 2, 0, 1)
     down = np.clip((y - 137) / 16, 0, 1)
     cavity = np.ones((*size, 4), np.float32)
-    cavity[..., :3] = np.array([30, 10, 10]) + np.array([48, 17, 16]) * (wide * (0.25 + 0.75 * down**1.5))[..., None]
+    cavity[..., :3] = (
+        np.array([30, 10, 10]) + np.array([48, 17, 16]) * (wide * (0.25 + 0.75 * down**1.5))[..., None]
+    )
     # A pouch behind the lips: its upper edge stays with the skull, its lower edge goes with the jaw.
     pixels, triangles = _grid(np.linspace(left + 0.5, right - 0.5, 25), np.linspace(137.0, 153.0, 17))
     u, v = (pixels[:, 0] - middle) / half, (pixels[:, 1] - 145.0) / 8.0
@@ -273,7 +289,11 @@ def mouth_sheets() -> tuple[tuple[Sheet, Floats], ...]:
     # Lower teeth: a curved row, dimmer than the upper ones, with thin gaps.
     across = np.clip((x - middle) / (0.72 * half), -1, 1)
     top = 148.6 - 2.2 * across**2 + 0 * y
-    row = np.clip((y - top) * 1.6, 0, 1) * np.clip((top + 4.6 - y) * 1.2, 0, 1) * (np.abs(x - middle) < 0.66 * half)
+    row = (
+        np.clip((y - top) * 1.6, 0, 1)
+        * np.clip((top + 4.6 - y) * 1.2, 0, 1)
+        * (np.abs(x - middle) < 0.66 * half)
+    )
     row = cv2.GaussianBlur(row.astype(np.float32), (0, 0), 1.2)
     gap = 1 - 0.09 * np.exp(-(((np.mod(x - middle, 3.1) - 1.55) / 0.28) ** 2))
     tooth = np.array([184, 166, 148]) * (gap * (1 - 0.5 * across**2) * (1 + 0 * y))[..., None]
@@ -287,7 +307,9 @@ def mouth_sheets() -> tuple[tuple[Sheet, Floats], ...]:
     gum = np.array([150, 82, 80], np.float32)
     above = np.clip((edge_upper[None] + 1.2 - y) / 1.2, 0, 1)[..., None]
     upper[..., :3] += above * (gum - upper[..., :3])
-    reach = np.clip((edge_lower[None] - 1.1 - y) * 1.4, 0, 1) * np.clip((half - np.abs(x - middle)) / 1.5, 0, 1)
+    reach = np.clip((edge_lower[None] - 1.1 - y) * 1.4, 0, 1) * np.clip(
+        (half - np.abs(x - middle)) / 1.5, 0, 1
+    )
     upper[..., 3] = cv2.GaussianBlur(reach.astype(np.float32), (0, 0), 1.0)
     teeth_below, teeth_above = sheet((145.0, 162.0), 0.85, 9.0, lower), sheet((136.0, 154.0), 1.0, 6.5, upper)
     return (
@@ -367,7 +389,15 @@ def eye_sheets() -> tuple[Eye, Eye]:
         landmarks = shape.to_head(iris + ring * radius, surface - radius + rise * radius)
         ball = Sheet(points, triangles, np.zeros_like(flat), picture)
         eyes.append(
-            Eye(number, centre, landmarks, ball, directions.astype(np.float32), pixels.astype(np.float32), glint)
+            Eye(
+                number,
+                centre,
+                landmarks,
+                ball,
+                directions.astype(np.float32),
+                pixels.astype(np.float32),
+                glint,
+            )
         )
     return eyes[0], eyes[1]
 

@@ -18,8 +18,8 @@ class Puppet:
     """The head, its eyes and mouth, and the picture behind it."""
 
     def __init__(self, width: int, height: int, zoom: float, corner: tuple[float, float]) -> None:
-        """Output size in pixels; ``zoom`` output pixels per portrait pixel; ``corner`` the portrait pixel shown
-        at the output's upper left."""
+        """Output size in pixels; ``zoom`` output pixels per portrait pixel; ``corner`` the portrait pixel at
+        the output's upper left."""
         self._size = width, height
         self._zoom = zoom
         surface = shape.head_surface()
@@ -38,9 +38,10 @@ class Puppet:
         )
         self._rest = rotation_from_angles(np.array(shape.PORTRAIT_ANGLES))
         self.rest_camera = np.array(
-            [shape.SCALE * zoom, (shape.ORIGIN[0] - corner[0]) * zoom, (shape.ORIGIN[1] - corner[1]) * zoom], np.float32
+            [shape.SCALE * zoom, (shape.ORIGIN[0] - corner[0]) * zoom, (shape.ORIGIN[1] - corner[1]) * zoom],
+            np.float32,
         )
-        """``[3]`` scale in output pixels per metre, and the head's origin in the output while its shift is zero."""
+        """``[3]`` scale in output pixels per metre, and where the head's origin rests."""
         self._mouth = picture.mouth_sheets()
         self._eyes = picture.eye_sheets()
         self._plate = _crop(picture.plate(), corner, zoom, self._size)
@@ -77,7 +78,7 @@ class Puppet:
             inside = expression.Skin(np.zeros((6, len(share), 3), np.float32), share, self._skin.joint)
             points = project(inside.move(sheet.points, pose.fields, pose.jaw), pose.angles, camera)
             # Little light comes in between closing lips.
-            dim = 1 - 0.75 * float(pose.fields[2]) ** 2
+            dim = 1 - 0.62 * float(pose.fields[2]) ** 2
             picture.paint(canvas, points, sheet, np.full(len(points), dim, np.float32))
         for eye in self._eyes:
             for sheet, light in eye.layers(pose.fields, pose.gaze):
@@ -87,8 +88,8 @@ class Puppet:
         head = project(moved, pose.angles, camera)
         torso = project(self._points, np.array(shape.PORTRAIT_ANGLES), self.rest_camera * big)
         follow = self._surface.follow[:, None]
-        points = head * follow + torso * (1 - follow)
-        picture.paint(canvas, points, self._sheet, self._light(pose.angles))
+        blended = np.asarray(head * follow + torso * (1 - follow), np.float32)
+        picture.paint(canvas, blended, self._sheet, self._light(pose.angles))
         small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
         return np.clip(small + 0.5, 0, 255).astype(np.uint8)
 
@@ -131,9 +132,15 @@ def _crop(
     source: npt.NDArray[np.uint8], corner: tuple[float, float], zoom: float, size: tuple[int, int]
 ) -> picture.Picture:
     scale = zoom * SUPERSAMPLING
-    matrix = np.array([[1 / scale, 0, corner[0] + 0.5 / scale - 0.5], [0, 1 / scale, corner[1] + 0.5 / scale - 0.5]])
+    matrix = np.array(
+        [[1 / scale, 0, corner[0] + 0.5 / scale - 0.5], [0, 1 / scale, corner[1] + 0.5 / scale - 0.5]]
+    )
     width, height = (n * SUPERSAMPLING for n in size)
     out = cv2.warpAffine(
-        source, matrix, (width, height), flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT
+        source,
+        matrix,
+        (width, height),
+        flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT,
     )
     return out.astype(np.float32)

@@ -1,7 +1,8 @@
 """The head of the sample as a closed surface: a plausible human depth under the portrait's pixels.
 
-The depth of the face is a table of control points in millimetres, symmetric, from measured and modelled faces;
-no tracker took part in it. Hair, ears and neck are rounded off towards the outline. Scaled orthographic view.
+The depth of the face is a symmetric table of control points in millimetres, from measured and modelled
+faces; no tracker took part in it. Hair, ears and neck are rounded off towards the outline.
+The view is scaled orthographic.
 """
 
 from __future__ import annotations
@@ -28,18 +29,41 @@ ORIGIN = (224.0, 126.0, -82.0)
 """Origin of head space in the portrait: x and y in pixels, z in millimetres on the table's scale. It is the
 joint between skull and spine, about which the head turns."""
 
-# Landmark of the viewer's left half (or the middle), its mirror, depth in mm in front of the eyes' corners, for
-# 61.5 mm between the pupils: rounded means of two independent geometries, MediaPipe's canonical face mesh and the
-# mean scanned face of USC's ICT FaceKit, which agree within 3 mm except at the temples.
+# Landmark of the viewer's left half (or the middle), its mirror, depth in mm before the eyes' corners, at
+# 61.5 mm between the pupils: rounded means of two independent geometries, MediaPipe's canonical face mesh and
+# the mean scanned face of USC's ICT FaceKit, which agree within 3 mm except at lips and temples.
 DEPTHS = (
     *((10, 10, 9), (151, 151, 14), (9, 9, 17), (8, 8, 16), (168, 168, 16), (6, 6, 21), (197, 197, 26.5)),
     *((195, 195, 31.5), (5, 5, 36.5), (4, 4, 40), (1, 1, 37.5), (2, 2, 25), (164, 164, 24), (0, 0, 25.5)),
     *((17, 17, 22), (18, 18, 17), (200, 200, 17.5), (199, 199, 17.5), (175, 175, 14.5), (152, 152, 7.5)),
-    *((33, 263, -2.5), (133, 362, 2.5), (145, 374, 4), (159, 386, 4), (70, 300, -8), (105, 334, 8), (107, 336, 16.5)),
-    *((129, 358, 12), (98, 327, 16), (50, 280, 0), (205, 425, 5.5), (36, 266, 8.5), (61, 291, 9), (40, 270, 16.5)),
+    *(
+        (33, 263, -2.5),
+        (133, 362, 2.5),
+        (145, 374, 4),
+        (159, 386, 4),
+        (70, 300, -8),
+        (105, 334, 8),
+        (107, 336, 16.5),
+    ),
+    *(
+        (129, 358, 12),
+        (98, 327, 16),
+        (50, 280, 0),
+        (205, 425, 5.5),
+        (36, 266, 8.5),
+        (61, 291, 9),
+        (40, 270, 16.5),
+    ),
     *((37, 267, 24.5), (84, 314, 21.5), (91, 321, 15), (117, 346, -5.5), (118, 347, 0), (101, 330, 5.5)),
     *((142, 371, 10), (126, 355, 13.5), (187, 411, -7), (207, 427, 0.5), (214, 434, -5.5), (212, 432, 3)),
-    *((192, 416, -14.5), (213, 433, -21.5), (234, 454, -54), (127, 356, -52), (162, 389, -44), (21, 251, -35)),
+    *(
+        (192, 416, -14.5),
+        (213, 433, -21.5),
+        (234, 454, -54),
+        (127, 356, -52),
+        (162, 389, -44),
+        (21, 251, -35),
+    ),
     *((54, 284, -22), (103, 332, -10), (67, 297, 1), (109, 338, 6.5), (93, 323, -55), (132, 361, -50)),
     *((58, 288, -44), (172, 397, -36), (136, 365, -27), (150, 379, -16), (149, 378, -8), (176, 400, 0.5)),
     *((148, 377, 6),),
@@ -66,15 +90,14 @@ CENTRE = (224.0, 118.0)
 
 @dataclass(frozen=True)
 class HeadSurface:
-    """The head in neutral pose (as portrayed). V vertices on a front and a back sheet, closed at the outline."""
+    """The head in neutral pose (as portrayed). V vertices on a front and a back sheet."""
 
     pixels: Floats
     """``[V, 2]`` where each vertex stands in the portrait."""
     depth: Floats
-    """``[V]`` depth in portrait pixels in the portrait's own view, larger is nearer to the camera, zero at the
-    neck joint."""
+    """``[V]`` depth in portrait pixels in the portrait's own view; larger is nearer, 0 at the neck joint."""
     texture: Floats
-    """``[V, 2]`` portrait pixel whose colour the vertex shows. Differs from ``pixels`` near the outline and behind."""
+    """``[V, 2]`` portrait pixel whose colour the vertex shows; not ``pixels`` near the outline and behind."""
     follow: Floats
     """``[V]`` 1 where a vertex moves with the skull, falling to 0 where it belongs to the torso."""
     front: npt.NDArray[np.bool_]
@@ -93,7 +116,7 @@ def face_depth(pixels: npt.NDArray[np.floating]) -> Floats:
 
 
 def depth_in_view(pixels: npt.NDArray[np.floating], millimetres: npt.NDArray[np.floating]) -> Floats:
-    """Depth along the head's own axis, in millimetres of the table, to depth in the portrait's tilted view."""
+    """Millimetres of the table, along the head's own axis, to depth in the portrait's tilted view."""
     r = rotation_from_angles(np.array(PORTRAIT_ANGLES)).astype(np.float64)
     z = (np.asarray(millimetres, np.float64) - ORIGIN[2]) / 1000 * SCALE
     x, y = pixels[:, 0] - ORIGIN[0], -(pixels[:, 1] - ORIGIN[1])
@@ -103,7 +126,7 @@ def depth_in_view(pixels: npt.NDArray[np.floating], millimetres: npt.NDArray[np.
 
 
 def to_head(pixels: npt.NDArray[np.floating], depth: npt.NDArray[np.floating]) -> Floats:
-    """Portrait pixels ``[..., 2]`` and view depth ``[...]`` in pixels to head space in metres ``[..., 3]``."""
+    """Portrait pixels ``[..., 2]`` and view depth ``[...]``, pixels, to head space ``[..., 3]``, metres."""
     view = np.stack([pixels[..., 0] - ORIGIN[0], ORIGIN[1] - pixels[..., 1], depth], -1) / SCALE
     return (view @ rotation_from_angles(np.array(PORTRAIT_ANGLES)).astype(np.float64)).astype(np.float32)
 
@@ -183,7 +206,7 @@ def head_surface() -> HeadSurface:
     # Dim under the jaw and behind its angle: where the surface falls back from the face.
     rows = flat[:, 1].reshape(RAYS, RINGS)
     fallen = _smooth_step((skin - front - 6) / 16.0) * (1 - hairy[:, None]) * _smooth_step((rows - 134) / 5)
-    shade = 1 - 0.26 * fallen * np.exp(-np.clip(distance, 0, None) / 16.0)
+    shade = 1 - 0.18 * fallen * np.exp(-np.clip(distance, 0, None) / 16.0)
 
     texture_front, texture_back = _texture(angles, outer, inner, share, hairy)
     # Counted from the outline, where both sheets must meet.
@@ -195,9 +218,13 @@ def head_surface() -> HeadSurface:
     return HeadSurface(
         pixels=both.astype(np.float32),
         depth=depth_in_view(both, millimetres),
-        texture=np.concatenate([texture_front.reshape(-1, 2), texture_back[some].reshape(-1, 2)]).astype(np.float32),
+        texture=np.concatenate([texture_front.reshape(-1, 2), texture_back[some].reshape(-1, 2)]).astype(
+            np.float32
+        ),
         follow=np.concatenate([follow.ravel(), follow[some].ravel()]).astype(np.float32),
-        shade=np.concatenate([shade.ravel(), np.minimum(shade[some], 1 - 0.36 * (1 - hairy[some[0]])).ravel()]).astype(np.float32),
+        shade=np.concatenate(
+            [shade.ravel(), np.minimum(shade[some], 1 - 0.30 * (1 - hairy[some[0]])).ravel()]
+        ).astype(np.float32),
         front=np.arange(len(both)) < len(flat),
         triangles=np.concatenate([_triangles(RAYS, RINGS), behind]).astype(np.int32),
         grids=((RAYS, RINGS), (rays, rings)),
@@ -218,6 +245,8 @@ def _texture(
     high = np.maximum(np.arcsin(np.clip(1 - 4.0 / outer, 0, 1))[:, None], low + 0.08)
 
     def fold(turned: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        # Not all of it: seldomer mirrored hair looks less like a kaleidoscope.
+        turned = np.where(turned > high, high + 0.55 * (turned - high), turned)
         span = high - low
         phase = np.mod(turned - low, 2 * span)
         folded = low + np.where(phase > span, 2 * span - phase, phase)
@@ -233,7 +262,11 @@ def _texture(
         way = np.stack([np.cos(along), np.sin(along)], -1)
         return np.asarray(CENTRE) + way[:, None] * (reach[:, None] * np.sin(turned))[..., None]
 
-    plain, hair_front, hair_back = place(turn, angles), place(fold(turn), angles), place(fold(np.pi - turn), source)
+    plain, hair_front, hair_back = (
+        place(turn, angles),
+        place(fold(turn), angles),
+        place(fold(np.pi - turn), source),
+    )
     # Jaw and neck keep their rows; columns stay off the outline, where wall and ring shine in.
     rows, left, right = portrait.SIDES.T.astype(np.float64)
     low_x, high_x = np.interp(plain[..., 1], rows, left) + 3.0, np.interp(plain[..., 1], rows, right) - 3.0
@@ -252,7 +285,9 @@ def _triangles(rays: int, rings: int) -> npt.NDArray[np.int64]:
     a = ray * rings + ring
     b = ((ray + 1) % rays) * rings + ring
     sheet = [np.stack([a, b, a + 1], -1).reshape(-1, 3), np.stack([b, b + 1, a + 1], -1).reshape(-1, 3)]
-    middle = np.stack([np.zeros(rays - 2, int), np.arange(1, rays - 1) * rings, np.arange(2, rays) * rings], -1)
+    middle = np.stack(
+        [np.zeros(rays - 2, int), np.arange(1, rays - 1) * rings, np.arange(2, rays) * rings], -1
+    )
     return np.concatenate([*sheet, middle])
 
 

@@ -47,6 +47,5 @@ def babble(performance: Performance, rate: float, seed: int) -> npt.NDArray[np.i
         gain = sum(size / (1 + ((hertz - centre) / width) ** 2) for centre, width, size in formants)
         sound += (gain + 0.02) / k**0.4 * np.sin(k * phase + 0.3 * k * k)
     breath = np.diff(chance.normal(0, 1, samples + 1)) * 0.012
-    sound = (sound + breath) * loud
-    sound *= 0.28 / (np.abs(sound).max() + 1e-9)
-    return np.round(sound * 32767).astype(np.int16)
+    spoken = np.asarray((sound + breath) * loud, np.float64)
+    return np.round(spoken * (0.28 * 32767 / (np.abs(spoken).max() + 1e-9))).astype(np.int16)

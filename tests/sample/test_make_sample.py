@@ -131,7 +131,8 @@ def test_an_interrupted_rendering_leaves_no_clip(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings", [SampleSettings(size=63), SampleSettings(size=10), SampleSettings(seconds=0), SampleSettings(rate=0)]
+    "settings",
+    [SampleSettings(size=63), SampleSettings(size=10), SampleSettings(seconds=0), SampleSettings(rate=0)],
 )
 def test_settings_out_of_range_are_a_problem(tmp_path, settings):
     with pytest.raises(Problem, match="choose"):

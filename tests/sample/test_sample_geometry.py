@@ -1,4 +1,4 @@
-"""The sample's truth is what it says it is: rigid rotations by the stated angles, and expressions that act."""
+"""The sample's truth is what it says it is: rigid rotations by the stated angles; expressions that act."""
 
 from __future__ import annotations
 
