@@ -1,0 +1,50 @@
+"""``demo``: the whole way on the bundled sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.build_job import plan_build
+from pipelines.cli.animating import AnimateOptions, animate
+from pipelines.cli.building import make
+from pipelines.cli.importing import import_and_track
+from pipelines.cli.screen import Screen
+from pipelines.cli.words import Everywhere, Output, parse
+from studio.domain.problem import Problem
+from studio.project.avatar_files import load_avatar
+
+CONTROLS = Path(__file__).resolve().parents[2] / "assets" / "demo_controls.json"
+"""What the avatar does in the demo."""
+SUBJECT = "Sample"
+"""The demo's subject."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions(Everywhere):
+    """What ``demo`` can be told."""
+
+    output: Output = Path("demo.mp4")
+    """The MP4 to write."""
+    headless: bool = False
+    """Never open a window."""
+
+
+def command(words: list[str]) -> int:
+    """Run the command."""
+    options: DemoOptions = parse(DemoOptions, words, "demo", "Build and animate the bundled sample.")
+    if options.output.is_dir():
+        raise Problem(f"{options.output} is a folder: give a file name that ends in .mp4.")
+    from pipelines.make_sample import make_sample
+
+    screen, store = Screen(), options.store
+    clip = store.home / "sample" / "sample.mp4"
+    with screen.working() as progress:
+        make_sample(clip, progress=progress)
+    done = import_and_track(screen, store, SUBJECT, clip)
+    build = plan_build(done.subject, done.clip, "instant")
+    make(screen, build)
+    wanted = AnimateOptions(name=SUBJECT, controls=CONTROLS, output=options.output, home=options.home)
+    exported = animate(screen, store, done.subject, load_avatar(build.avatar), wanted)
+    screen.say(f"{options.output.absolute()}: {exported.frames} frames.")
+    return 0
