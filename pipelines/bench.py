@@ -18,9 +18,10 @@ import numpy as np
 import psutil
 
 from pipelines.aligned_crop import cut_view
+from pipelines.export_video import ExportSettings, export_video, stage_view
 from studio.devices import devices, usable_cores
 from studio.domain.camera import Similarity, View
-from studio.domain.controls import ControlState, track_from_motion
+from studio.domain.controls import ControlTrack, track_from_motion
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.rendering import Quality, RenderRequest
@@ -202,7 +203,7 @@ def _measure(clip: Path, folder: Path, settings: BenchSettings, progress: Progre
         # Cold: this pays for importing, loading networks and compiling, as a user's first command does.
         track_video(clip, folder / "cold", progress=_named(progress, "cold start"))
         built = _build(clip, folder / "cold", folder / "avatar-cold", settings, progress)
-        built.engine.render(RenderRequest(built.states[0], built.view))
+        built.engine.render(RenderRequest(built.track.state(0), built.view))
         built.engine.close()
     yield Measured("first_frame", "Clip to first rendered frame, cold", spent["first"], "s")
 
@@ -213,11 +214,16 @@ def _measure(clip: Path, folder: Path, settings: BenchSettings, progress: Progre
     mesh = _mesh_alone(clip, progress)
     yield Measured("mesh", "Decoding and landmark network alone", mesh, "frames/s")
 
+    # Next to the wall clock, CPU time tells slow work from a machine that was busy with something else.
+    busy = time.process_time()
     with _clock(spent, "track"):
         sequence = track_video(clip, folder / "warm", progress=_named(progress, "tracking"))
     tracked = len(sequence) / spent["track"]
     yield Measured("track", "Tracking with fit, masks and quality", tracked, "frames/s", 60.0)
     yield Measured("track_share", "… beside the landmark network alone", tracked / mesh, "ratio")
+
+    cost = 1000.0 * (time.process_time() - busy) / len(sequence)
+    yield Measured("track_cpu", "… all threads, a frame", cost, "ms of CPU")
 
     with _clock(spent, "build"):
         built = _build(clip, folder / "warm", folder / "avatar", settings, progress)
@@ -232,14 +238,13 @@ def _measure(clip: Path, folder: Path, settings: BenchSettings, progress: Progre
         yield Measured(f"render_{quality}", name, 1000.0 / times.mean(), "frames/s", target)
         yield Measured(f"render_{quality}_p50", f"{name}, median", float(np.median(times)), "ms")
         yield Measured(f"render_{quality}_p95", f"{name}, 95 % within", float(np.percentile(times, 95)), "ms")
-        # Next to the wall clock this tells a slow engine from a machine that was busy with something else.
         cost = 1000.0 * busy / (len(times) + _RUN_UP)
         yield Measured(f"render_{quality}_cpu", f"{name}, all threads", cost, "ms of CPU")
 
-    with _clock(spent, "export"):
-        _export(built, folder / "out.mp4", info.rate, clip, progress)
+    export = ExportSettings(size=settings.size)
+    written = export_video(built.engine, built.track, built.stage, folder / "out.mp4", export, clip, progress)
     built.engine.close()
-    exported = len(built.states) / spent["export"]
+    exported = written.frames / written.seconds
     yield Measured("export", "Export to MP4 with sound", exported, "frames/s", rate)
     yield Measured("export_ratio", "… beside the clip's own rate", exported / rate, "ratio", 1.0)
     yield Measured("memory", "Peak memory of the process", peak_memory(), "GB")
@@ -250,7 +255,8 @@ class _Built:
     """An opened avatar and what it is asked for."""
 
     engine: Engine
-    states: list[ControlState]
+    track: ControlTrack
+    stage: View
     view: View
 
 
@@ -267,9 +273,7 @@ def _build(clip: Path, tracked: Path, folder: Path, settings: BenchSettings, pro
     stage = _BUILDERS[settings.engine](clip, tracked, sequence, stage_settings, folder, progress)
     avatar = Avatar("bench", settings.engine, "bench", folder, stage)
     engine = spec.load(avatar)
-    scale = settings.size / max(stage.width, stage.height)
-    view = View(stage.placement.scaled(scale), round(stage.width * scale), round(stage.height * scale))
-    return _Built(engine, _states(engine, sequence), view)
+    return _Built(engine, _own_motion(engine, sequence), stage, stage_view(stage, settings.size))
 
 
 def _build_instant(
@@ -291,25 +295,21 @@ _BUILDERS: dict[str, Callable[..., View]] = {"instant": _build_instant}
 """Engines whose whole build is quick enough to be measured here."""
 
 
-def _states(engine: Engine, sequence: TrackedSequence) -> list[ControlState]:
-    """The clip's own motion as the engine's controls."""
+def _own_motion(engine: Engine, sequence: TrackedSequence) -> ControlTrack:
+    """The clip's own motion as the engine's controls; its other controls stay at their default."""
     camera = np.median(sequence.motion.camera[sequence.good], axis=0)
     track = track_from_motion(sequence.motion, camera, sequence.rate)
-    sheet = engine.sheet
-    place = {name: column for column, name in enumerate(sheet.names)}
-    states = []
-    for values in track.values:
-        filled = sheet.neutral().values.copy()
-        for name, value in zip(track.names, values):
-            if name in place:
-                filled[place[name]] = value
-        states.append(ControlState(sheet.names, filled))
-    return states
+    names = engine.sheet.names
+    values = np.tile(engine.sheet.neutral().values, (len(track), 1))
+    for column, name in enumerate(track.names):
+        if name in names:
+            values[:, names.index(name)] = track.values[:, column]
+    return ControlTrack(names, values, track.rate)
 
 
 def _render_times(built: _Built, quality: Quality, progress: Progress) -> np.ndarray:
     """``[T]`` milliseconds for each frame of the clip, after a short run-up."""
-    requests = [RenderRequest(state, built.view, quality) for state in built.states]
+    requests = [RenderRequest(built.track.state(k), built.view, quality) for k in range(len(built.track))]
     for request in requests[:_RUN_UP]:
         built.engine.render(request)
     times = []
@@ -319,14 +319,6 @@ def _render_times(built: _Built, quality: Quality, progress: Progress) -> np.nda
         times.append(1000.0 * (time.perf_counter() - began))
         progress(k + 1, len(requests), f"rendering in {quality} quality")
     return np.array(times)
-
-
-def _export(built: _Built, path: Path, rate: Fraction, sound: Path, progress: Progress) -> None:
-    """The clip's own motion as an MP4 with its sound."""
-    with VideoWriter(path, built.view.width, built.view.height, rate, sound_from=sound) as writer:
-        for k, state in enumerate(built.states):
-            writer.write(built.engine.render(RenderRequest(state, built.view)).image)
-            progress(k + 1, len(built.states), "exporting")
 
 
 def _mesh_alone(clip: Path, progress: Progress) -> float:
