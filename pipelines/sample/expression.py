@@ -122,11 +122,37 @@ def _lips_together(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> np
     return np.stack([np.zeros_like(x), down, forward], -1)
 
 
+_EDGES = (
+    ((191, 80, 81, 82, 13, 312, 311, 310, 415), (95, 88, 178, 87, 14, 317, 402, 318, 324)),
+    ((246, 161, 160, 159, 158, 157, 173), (7, 163, 144, 145, 153, 154, 155)),
+    ((466, 388, 387, 386, 385, 384, 398), (249, 390, 373, 374, 380, 381, 382)),
+)
+"""MediaPipe's landmarks on the upper and lower edge of the mouth, the viewer's left eye and the right one."""
+
+
+def at_edges(landmarks: Floats) -> Floats:
+    """Landmarks ``[468, 2]``; those on lips and lids are put outside the opening, on their skin."""
+    out = np.array(landmarks, np.float64)
+    for (upper_ids, lower_ids), lines in zip(_EDGES, (lip_lines, _left_lids, _right_lids), strict=True):
+        for ids, limit, side in ((upper_ids, np.minimum, 0), (lower_ids, np.maximum, 1)):
+            rows = list(ids)
+            out[rows, 1] = limit(out[rows, 1], lines(out[rows, 0])[side])
+    return out.astype(np.float32)
+
+
+def _left_lids(x: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    return lid_lines(x, 0)
+
+
+def _right_lids(x: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    return lid_lines(x, 1)
+
+
 def inside_openings(pixels: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """How deep points ``[N, 2]`` lie inside an eye or the mouth, in portrait pixels; 0 outside."""
     x, y = np.asarray(pixels, np.float64).T
     deep = np.zeros(len(x))
-    for upper, lower in (lip_lines(x), lid_lines(x, 0), lid_lines(x, 1)):
+    for upper, lower in (lip_lines(x), _left_lids(x), _right_lids(x)):
         deep = np.maximum(deep, np.minimum(y - upper, lower - y))
     return deep
 

@@ -51,7 +51,7 @@ class Puppet:
             [shape.to_head(landmarks, shape.face_depth(landmarks)), *(eye.landmarks for eye in self._eyes)]
         )
         """``[478, 3]`` the truth's vertices in head space, metres, as portrayed."""
-        self._landmark_skin = expression.skin_at(landmarks)
+        self._landmark_skin = expression.skin_at(expression.at_edges(landmarks))
 
     def camera(self, pose: Pose) -> Floats:
         """``[3]`` scale, cx, cy in output pixels (studio.domain.camera)."""
