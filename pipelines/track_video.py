@@ -9,6 +9,7 @@ landmarks only, some 15 kB a frame.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -138,8 +139,12 @@ def make_tracker(settings: TrackSettings) -> Tracker:
 def _see(video: Path, info: ClipInfo, tracker: Tracker, progress: Progress) -> Sightings:
     seen = Sightings()
     # Reading in one thread, the mesh in another.
-    for done in each_sighting(ahead(read_frames(video)), tracker, seen):
-        progress(done, info.frames or None, "finding the face")
+    with (
+        closing(ahead(read_frames(video))) as pictures,
+        closing(each_sighting(pictures, tracker, seen)) as counts,
+    ):
+        for done in counts:
+            progress(done, info.frames or None, "finding the face")
     if not len(seen):
         raise Problem(f"“{video.name}” has no picture that can be read: choose another file.")
     return seen
@@ -229,14 +234,15 @@ def _look_again(
     hands = HandFinder() if settings.look_for_hands else None
 
     def segmented() -> Iterator[tuple[int, Picture, Any, Any, Similarity]]:
-        for frame, picture in enumerate(ahead(read_frames(video, 0, count))):
-            box = Similarity.from_array(outline.mask_boxes[frame])
-            raw, boxed = segmenter.raw(picture, box)
-            yield frame, picture, raw, boxed, box
+        with closing(ahead(read_frames(video, 0, count))) as pictures:
+            for frame, picture in enumerate(pictures):
+                box = Similarity.from_array(outline.mask_boxes[frame])
+                raw, boxed = segmenter.raw(picture, box)
+                yield frame, picture, raw, boxed, box
 
     try:
-        with MaskWriter(folder) as masks:
-            for frame, picture, raw, boxed, box in ahead(segmented()):
+        with MaskWriter(folder) as masks, closing(ahead(segmented())) as results:
+            for frame, picture, raw, boxed, box in results:
                 landmarks = outline.landmarks[frame]
                 if outline.breaks[frame]:
                     finisher.forget()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from queue import Empty, Full, Queue
 from typing import TypeVar
 
@@ -11,12 +11,13 @@ Item = TypeVar("Item")
 _END = object()
 
 
-def ahead(items: Iterable[Item], depth: int = 4) -> Iterator[Item]:
+def ahead(items: Iterable[Item], depth: int = 4) -> Generator[Item, None, None]:
     """The same items in the same order, made up to ``depth`` early by a thread of their own.
 
     Decoding, the networks and most of OpenCV release Python's lock, so stages chained through this run side
-    by side. An exception of the producer is raised here, in its place. When the consumer stops early the
-    producer ends and closes its source, and nothing is left running.
+    by side. An exception of the producer is raised here, in its place. When the consumer stops early and
+    closes this generator (``contextlib.closing``), the producer ends and closes its source before that
+    returns, so that what it works with can be freed.
     """
     queue: Queue[tuple[object, BaseException | None]] = Queue(depth)
     stop = threading.Event()

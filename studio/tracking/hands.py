@@ -17,7 +17,7 @@ from studio.project.sequence_files import MASK_SIZE
 from studio.tracking.quiet import quiet
 from studio.tracking.tracker import Picture
 
-EVERY = 0.2
+EVERY = 0.3
 """Seconds between looks: a hand at the face stays longer."""
 _SURE = 0.6
 _COVER = 0.04

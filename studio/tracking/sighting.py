@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.domain.camera import Floats
+from studio.tracking.ahead import ahead
 from studio.tracking.regions import SKIN
 from studio.tracking.tracker import Face, Picture, Tracker
 
@@ -61,17 +63,28 @@ def sight_faces(pictures: Iterable[Picture], tracker: Tracker) -> Sightings:
     return seen
 
 
-def each_sighting(pictures: Iterable[Picture], tracker: Tracker, into: Sightings) -> Iterable[int]:
-    """As :func:`sight_faces`, filling ``into`` and yielding the number of frames done after each one."""
+def each_sighting(
+    pictures: Iterable[Picture], tracker: Tracker, into: Sightings
+) -> Generator[int, None, None]:
+    """As :func:`sight_faces`, filling ``into`` and yielding the number of frames done after each one.
+
+    The tracker runs in a thread of its own meanwhile; close this generator before closing the tracker.
+    """
+
+    def tracked() -> Iterator[tuple[Picture, list[Face]]]:
+        for picture in pictures:
+            yield picture, tracker.faces(picture)
+
     scene: npt.NDArray[np.int16] | None = None
-    for picture in pictures:
-        step = max(1, min(picture.shape[:2]) // 128)
-        small = cv2.resize(picture[::step, ::step], _SCENE, interpolation=cv2.INTER_AREA)
-        now = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.int16)
-        into.scene_change.append(0.0 if scene is None else float(np.abs(now - scene).mean() / 255))
-        scene = now
-        into.frames.append([sighting(picture, face) for face in tracker.faces(picture)])
-        yield len(into.frames)
+    with closing(ahead(tracked(), 2)) as results:
+        for picture, faces in results:
+            step = max(1, min(picture.shape[:2]) // 128)
+            small = cv2.resize(picture[::step, ::step], _SCENE, interpolation=cv2.INTER_AREA)
+            now = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.int16)
+            into.scene_change.append(0.0 if scene is None else float(np.abs(now - scene).mean() / 255))
+            scene = now
+            into.frames.append([sighting(picture, face) for face in faces])
+            yield len(into.frames)
 
 
 def sighting(picture: Picture, face: Face) -> Sighting:

@@ -46,7 +46,7 @@ def test_ahead_ends_its_thread_and_closes_its_source_when_left_early() -> None:
 
     items = ahead(endless(), 2)
     next(items)
-    items.close()  # type: ignore[attr-defined]
+    items.close()
     assert closed.wait(5)
     assert workers() == 0
 
