@@ -139,7 +139,7 @@ def _calm_sides(picture: Picture) -> None:
     strip = picture[top:bottom] * skin[..., None]
     weight = np.maximum(cv2.GaussianBlur(skin, (0, 0), sigmaX=9, sigmaY=9), 1e-3)
     # Seen from the side this skin is no longer grazed by the light, and so less grey.
-    smooth = cv2.GaussianBlur(strip, (0, 0), sigmaX=9, sigmaY=9) / weight[..., None] * (1.08, 1.0, 0.93)
+    smooth = cv2.GaussianBlur(strip, (0, 0), sigmaX=9, sigmaY=9) / weight[..., None] * (1.09, 1.04, 1.0)
     share = 0.75 * np.clip((7.5 - inside) / 3.5, 0, 1)
     share *= np.clip((y - 133) / 4, 0, 1)[:, None]
     picture[top:bottom] += share[..., None].astype(np.float32) * (smooth - picture[top:bottom])

@@ -78,7 +78,7 @@ class Puppet:
             inside = expression.Skin(np.zeros((6, len(share), 3), np.float32), share, self._skin.joint)
             points = project(inside.move(sheet.points, pose.fields, pose.jaw), pose.angles, camera)
             # Little light comes in between closing lips.
-            dim = 1 - 0.62 * float(pose.fields[2]) ** 2
+            dim = 1 - 0.62 * float(pose.fields[2]) ** 8
             picture.paint(canvas, points, sheet, np.full(len(points), dim, np.float32))
         for eye in self._eyes:
             for sheet, light in eye.layers(pose.fields, pose.gaze):
