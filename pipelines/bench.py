@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -242,7 +242,8 @@ def _measure(clip: Path, folder: Path, settings: BenchSettings, progress: Progre
         yield Measured(f"render_{quality}_cpu", f"{name}, all threads", cost, "ms of CPU")
 
     export = ExportSettings(size=settings.size)
-    written = export_video(built.engine, built.track, built.stage, folder / "out.mp4", export, clip, progress)
+    out, told = folder / "out.mp4", _named(progress, "exporting")
+    written = export_video(built.engine, built.track, built.stage, out, export, clip, told)
     built.engine.close()
     exported = written.frames / written.seconds
     yield Measured("export", "Export to MP4 with sound", exported, "frames/s", rate)
@@ -324,17 +325,15 @@ def _render_times(built: _Built, quality: Quality, progress: Progress) -> np.nda
 def _mesh_alone(clip: Path, progress: Progress) -> float:
     """Frames a second of decoding and MediaPipe alone: what tracking could at best reach."""
     from studio.tracking.mediapipe_tracker import MediapipeTracker
+    from studio.tracking.quiet import quiet
 
-    tracker = MediapipeTracker(max_faces=1)
-    try:
+    with quiet(), closing(MediapipeTracker(max_faces=1)) as tracker:
         began, count = time.perf_counter(), 0
         for picture in read_frames(clip):
             tracker.faces(picture)
             count += 1
             progress(count, None, "landmark network alone")
         return count / (time.perf_counter() - began)
-    finally:
-        tracker.close()
 
 
 def _square_clip(
