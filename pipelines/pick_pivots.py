@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import KMeans
 
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
@@ -18,8 +17,9 @@ from studio.domain.sequence import TrackedSequence
 FEATURES = ("pitch", "yaw", "jaw", "expression", "eyelids")
 """What is clustered. PVP names pitch, yaw, jaw and expression; this head model keeps eyelids apart from
 expression, so they are named too."""
-SETTLING = 1e-2
-"""Deviation below which a feature counts as standing still and is not blown up by whitening."""
+TREMBLE = np.array([2.0, 2.0, *(0.03,) * 3, *(0.2,) * 50, *(0.1,) * 2])
+"""``[57]`` deviation, in each feature's own unit, below which it counts as standing still: whitening must not
+blow a tracker's tremble up to a movement."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,10 @@ def pick_pivots(
     Raises:
         Problem: fewer than two good frames to choose from.
     """
+    from sklearn.cluster import (
+        KMeans,
+    )  # heavy, and the command line reads this module's settings for its help
+
     candidates = np.arange(len(sequence))[train]
     candidates = candidates[sequence.good[candidates]]
     if len(candidates) < 2:
@@ -63,7 +67,7 @@ def pick_pivots(
         )
     features = pivot_features(sequence.motion)[candidates].astype(np.float64)
     mean = features.mean(0)
-    deviation = np.maximum(features.std(0), SETTLING)
+    deviation = np.maximum(features.std(0), TREMBLE)
     weight = np.ones(features.shape[1])
     weight[5:55] = np.sqrt(7.0 / 50.0)
     white = (features - mean) / deviation * weight

@@ -32,6 +32,8 @@ REACH = {"mouth": (0.007, 0.020), "eyes": (0.006, 0.015), "rim": (0.002, 0.020)}
 """Metres around each region's lines: full weight up to the first, none beyond the second."""
 
 
+ELSEWHERE = 0.15
+"""How much a shift of the whole mouth or of both eyes counts beside a change of their shape."""
 DISTRUST = 30.0
 """Millimetres of shape difference that a wholly covered region counts as."""
 
@@ -119,10 +121,9 @@ class PivotChooser:
             return np.asarray(grown.reshape(len(motion), -1), np.float32)
         face = self.mesh.model.vertices(self.mesh.identity, self.mesh.offset, motion)
         seen = project(face, motion.angles, millimetres)[..., :2]
-        if name == "mouth":
-            part = seen[:, list(LIPS)]
-        elif name == "eyes":
-            part = seen[:, list(EYES + IRISES)]
-        else:
-            part = seen[:, :468:6]
-        return part.reshape(len(motion), -1)
+        if name == "face":
+            return np.asarray(seen[:, :468:6].reshape(len(motion), -1), np.float32)
+        part = seen[:, list(LIPS if name == "mouth" else EYES + IRISES)]
+        # An open mouth seen from elsewhere beats a closed one seen from here: the place counts little.
+        part = part - (1.0 - ELSEWHERE) * part.mean(1, keepdims=True)
+        return np.asarray(part.reshape(len(motion), -1), np.float32)

@@ -22,7 +22,7 @@ NEIGHBOURHOOD = 6.0
 """Gaussian sigma, in pixels of SIZE, over which flow is averaged around a vertex."""
 FARTHEST = 24.0
 """Pixels of SIZE beyond which measured flow is a mistake."""
-RIDGE = 8.0
+RIDGE = 1.0
 """Weight of the prior that the shell moves like a skull, in frames."""
 
 

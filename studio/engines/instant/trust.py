@@ -1,8 +1,8 @@
 """Which parts of which pivots show the person, and not a hand, a caption or a microphone before them.
 
 Every pivot is warped to one common pose. There, skin and hair look alike in all pivots, so a cover in a few
-of them shows as an outlier from the median. Mouth and eyes change their look by themselves; they are judged by
-the skin around them.
+of them shows as an outlier from the median. Mouth and eyes change their look by themselves; they are judged
+by the skin around them.
 """
 
 from __future__ import annotations

@@ -1,0 +1,95 @@
+"""What the instant engine finds out about a clip: background, covers, and how hair moves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio.engines.instant.engine import facing
+from studio.engines.instant.mesh import InstantMesh
+from studio.engines.instant.paint import paint
+from studio.engines.instant.plate import fill_smoothly, recover_plate
+from studio.engines.instant.regions import region_weights
+from studio.engines.instant.shell import learn_shell
+from studio.engines.instant.trust import vertex_trust
+from studio.head.rasterise import rasterise
+from tests.engines.instant_person import CAMERA, SIZE, STAGE, motion_of, pattern
+
+
+def test_the_background_behind_a_moving_person_is_found_exactly() -> None:
+    background = pattern(5)[..., :3]
+    frames = np.zeros((9, SIZE, SIZE, 4), np.uint8)
+    for n in range(9):
+        frames[n, ..., :3] = background
+        left = 20 + 12 * n
+        frames[n, 60:150, left : left + 50, :3] = 7
+        frames[n, 60:150, left : left + 50, 3] = 255
+    plate = recover_plate(frames)
+    assert plate.still
+    assert np.abs(plate.image[..., :3].astype(int) - background).max() <= 1
+
+
+def test_a_moving_background_is_not_taken_for_a_still_one() -> None:
+    frames = np.stack([pattern(n) for n in range(9)])
+    frames[..., 3] = 0
+    plate = recover_plate(frames)
+    assert not plate.still
+    assert plate.image[..., 3].max() == 0
+
+
+def test_what_was_never_seen_is_filled_from_around_it() -> None:
+    picture = np.full((64, 64, 3), 80, np.uint8)
+    known = np.ones((64, 64), bool)
+    known[20:40, 20:40] = False
+    picture[20:40, 20:40] = 255
+    assert np.abs(fill_smoothly(picture, known).astype(int) - 80).max() <= 1
+
+
+def _painted(mesh: InstantMesh, texture: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The texture, whose mesh is ``source [V, 2]``, drawn where ``target [V, 3]`` says."""
+    triangle, weights = rasterise(target, mesh.triangles, SIZE, SIZE)
+    image, alpha = np.empty((SIZE, SIZE, 3), np.uint8), np.empty((SIZE, SIZE), np.uint8)
+    one = np.ones((1, 1), np.float32)
+    paint(
+        *(triangle, weights, mesh.triangles, np.ones((mesh.vertices, 1), np.float32), texture[None]),
+        *(np.zeros((1, 1), np.int32), one, source[None], np.ones((1, mesh.vertices), np.float32)),
+        *(np.zeros((2, 2, 4), np.uint8), np.zeros((2, 3), np.float32), image, alpha),
+    )
+    return np.dstack([image, alpha])
+
+
+def test_a_covered_cheek_is_not_trusted_and_the_rest_is(mesh: InstantMesh) -> None:
+    yaw = np.linspace(-12, 12, 11)
+    motion = motion_of(yaw)
+    positions = mesh.positions(motion)
+    base = pattern(9)
+    rest = mesh.positions(motion_of([0.0]))[0]
+    textures = np.stack([_painted(mesh, base, rest[:, :2].copy(), p) for p in positions])
+    cheek = positions[4, 50, :2]  # MediaPipe's point in the middle of a cheek
+    x, y = int(cheek[0]), int(cheek[1])
+    textures[4, y - 14 : y + 14, x - 14 : x + 14, :3] = [255, 0, 255]
+    trust = vertex_trust(
+        mesh, positions[..., :2], facing(positions, mesh), region_weights(mesh), textures, STAGE
+    )
+    assert trust[4, 50] < 0.2
+    assert trust[4, 280] > 0.9  # the other cheek
+    others = np.delete(trust, 4, axis=0)
+    assert others.mean() > 0.97
+
+
+def test_hair_that_lags_behind_the_head_is_measured(mesh: InstantMesh) -> None:
+    # Shell vertices of this person really move 12 mm to the right for 20 degrees of turn, more than a skull.
+    yaw = np.linspace(-20, 20, 15)
+    motion = motion_of(yaw)
+    first, last = mesh.shell
+    rest = mesh.positions(motion_of([0.0]))[0]
+    real = mesh.positions(motion)
+    extra = 0.012 * yaw / 20.0 * CAMERA[0]
+    real[:, first:last, 0] += extra[:, None]
+    textures = np.stack([_painted(mesh, pattern(11), rest[:, :2].copy(), p) for p in real])
+    learnt, measured = learn_shell(mesh, motion, textures, STAGE)
+    ring = slice(0, (last - first) // 2)  # the inner ring lies wholly inside this small stage
+    assert np.median(measured[-1, ring, 0]) > 0.006
+    assert np.median(measured[0, ring, 0]) < -0.006
+    slope = np.median(learnt.coefficients[1, ring, 0])
+    assert 0.006 < slope < 0.018
+    assert abs(np.median(learnt.coefficients[1, ring, 1])) < 0.003

@@ -1,0 +1,107 @@
+"""Retargeting keeps each person's own manner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from pipelines.retarget_motion import RetargetSettings, retarget_motion
+from studio.domain.controls import ControlTrack, motion_from_values
+from studio.domain.motion import HeadMotion
+
+RATE = Fraction(30000, 1001)
+REST = np.array([1800.0, 250.0, 260.0], np.float32)
+
+
+def lively(seed: int, frames: int = 400, camera: tuple[float, float, float] = (1800, 250, 260)) -> HeadMotion:
+    """Smooth random motion with its own means and spreads."""
+    random = np.random.default_rng(seed)
+    wave = np.sin(
+        np.linspace(0, 25, frames)[:, None] * random.uniform(0.5, 2, (1, 50)) + random.uniform(0, 6, 50)
+    )
+    spread, mean = random.uniform(0.4, 1.2, 50), random.uniform(-0.5, 0.5, 50)
+    motion = HeadMotion.neutral(frames, np.array(camera, np.float32))
+    motion.expression[:] = mean + spread * wave
+    motion.jaw[:, 0] = 0.1 + 0.06 * wave[:, 0]
+    motion.angles[:] = random.uniform(-8, 8, 3) + 6 * wave[:, 1:4]
+    motion.eyelids[::60] = 1.0
+    motion.camera[:, 1] += 9 * wave[:, 5]
+    return motion
+
+
+def result(track: ControlTrack) -> HeadMotion:
+    return motion_from_values(track.values, REST)
+
+
+def test_a_person_driving_themselves_is_unchanged() -> None:
+    own = lively(1)
+    rest = np.median(own.camera, axis=0)
+    track = retarget_motion(own, RATE, own, rest, RetargetSettings(beyond=1000.0))
+    assert track.rate == RATE
+    back = motion_from_values(track.values, rest)
+    for name in ("expression", "jaw", "angles", "eyelids", "gaze", "camera"):
+        assert np.allclose(getattr(back, name), getattr(own, name), atol=2e-3), name
+
+
+def test_expression_gets_the_avatars_mean_and_spread() -> None:
+    driver, source = lively(2), lively(3)
+    back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings()))
+    assert np.allclose(back.expression.mean(0), source.expression.mean(0), atol=1e-3)
+    assert np.allclose(back.expression.std(0), source.expression.std(0), rtol=1e-2)
+    # … and the driver's own shape of motion (PVP's formula is affine in the driver's value).
+    for i in range(50):
+        assert np.corrcoef(back.expression[:, i], driver.expression[:, i])[0, 1] > 0.999
+
+
+def test_a_still_channel_is_not_blown_up() -> None:
+    driver, source = lively(4), lively(5)
+    noise = np.random.default_rng(0).normal(0, 0.01, len(driver)).astype(np.float32)
+    driver.expression[:, 7] = noise
+    back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings()))
+    assert back.expression[:, 7].std() < 0.1 * source.expression[:, 7].std()
+
+
+@pytest.mark.parametrize("channel", ["expression", "jaw", "turn"])
+def test_strength_zero_holds_the_avatars_usual_face(channel: str) -> None:
+    driver, source = lively(6), lively(7)
+    settings = replace(RetargetSettings(), **{channel: 0.0})
+    back = result(retarget_motion(driver, RATE, source, REST, settings))
+    values = {"expression": back.expression, "jaw": back.jaw, "turn": back.angles}[channel]
+    assert values.std(0).max() < 1e-4
+
+
+def test_relative_pose_ignores_how_the_driver_holds_the_head() -> None:
+    driver, source = lively(8), lively(9)
+    tilted = replace(driver, angles=driver.angles + np.array([20.0, -10.0, 5.0], np.float32))
+    settings = RetargetSettings()
+    plain = result(retarget_motion(driver, RATE, source, REST, settings))
+    moved = result(retarget_motion(tilted, RATE, source, REST, settings))
+    assert np.allclose(plain.angles, moved.angles, atol=1e-3)
+    assert np.allclose(np.median(plain.angles, 0), np.median(source.angles, 0), atol=1.5)
+
+
+def test_a_blink_closes_the_eyes_of_someone_with_narrow_eyes() -> None:
+    driver, source = lively(10), lively(11)
+    source.eyelids[:] = np.maximum(source.eyelids, 0.3)
+    back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings()))
+    assert np.allclose(back.eyelids[60], 1.0, atol=1e-3)
+    assert np.allclose(back.eyelids[30], 0.3, atol=1e-3)
+
+
+def test_turns_beyond_the_clip_ease_to_a_stop() -> None:
+    driver, source = lively(12), lively(13)
+    driver.angles[200:220, 0] += 70.0
+    back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings(beyond=10.0)))
+    limit = np.percentile(source.angles[:, 0], 99.5)
+    assert limit < back.angles[210, 0] <= limit + 10.01
+
+
+def test_travel_is_the_same_distance_in_metres() -> None:
+    # The driver's frame is half as large: 9 driver pixels are 18 of the avatar's.
+    driver, source = lively(14, camera=(900, 120, 130)), lively(15)
+    back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings(beyond=1000.0)))
+    travelled = np.ptp(back.camera[:, 1]) / REST[0]
+    assert travelled == pytest.approx(np.ptp(driver.camera[:, 1]) / 900.0, rel=1e-3)

@@ -1,0 +1,103 @@
+"""Pivots stand for the clip's poses, come from good training frames only, and are sharp."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from pipelines.pick_pivots import PivotSettings, coverage, pick_pivots
+from studio.domain.motion import HeadMotion
+from studio.domain.problem import Problem
+from studio.domain.sequence import Flag, TrackedSequence
+
+CAMERA = np.array([1000.0, 256.0, 256.0], np.float32)
+
+
+def sequence_of(motion: HeadMotion, sharpness: np.ndarray | None = None) -> TrackedSequence:
+    count = len(motion)
+    return TrackedSequence(
+        width=512,
+        height=512,
+        rate=Fraction(30),
+        landmarks=np.zeros((count, 478, 3), np.float32),
+        crops=np.tile(np.array([1 / 512, 0, 0, 0], np.float32), (count, 1)),
+        mask_boxes=np.tile(np.array([1 / 512, 0, 0, 0], np.float32), (count, 1)),
+        flags=np.zeros(count, np.int32),
+        sharpness=np.ones(count, np.float32) if sharpness is None else sharpness,
+        head_model="builtin-1",
+        identity=np.zeros(4, np.float32),
+        offset=np.zeros((478, 3), np.float32),
+        motion=motion,
+        fit_error=np.zeros(count, np.float32),
+        tracker="test",
+    )
+
+
+def three_poses(each: int = 40) -> HeadMotion:
+    """Frames gathered around three poses, in turn."""
+    motion = HeadMotion.neutral(3 * each, CAMERA)
+    motion.angles[:, 0] = np.repeat([-25.0, 0.0, 25.0], each)
+    motion.angles[:, :2] += np.random.default_rng(0).normal(0, 0.5, (3 * each, 2))
+    return motion
+
+
+def test_there_is_one_pivot_for_each_pose_and_it_is_the_sharp_frame() -> None:
+    sharpness = np.full(120, 0.3, np.float32)
+    sharpness[[13, 57, 101]] = 1.0
+    settings = PivotSettings(count=3, sharpest_of=40)
+    pivots = pick_pivots(sequence_of(three_poses(), sharpness), settings, slice(0, 120))
+    assert pivots.frames.tolist() == [13, 57, 101]
+    assert pivots.members.tolist() == [40, 40, 40]
+    assert len(pivots.reasons) == 3
+    assert all("yaw" in reason for reason in pivots.reasons)
+
+
+def test_held_out_and_flagged_frames_change_nothing() -> None:
+    motion = three_poses()
+    flags = np.zeros(120, np.int32)
+    flags[5:15] = int(Flag.BLURRED)
+    whole = replace(sequence_of(motion), flags=flags)
+    pivots = pick_pivots(whole, PivotSettings(count=8), slice(0, 80))
+    assert pivots.frames.max() < 80
+    assert not set(pivots.frames.tolist()) & set(range(5, 15))
+    assert pivots.learnt_from == (0, 80)
+    wild = three_poses()
+    wild.angles[80:] = 60.0
+    wild.expression[5:15] = 9.0
+    again = pick_pivots(replace(sequence_of(wild), flags=flags), PivotSettings(count=8), slice(0, 80))
+    assert np.array_equal(pivots.frames, again.frames)
+    assert np.array_equal(pivots.mean, again.mean)
+
+
+def test_the_choice_is_the_same_every_time_and_short_clips_get_fewer() -> None:
+    sequence = sequence_of(three_poses(10))
+    first = pick_pivots(sequence, PivotSettings(), slice(0, 30))
+    second = pick_pivots(sequence, PivotSettings(), slice(0, 30))
+    assert np.array_equal(first.frames, second.frames)
+    assert 2 <= len(first) <= 15
+    assert (np.diff(first.frames) > 0).all()
+
+
+def test_nothing_to_choose_from_is_explained() -> None:
+    sequence = replace(sequence_of(three_poses(10)), flags=np.full(30, int(Flag.BLURRED), np.int32))
+    with pytest.raises(Problem, match="record a longer clip"):
+        pick_pivots(sequence, PivotSettings(), slice(0, 30))
+
+
+def test_coverage_names_what_was_not_recorded() -> None:
+    motion = HeadMotion.neutral(200, CAMERA)
+    motion.angles[:, 0] = np.linspace(-40, 5, 200)
+    motion.angles[:, 1] = np.linspace(-15, 15, 200)
+    motion.jaw[::20, 0] = 0.3
+    covered = coverage(sequence_of(motion))
+    missing = " ".join(gap.what for gap in covered.gaps)
+    assert "right" in missing
+    assert "left" not in missing
+    assert "nodding" not in missing
+    assert "mouth" not in missing
+    assert "closed eyes" in missing
+    assert covered.frames.sum() == 200
+    assert all(gap.advice.endswith(".") for gap in covered.gaps)
