@@ -155,11 +155,19 @@ def _radius(contour: Floats, angles: npt.NDArray[np.float64]) -> npt.NDArray[np.
     return gaussian_filter1d(radius, len(angles) / 360 * 0.8, mode="wrap")
 
 
+def _rough(radius: npt.NDArray[np.float64], degrees: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The outline with the tracing's corners rounded off along the hair, and locks standing out a little."""
+    round_off = gaussian_filter1d(radius, len(radius) / 360 * 2.5, mode="wrap")
+    locks = gaussian_filter1d(np.random.default_rng(3).normal(0, 1, len(radius)), 1.6, mode="wrap")
+    hair = _smooth_step((-degrees + 2) / 12) * _smooth_step((degrees + 180) / 10)
+    return radius + hair * (round_off - radius + 0.75 * locks)
+
+
 @cache
 def head_surface() -> HeadSurface:
     """Build the surface; about a second, the same every time."""
     angles = np.linspace(-np.pi, np.pi, RAYS, endpoint=False)
-    outer = _radius(portrait.OUTLINE, angles)
+    outer = _rough(_radius(portrait.OUTLINE, angles), np.rad2deg(angles))
     inner = np.minimum(_radius(portrait.SKIN, angles), outer - 1.0)
     direction = np.stack([np.cos(angles), np.sin(angles)], -1)
     # Rings crowd towards the outline, where the surface turns away.
