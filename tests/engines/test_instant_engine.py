@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_facing_tells_the_far_side_of_a_turned_head(mesh: InstantMesh) -> None:
     assert seen[1, right_cheek] < 0.1 < 0.5 < seen[1, left_cheek]
 
 
-def test_an_avatar_comes_back_from_disk_as_it_was(mesh: InstantMesh, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_an_avatar_comes_back_from_disk_as_it_was(mesh: InstantMesh, tmp_path: Path) -> None:
     motion = motion_of([-10.0, 10.0])
     engine = engine_from(mesh, motion, np.stack([pattern(1), pattern(2)]), InstantSettings())
     save_parts(tmp_path, engine._parts)
@@ -158,7 +159,7 @@ def test_an_avatar_comes_back_from_disk_as_it_was(mesh: InstantMesh, tmp_path) -
 
 
 @pytest.mark.parametrize("damage", ["instant.json", "instant.npz", "plate.png", "pivots/0001.jpg"])
-def test_a_damaged_avatar_is_named(mesh: InstantMesh, tmp_path, damage: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_avatar_is_named(mesh: InstantMesh, tmp_path: Path, damage: str) -> None:
     engine = engine_from(mesh, motion_of([-10.0, 10.0]), np.stack([pattern(1), pattern(2)]))
     save_parts(tmp_path, engine._parts)
     (tmp_path / damage).write_bytes(b"not it")

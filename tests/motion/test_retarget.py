@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pipelines.retarget_motion import RetargetSettings, retarget_motion
+from pipelines.retarget_motion import STRETCH, RetargetSettings, retarget_motion
 from studio.domain.controls import ControlTrack, motion_from_values
 from studio.domain.motion import HeadMotion
 
@@ -50,7 +50,10 @@ def test_expression_gets_the_avatars_mean_and_spread() -> None:
     driver, source = lively(2), lively(3)
     back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings()))
     assert np.allclose(back.expression.mean(0), source.expression.mean(0), atol=1e-3)
-    assert np.allclose(back.expression.std(0), source.expression.std(0), rtol=1e-2)
+    ratio = source.expression.std(0) / driver.expression.std(0)
+    usual = (ratio > 1 / STRETCH) & (ratio < STRETCH)
+    assert usual.sum() > 40
+    assert np.allclose(back.expression.std(0)[usual], source.expression.std(0)[usual], rtol=1e-2)
     # … and the driver's own shape of motion (PVP's formula is affine in the driver's value).
     for i in range(50):
         assert np.corrcoef(back.expression[:, i], driver.expression[:, i])[0, 1] > 0.999
@@ -67,7 +70,8 @@ def test_a_still_channel_is_not_blown_up() -> None:
 @pytest.mark.parametrize("channel", ["expression", "jaw", "turn"])
 def test_strength_zero_holds_the_avatars_usual_face(channel: str) -> None:
     driver, source = lively(6), lively(7)
-    settings = replace(RetargetSettings(), **{channel: 0.0})
+    still = {channel: 0.0}
+    settings = replace(RetargetSettings(), **still)  # type: ignore[arg-type]
     back = result(retarget_motion(driver, RATE, source, REST, settings))
     values = {"expression": back.expression, "jaw": back.jaw, "turn": back.angles}[channel]
     assert values.std(0).max() < 1e-4
