@@ -84,6 +84,7 @@ def save_builtin(path: Path, model: HeadModel, card: dict[str, object]) -> None:
     handles = list(model.handles.values())
     rows = np.stack([h.direction for h in handles]) if handles else np.zeros((0, 55), np.float32)
     lids = {f"lid_{name}": getattr(model.eyelids, name) for name in LID_FIELDS}
+    path.parent.mkdir(parents=True, exist_ok=True)
     # Half precision of a basis is a few micrometres: far below what a tracker sees.
     np.savez_compressed(
         path,

@@ -322,9 +322,13 @@ def _jaw_field(shape: Floats, weight: Floats, joint: Floats) -> Floats:
     return np.asarray(np.stack([np.zeros(len(arm)), -arm[:, 2], arm[:, 1]], 1) * weight[:, None], np.float32)
 
 
+JAW_POINTS = (*mesh.CHIN, *mesh.INNER_LOWER_LIP, 17, 84, 314, 16, 15, 85, 315, 86, 316, 181, 405)
+"""What the jaw's angle is read from: the chin, which trackers follow poorly, and the lip that rides on it."""
+
+
 def _open_angle(person: _Person, weight: Floats, joint: Floats) -> Floats:
-    """Jaw opening ``[N]`` in radians from the chin's turn about the joint."""
-    chin = list(mesh.CHIN)
+    """Jaw opening ``[N]`` in radians from the turn of chin and lower lip about the joint."""
+    chin = list(JAW_POINTS)
     field = _jaw_field(person.neutral, weight, joint)[chin]
     moved = (person.faces - person.neutral)[:, chin]
     return np.asarray(np.einsum("tld,ld->t", moved, field) / (field**2).sum(), np.float32)
