@@ -130,17 +130,20 @@ class _Bars(_Bar):
 class _Lines(_Bar):
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._what = ""
+        self._what = self._line = ""
         self._said = 0.0
 
     def show(self, what: str, done: int, total: int | None, seconds_left: float | None) -> None:
         now = time.monotonic()
         if what == self._what and now - self._said < QUIET_SECONDS:
             return
-        self._what, self._said = what, now
         share = f": {100 * done // total} %" if total and done else ""
         left = spoken(seconds_left)
-        self._console.print(f"{what}{share}{f', {left}' if left else ''}", markup=False)
+        line = f"{what}{share}{f', {left}' if left else ''}"
+        self._what, self._said = what, now
+        if line != self._line:
+            self._line = line
+            self._console.print(line, markup=False)
 
 
 class _Reporter:

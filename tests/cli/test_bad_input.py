@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio.media import VideoWriter
+from studio.domain.sequence import Flag
+from studio.media import VideoWriter, read_frames
+from studio.project.sequence_files import load_sequence
 
 
 def _grey(path: Path, frames: int) -> Path:
@@ -103,6 +105,33 @@ def test_import_into_an_empty_home(studio, home, tmp_path, kind):
     assert word in said.sentence
     assert _is_one_sentence(said.sentence), said.sentence
     assert not list((home / "subjects").glob("*"))
+
+
+def test_three_frames_are_too_few(studio, home, tmp_path, sample_clip):
+    short = tmp_path / "short.mp4"
+    with VideoWriter(short, 256, 256, Fraction(25)) as writer:
+        for frame in list(read_frames(sample_clip))[:3]:
+            writer.write(frame)
+    said = studio("import", short, "--subject", "Bob")
+    assert said.code == 2
+    assert "3 frames" in said.sentence
+    assert not list((home / "subjects").glob("*"))
+
+
+def test_a_face_that_leaves_half_way_is_flagged(studio, home, tmp_path, sample_clip):
+    lost = tmp_path / "lost.mp4"
+    with VideoWriter(lost, 256, 256, Fraction(25)) as writer:
+        for frame in list(read_frames(sample_clip))[:14]:
+            writer.write(frame)
+        for _ in range(14):
+            writer.write(np.full((256, 256, 3), 90, np.uint8))
+    said = studio("import", lost, "--subject", "Bob")
+    assert said.code == 0
+    sequence = load_sequence(next(home.glob("subjects/bob/clips/*/track/*")))
+    missing = (sequence.flags & int(Flag.NO_FACE)) != 0
+    assert not missing[:13].any()
+    assert missing[15:].all()
+    assert "no face was found" in said.out
 
 
 @pytest.mark.parametrize("kind", ["not a video", "no face"])

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.cli import demonstrating, screen
+from studio.media import VideoWriter, probe, read_frames
+
+
+def _controls(folder: Path, **changes: object) -> Path:
+    file = folder / "controls.json"
+    content = {
+        "rate": "30000/1001",
+        "keyframes": [{"time": 0, "yaw": -5}, {"time": 0.4, "yaw": 5, "smile": 0.5}],
+        **changes,
+    }
+    file.write_text(json.dumps(content))
+    return file
+
+
+def _everything(folder: Path) -> dict[str, bytes]:
+    return {
+        str(p.relative_to(folder)): p.read_bytes() if p.is_file() else b""
+        for p in folder.rglob("*")
+        if p.name != ".lock"
+    }
+
+
+def test_a_control_file_becomes_a_video_of_its_exact_rate(ann, tmp_path):
+    out = tmp_path / "out 🎬.mp4"
+    said = ann("animate", "Ann Lee 🎬", "--controls", _controls(tmp_path), "-o", out, "--size", 128)
+    assert said.code == 0
+    info = probe(out)
+    assert (info.width, info.height, info.rate, info.frames) == (128, 128, Fraction(30000, 1001), 12)
+    first, *_, last = read_frames(out)
+    assert np.abs(first.astype(int) - last).mean() > 1.0, "the head turned"
+
+
+def test_a_clip_that_a_subject_has_is_not_tracked_again(ann, home, tmp_path, sample_clip):
+    out = tmp_path / "out.mp4"
+    said = ann("animate", "Ann Lee 🎬", "--drive", sample_clip, "-o", out, "--size", 128)
+    assert said.code == 0
+    assert not (home / "driving").exists()
+    info = probe(out)
+    assert (info.frames, info.rate, info.has_sound) == (40, Fraction(25), True)
+
+
+def test_a_strangers_clip_is_tracked_once_and_is_no_subject(ann, home, tmp_path, sample_clip):
+    other = tmp_path / "other.mp4"
+    with VideoWriter(other, 256, 256, Fraction(25)) as writer:
+        for frame in list(read_frames(sample_clip))[:12]:
+            writer.write(np.ascontiguousarray(frame[:, ::-1]))
+    out = tmp_path / "out.mp4"
+    words = ["animate", "Ann Lee 🎬", "--drive", other, "-o", out, "--size", 96, "--pose", "absolute"]
+    assert ann(*words).code == 0
+    assert probe(out).frames == 12
+    kept = _everything(home)
+    out.unlink()
+    again = ann(*words)
+    assert again.code == 0
+    assert "Finding the face" not in again.err
+    assert _everything(home) == kept
+    assert ann("list").out.count("clip ") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "either --drive CLIP or --controls FILE"),
+        (["--drive", "a.mp4", "--controls", "b.json"], "either --drive CLIP or --controls FILE"),
+        (["--drive", "missing.mp4"], "missing.mp4"),
+        (["--controls", "missing.json"], "missing.json"),
+        (["--controls", "TEXT"], "JSON"),
+        (["--controls", "UNKNOWN"], "Did you mean"),
+        (["--drive", "TEXT"], "cannot be read as a video"),
+        (["--drive", "GREY"], "face"),
+        (["--controls", "GOOD", "--engine", "pvp"], "no pvp avatar"),
+    ],
+)
+def test_what_cannot_drive_writes_nothing(ann, home, tmp_path, words, expected):
+    unknown = tmp_path / "unknown"
+    unknown.mkdir()
+    (tmp_path / "text.mp4").write_text("not { json and no video")
+    with VideoWriter(tmp_path / "grey.mp4", 96, 96, Fraction(25)) as writer:
+        for _ in range(12):
+            writer.write(np.full((96, 96, 3), 90, np.uint8))
+    places = {
+        "TEXT": tmp_path / "text.mp4",
+        "GREY": tmp_path / "grey.mp4",
+        "GOOD": _controls(tmp_path),
+        "UNKNOWN": _controls(unknown, keyframes=[{"time": 0, "yaww": 5}]),
+    }
+    out = tmp_path / "videos" / "out.mp4"
+    out.parent.mkdir()
+    before = _everything(home)
+    said = ann("animate", "Ann Lee 🎬", *[places.get(word, word) for word in words], "-o", out)
+    assert said.code == 2
+    assert expected in said.sentence
+    assert not list(out.parent.iterdir())
+    after = {name: data for name, data in _everything(home).items() if data or not name.startswith("driving")}
+    assert after == before
+
+
+@pytest.mark.parametrize(("place", "expected"), [("", "is a folder"), ("nowhere/out.mp4", "no folder")])
+def test_a_place_that_cannot_be_written_is_told_before_any_work(ann, tmp_path, place, expected):
+    said = ann("animate", "Ann Lee 🎬", "--controls", _controls(tmp_path), "-o", tmp_path / place)
+    assert said.code == 2
+    assert expected in said.sentence
+
+
+def test_ctrl_c_while_rendering_leaves_no_half_video(ann, tmp_path, monkeypatch):
+    @contextmanager
+    def asked_at_once():
+        event = threading.Event()
+        event.set()
+        yield event
+
+    monkeypatch.setattr(screen, "_hearing_interrupts", asked_at_once)
+    out = tmp_path / "videos" / "out.mp4"
+    out.parent.mkdir()
+    said = ann("animate", "Ann Lee 🎬", "--controls", _controls(tmp_path), "-o", out)
+    assert said.code == 130
+    assert said.sentence.startswith("Stopped.")
+    assert not list(out.parent.iterdir())
+
+
+def test_evaluate_judges_by_frames_the_avatar_never_saw(ann, home, tmp_path):
+    file = tmp_path / "figures.json"
+    words = ["evaluate", "Ann Lee 🎬", "--preset", "draft", "--size", 96, "--json", file]
+    said = ann(*words)
+    assert said.code == 0
+    figures = json.loads(file.read_text())
+    assert {"engine", "resolution", "frames", "fps", "metrics", "nearest_frame"} <= set(figures)
+    assert (figures["engine"], figures["resolution"], figures["held_out"]) == ("instant", 96, [32, 39])
+    assert figures["settings"]["train"] == [0, 32]
+    assert 10 < figures["metrics"]["psnr"] < 60
+    assert figures["nearest_frame"].keys() == figures["metrics"].keys()
+    assert "without the last 20 %" in ann("list").out
+    assert "nothing to do" in ann("build", "Ann Lee 🎬", "--preset", "draft").out
+    assert ann("evaluate", "Ann Lee 🎬", "--held-out", 0).code == 2
+
+
+@pytest.mark.slow
+def test_the_demo_in_an_empty_home(studio, tmp_path):
+    out = tmp_path / "demo.mp4"
+    assert studio("demo", "--headless", "-o", out).code == 0
+    assert probe(out).frames == 350
+    assert demonstrating.SUBJECT in studio("list").out
