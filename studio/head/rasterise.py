@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 from studio.domain.camera import Floats
 
+BANDS = 8
+"""Bands of rows filled side by side; each walks all triangles, so many bands cost more than they gain."""
+
 
 def rasterise(
     points: Floats, triangles: npt.NDArray[np.int32], width: int, height: int
@@ -39,34 +42,41 @@ def rasterise(
     return index, weights
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def _fill(points: Any, triangles: Any, index: Any, weights: Any, depth: Any) -> None:
     height, width = index.shape
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ax, ay, bx, by = points[a, 0], points[a, 1], points[b, 0], points[b, 1]
-        cx, cy = points[c, 0], points[c, 1]
-        area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-        if abs(area) < 1e-8:
-            continue
-        left = max(0, int(np.floor(min(ax, bx, cx) - 0.5)))
-        right = min(width - 1, int(np.ceil(max(ax, bx, cx) - 0.5)))
-        top = max(0, int(np.floor(min(ay, by, cy) - 0.5)))
-        bottom = min(height - 1, int(np.ceil(max(ay, by, cy) - 0.5)))
-        inverse = 1.0 / area
-        for y in range(top, bottom + 1):
-            py = y + 0.5
-            for x in range(left, right + 1):
-                px = x + 0.5
-                u = ((bx - px) * (cy - py) - (cx - px) * (by - py)) * inverse
-                v = ((cx - px) * (ay - py) - (ax - px) * (cy - py)) * inverse
-                w = 1.0 - u - v
-                # A hair of tolerance, so that no pixel falls between two neighbours.
-                if u < -1e-5 or v < -1e-5 or w < -1e-5:
-                    continue
-                z = u * points[a, 2] + v * points[b, 2] + w * points[c, 2]
-                if z > depth[y, x]:
-                    depth[y, x] = z
-                    index[y, x] = t
-                    weights[y, x, 0] = u
-                    weights[y, x, 1] = v
+    one, none = np.float32(1.0), np.float32(-1e-5)  # a hair of tolerance: no pixel between two neighbours
+    for band in numba.prange(BANDS):
+        first, last = height * band // BANDS, height * (band + 1) // BANDS - 1
+        for t in range(triangles.shape[0]):
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            ay, by, cy = points[a, 1], points[b, 1], points[c, 1]
+            top = max(first, int(np.floor(min(ay, by, cy) - 0.5)))
+            bottom = min(last, int(np.ceil(max(ay, by, cy) - 0.5)))
+            if top > bottom:
+                continue
+            ax, bx, cx = points[a, 0], points[b, 0], points[c, 0]
+            area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+            if abs(area) < 1e-8:
+                continue
+            left = max(0, int(np.floor(min(ax, bx, cx) - 0.5)))
+            right = min(width - 1, int(np.ceil(max(ax, bx, cx) - 0.5)))
+            inverse = one / area
+            u_step, v_step = (by - cy) * inverse, (cy - ay) * inverse
+            za, zb, zc = points[a, 2], points[b, 2], points[c, 2]
+            for y in range(top, bottom + 1):
+                px, py = left + np.float32(0.5), y + np.float32(0.5)
+                u0 = ((bx - px) * (cy - py) - (cx - px) * (by - py)) * inverse
+                v0 = ((cx - px) * (ay - py) - (ax - px) * (cy - py)) * inverse
+                for x in range(left, right + 1):
+                    along = np.float32(x - left)
+                    u, v = u0 + along * u_step, v0 + along * v_step
+                    w = one - u - v
+                    if u < none or v < none or w < none:
+                        continue
+                    z = u * za + v * zb + w * zc
+                    if z > depth[y, x]:
+                        depth[y, x] = z
+                        index[y, x] = t
+                        weights[y, x, 0] = u
+                        weights[y, x, 1] = v

@@ -104,7 +104,7 @@ def test_blend_weights_change_gradually(mesh: InstantMesh) -> None:
     chooser = PivotChooser(mesh, pivots, np.ones((12, len(REGIONS)), np.float32))
 
     def weights(yaw: float) -> np.ndarray:
-        chosen, share = chooser.choose(motion_of([yaw]), (3, 3, 3, 3))
+        chosen, share = chooser.choose(motion_of([yaw]), mesh.face(motion_of([yaw])), (3, 3, 3, 3))
         total = np.zeros(12)
         np.add.at(total, chosen[1][chosen[1] >= 0], share[1][chosen[1] >= 0])
         assert total.sum() == pytest.approx(1.0, abs=1e-5)
@@ -118,7 +118,8 @@ def test_an_untrusted_pivot_is_not_chosen(mesh: InstantMesh) -> None:
     pivots = motion_of([-8.0, 0.0, 8.0])
     trust = np.ones((3, len(REGIONS)), np.float32)
     trust[1] = 0.0
-    chosen, _ = PivotChooser(mesh, pivots, trust).choose(motion_of([0.5]), (1, 1, 1, 1))
+    wanted = motion_of([0.5])
+    chosen, _ = PivotChooser(mesh, pivots, trust).choose(wanted, mesh.face(wanted), (1, 1, 1, 1))
     assert (chosen[:, 0] != 1).all()
 
 

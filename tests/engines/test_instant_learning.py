@@ -6,7 +6,7 @@ import numpy as np
 
 from studio.engines.instant.engine import facing
 from studio.engines.instant.mesh import InstantMesh
-from studio.engines.instant.paint import paint
+from studio.engines.instant.paint import Pivots, Textures, paint
 from studio.engines.instant.plate import fill_smoothly, recover_plate
 from studio.engines.instant.regions import region_weights
 from studio.engines.instant.shell import learn_shell
@@ -46,15 +46,15 @@ def test_what_was_never_seen_is_filled_from_around_it() -> None:
 
 def _painted(mesh: InstantMesh, texture: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The texture, whose mesh is ``source [V, 2]``, drawn where ``target [V, 3]`` says."""
-    triangle, weights = rasterise(target, mesh.triangles, SIZE, SIZE)
-    image, alpha = np.empty((SIZE, SIZE, 3), np.uint8), np.empty((SIZE, SIZE), np.uint8)
-    one = np.ones((1, 1), np.float32)
-    paint(
-        *(triangle, weights, mesh.triangles, np.ones((mesh.vertices, 1), np.float32), texture[None]),
-        *(np.zeros((1, 1), np.int32), one, source[None], np.ones((1, mesh.vertices), np.float32)),
-        *(np.zeros((2, 2, 4), np.uint8), np.zeros((2, 3), np.float32), image, alpha),
+    one = Pivots(
+        chosen=np.zeros((1, 1), np.int32),
+        share=np.ones((1, 1), np.float32),
+        meshes=source[None],
+        visible=np.ones((1, mesh.vertices), np.float32),
     )
-    return np.dstack([image, alpha])
+    seen = rasterise(target, mesh.triangles, SIZE, SIZE)
+    whole = np.ones((mesh.vertices, 1), np.float32)
+    return np.dstack(paint(seen, mesh.triangles, whole, Textures.pack(texture[None]), one, None, None))
 
 
 def test_a_covered_cheek_is_not_trusted_and_the_rest_is(mesh: InstantMesh) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from studio.domain.camera import Floats, View
 from studio.domain.motion import HeadMotion
 from studio.engines.instant.mesh import InstantMesh
-from studio.engines.instant.paint import paint
+from studio.engines.instant.paint import Pivots, Textures, paint
 from studio.head.rasterise import rasterise
 
 
@@ -19,7 +19,7 @@ class CommonPose:
     """N pivots at rest, S pixels square."""
 
     pictures: npt.NDArray[np.uint8]
-    """``[N, S, S, 4]`` RGB and person mask."""
+    """``[N, S, S, 4]`` RGB before black, and person mask."""
     mesh: Floats
     """``[V, 2]`` the rest mesh in the pictures' pixels."""
     triangle: npt.NDArray[np.int32]
@@ -57,16 +57,16 @@ def common_pose(
     rest.angles[:] = mesh.rest_angles
     at = stage.placement.scaled(size / stage.width).apply(mesh.positions(rest)[0])
     triangle, weights = rasterise(at, mesh.triangles, size, size)
-    one_region = np.ones((mesh.vertices, 1), np.float32)
-    nowhere, no_map = np.zeros((2, 2, 4), np.uint8), np.zeros((2, 3), np.float32)
-    all_of_it, seen = np.ones((1, 1), np.float32), np.ones(meshes.shape[:2], np.float32)
+    whole = np.ones((mesh.vertices, 1), np.float32)
+    packed = Textures.pack(textures)
     pictures = np.empty((len(meshes), size, size, 4), np.uint8)
-    image, alpha = np.empty((size, size, 3), np.uint8), np.empty((size, size), np.uint8)
     for n in range(len(meshes)):
-        chosen = np.full((1, 1), n, np.int32)
-        paint(
-            *(triangle, weights, mesh.triangles, one_region, textures, chosen, all_of_it),
-            *(meshes, seen, nowhere, no_map, image, alpha),
+        one = Pivots(
+            chosen=np.full((1, 1), n, np.int32),
+            share=np.ones((1, 1), np.float32),
+            meshes=meshes,
+            visible=np.ones(meshes.shape[:2], np.float32),
         )
-        pictures[n, ..., :3], pictures[n, ..., 3] = image, alpha
+        picture, cover = paint((triangle, weights), mesh.triangles, whole, packed, one, None, None)
+        pictures[n, ..., :3], pictures[n, ..., 3] = picture, cover
     return CommonPose(pictures, at[:, :2], triangle, weights, mesh.triangles)

@@ -15,7 +15,7 @@ from studio.domain.controls import ControlSheet, motion_from_values
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, RenderRequest
 from studio.engines.instant.mesh import InstantMesh, shell_features
-from studio.engines.instant.paint import paint
+from studio.engines.instant.paint import Pivots, Textures, paint
 from studio.engines.instant.plate import Plate
 from studio.engines.instant.regions import PivotChooser, region_weights
 from studio.engines.instant.settings import InstantSettings
@@ -65,7 +65,12 @@ class InstantEngine:
         self._chooser = PivotChooser(mesh, parts.motion, trust)
         assert mesh.shell_motion is not None
         self._shell_residual = parts.shell - mesh.shell_motion.at(shell_features(parts.motion, mesh))
-        self._levels = {0: (parts.textures, parts.plate.image)}
+        self._pictures, self._plate = parts.textures, parts.plate.image
+        if not parts.plate.still:
+            # A camera that moves has no empty background: pivots bring their own surroundings along.
+            self._pictures = parts.textures.copy()
+            self._pictures[..., 3] = 255
+        self._levels: dict[int, tuple[Textures, npt.NDArray[np.uint8]]] = {}
 
     @property
     def sheet(self) -> ControlSheet:
@@ -81,50 +86,43 @@ class InstantEngine:
         blends = (settings.outer_blend, settings.face_blend, settings.mouth_blend, settings.eyes_blend)
         if request.quality == "draft":
             blends = DRAFT_BLENDS
-        chosen, share = self._chooser.choose(motion, blends)
-        positions = parts.mesh.positions(motion)[0]
+        face = parts.mesh.face(motion)
+        chosen, share = self._chooser.choose(motion, face, blends)
+        positions = parts.mesh.positions(motion, face)[0]
         # Hair and shoulders have a will of their own: what the pivots here deviate from what was learnt.
         own = share[0] @ self._shell_residual[chosen[0]].reshape(len(share[0]), -1)
         positions[slice(*parts.mesh.shell), :2] += own.reshape(-1, 2) * motion.camera[0, 0]
         points = view.placement.apply(positions)
         zoom = view.placement.scale / parts.stage.placement.scale
         textures, plate, shrink = self._level(zoom)
-        to_plate = view.placement.inverse().then(parts.stage.placement).scaled(shrink)
-        triangle, weights = rasterise(points, parts.mesh.triangles, view.width, view.height)
-        image = np.empty((view.height, view.width, 3), np.uint8)
-        alpha = np.empty((view.height, view.width), np.uint8)
-        paint(
-            triangle,
-            weights,
+        image, alpha = paint(
+            rasterise(points, parts.mesh.triangles, view.width, view.height),
             parts.mesh.triangles,
             self._weights,
             textures,
-            chosen,
-            share,
-            self._meshes * np.float32(shrink),
-            self._visible,
+            Pivots(chosen, share, self._meshes * np.float32(shrink), self._visible),
             plate,
-            to_plate.matrix,
-            image,
-            alpha,
+            view.placement.inverse().then(parts.stage.placement).scaled(shrink),
         )
-        return Frame(image, alpha, request, (time.perf_counter() - began) * 1000.0)
+        cover = alpha if parts.plate.still else None
+        return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
 
     def close(self) -> None:
         """Let go of the textures."""
         self._levels.clear()
 
-    def _level(self, zoom: float) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], float]:
+    def _level(self, zoom: float) -> tuple[Textures, npt.NDArray[np.uint8], float]:
         """Textures and plate shrunk so that sampling them at ``zoom`` does not alias, and by how much."""
         level = max(0, round(float(np.log2(1.0 / max(zoom, 1e-3))) - 0.1))
+        height, width = self._plate.shape[:2]
+        size = (width // 2**level, height // 2**level)
         if level not in self._levels:
-            textures, plate = self._levels[0]
-            factor = 2**level
-            size = (textures.shape[2] // factor, textures.shape[1] // factor)
-            small = np.stack([cv2.resize(t, size, interpolation=cv2.INTER_AREA) for t in textures])
-            self._levels[level] = (small, cv2.resize(plate, size, interpolation=cv2.INTER_AREA))
-        textures, plate = self._levels[level]
-        return textures, plate, textures.shape[2] / self._levels[0][0].shape[2]
+            pictures, plate = self._pictures, self._plate[..., :3]
+            if level:
+                pictures = np.stack([cv2.resize(t, size, interpolation=cv2.INTER_AREA) for t in pictures])
+                plate = cv2.resize(plate, size, interpolation=cv2.INTER_AREA)
+            self._levels[level] = (Textures.pack(pictures), np.ascontiguousarray(plate))
+        return *self._levels[level], size[0] / width
 
 
 def pivot_positions(mesh: InstantMesh, motion: HeadMotion, shell: Floats) -> Floats:

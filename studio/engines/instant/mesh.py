@@ -66,6 +66,8 @@ class InstantMesh:
     """``[B]`` vertices on the rim of the face, in order around it."""
     triangles: npt.NDArray[np.int32] = field(init=False)
     """``[F, 3]`` face, shell and surroundings."""
+    neutral_face: Floats = field(init=False)
+    """``[Vm, 3]`` the person's neutral face in head space, metres."""
 
     def __post_init__(self) -> None:
         rim = boundary_loop(self.model.triangles)
@@ -76,6 +78,7 @@ class InstantMesh:
             following = np.roll(np.arange(len(rim)), -1)
             strips.append(np.stack([inner, outer, inner[following]], 1))
             strips.append(np.stack([outer, outer[following], inner[following]], 1))
+        object.__setattr__(self, "neutral_face", self.model.neutral(self.identity, self.offset))
         object.__setattr__(self, "rim", rim.astype(np.int32))
         object.__setattr__(
             self, "triangles", np.concatenate([self.model.triangles, *strips]).astype(np.int32)
@@ -91,13 +94,24 @@ class InstantMesh:
         """First shell vertex, and one past the last."""
         return len(self.offset), len(self.offset) + len(self.rim) * len(RING_SCALES)
 
-    def positions(self, motion: HeadMotion) -> Floats:
-        """Where every vertex is: ``[T, V, 3]`` source pixels, z in pixels, larger is nearer."""
-        face = self.model.vertices(self.identity, self.offset, motion)
+    def face(self, motion: HeadMotion) -> Floats:
+        """``[T, Vm, 3]`` the face in head space, metres."""
+        return self.model.deform(self.neutral_face, motion)
+
+    def positions(self, motion: HeadMotion, face: Floats | None = None) -> Floats:
+        """Where every vertex is.
+
+        Args:
+            motion: T frames.
+            face: ``[T, Vm, 3]`` from :meth:`face`, where the caller has it already.
+
+        Returns:
+            ``[T, V, 3]`` source pixels, z in pixels, larger is nearer.
+        """
+        face = self.face(motion) if face is None else face
         frames = len(motion)
         # The shell hangs on the neutral rim: a dropping jaw must not drag the collar along.
-        still = HeadMotion.neutral(1, self.rest_camera)
-        rim = self.model.vertices(self.identity, self.offset, still)[0][self.rim]
+        rim = self.neutral_face[self.rim]
         middle = rim.mean(0)
         low = np.clip((middle[1] - rim[:, 1]) / (middle[1] - rim[:, 1].min()), 0.0, 1.0)
         parts = [project(face, motion.angles, motion.camera)]

@@ -2,31 +2,137 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numba
 import numpy as np
+import numpy.typing as npt
+
+from studio.domain.camera import Floats, Similarity
+
+SHIFT = 3
+"""Texel coordinates shifted right by this are block coordinates."""
+BLOCK = 1 << SHIFT
+"""Side, in texels, of the blocks for which it is noted whether any of the person is in or near them."""
 
 
-@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
-def _sample4(texture: Any, x: float, y: float) -> Any:
-    """Bilinear RGBA at continuous coordinates, clamped to the edge."""
-    h, w = texture.shape[0], texture.shape[1]
-    x = min(max(x - 0.5, 0.0), w - 1.001)
-    y = min(max(y - 0.5, 0.0), h - 1.001)
-    x0, y0 = int(x), int(y)
-    fx, fy = np.float32(x - x0), np.float32(y - y0)
-    one = np.float32(1.0)
-    a, b = (one - fx) * (one - fy), fx * (one - fy)
-    c, d = (one - fx) * fy, fx * fy
-    p, q = texture[y0, x0], texture[y0, x0 + 1]
-    r, s = texture[y0 + 1, x0], texture[y0 + 1, x0 + 1]
-    return (
-        a * p[0] + b * q[0] + c * r[0] + d * s[0],
-        a * p[1] + b * q[1] + c * r[1] + d * s[1],
-        a * p[2] + b * q[2] + c * r[2] + d * s[2],
-        a * p[3] + b * q[3] + c * r[3] + d * s[3],
+ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT = (np.uint64(i) for i in range(1, 9))
+"""Offsets into a row of the source table. Unsigned, because signed indices cost a test for negatives each."""
+
+
+@dataclass(frozen=True)
+class Textures:
+    """N pivots made ready to be sampled fast."""
+
+    packed: npt.NDArray[np.uint32]
+    """``[N, H, W]`` red in the lowest byte, then green, blue, coverage; colour is multiplied by coverage."""
+    person: npt.NDArray[np.bool_]
+    """``[N, ceil(H / 8), ceil(W / 8)]`` whether anything but nothing is sampled from a point in a block."""
+
+    @staticmethod
+    def pack(pictures: npt.NDArray[np.uint8]) -> Textures:
+        """From ``[N, H, W, 4]`` RGB and coverage, not multiplied."""
+        count, height, width = pictures.shape[:3]
+        packed = np.empty((count, height, width), np.uint32)
+        person = np.empty((count, -(-height // BLOCK), -(-width // BLOCK)), np.bool_)
+        for n in range(count):  # one at a time, so that memory does not double
+            _pack(np.ascontiguousarray(pictures[n]), packed[n], person[n])
+        return Textures(packed, person)
+
+
+@dataclass(frozen=True)
+class Pivots:
+    """What a chosen set of pivots contributes."""
+
+    chosen: npt.NDArray[np.int32]
+    """``[R, K]`` pivots to blend for each region, -1 for an empty place."""
+    share: Floats
+    """``[R, K]`` blend weight of each."""
+    meshes: Floats
+    """``[N, V, 2]`` mesh of each pivot in its texture's pixels."""
+    visible: Floats
+    """``[N, V]`` how well each vertex is seen in each pivot, 0..1."""
+
+
+def paint(
+    seen: tuple[npt.NDArray[np.int32], Floats],
+    triangles: npt.NDArray[np.int32],
+    region_weight: Floats,
+    textures: Textures,
+    pivots: Pivots,
+    plate: npt.NDArray[np.uint8] | None,
+    to_plate: Similarity | None,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Draw the mesh with blended pivots.
+
+    Args:
+        seen: triangle and barycentric weights at each of ``[H, W]`` pixels (from ``rasterise``).
+        triangles: ``[F, 3]`` vertex indices.
+        region_weight: ``[V, R]`` share of each region at each vertex, rows sum to 1.
+        textures: the pivots' pictures.
+        pivots: which of them to blend where.
+        plate: ``[H', W', 3]`` background; None for black.
+        to_plate: output pixels to plate pixels.
+
+    Returns:
+        ``[H, W, 3]`` picture and ``[H, W]`` coverage.
+    """
+    triangle, weights = seen
+    image = np.empty((*triangle.shape, 3), np.uint8)
+    alpha = np.empty(triangle.shape, np.uint8)
+    table = np.empty((len(triangles), *pivots.chosen.shape, 9), np.float32)
+    _source_table(triangles, pivots.chosen, pivots.share, pivots.meshes, pivots.visible, table)
+    behind = np.zeros((2, 2, 3), np.uint8) if plate is None else plate
+    matrix = np.zeros((2, 3), np.float32) if to_plate is None else to_plate.matrix
+    _paint(
+        *(triangle, weights, region_weight[triangles], table.ravel(), pivots.chosen),
+        *(textures.packed.ravel(), textures.person.ravel(), textures.packed.shape[1:]),
+        *(behind, matrix, image, alpha),
     )
+    return image, alpha
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _pack(picture: Any, packed: Any, person: Any) -> None:
+    height, width = packed.shape
+    person[:] = False
+    for y in range(height):
+        for x in range(width):
+            a = np.uint32(picture[y, x, 3])
+            value = a << np.uint32(24)
+            for c in range(3):
+                colour = (np.uint32(picture[y, x, c]) * a + np.uint32(127)) // np.uint32(255)
+                value |= colour << np.uint32(8 * c)
+            packed[y, x] = value
+            if a > 0:
+                # Bilinear sampling reaches one texel further.
+                for by in range(max(0, y - 1) // BLOCK, min(height - 1, y + 1) // BLOCK + 1):
+                    for bx in range(max(0, x - 1) // BLOCK, min(width - 1, x + 1) // BLOCK + 1):
+                        person[by, bx] = True
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _source_table(triangles: Any, chosen: Any, share: Any, meshes: Any, visible: Any, table: Any) -> None:
+    """For each triangle and chosen pivot: x, y and blend amount as value at the third corner and slopes."""
+    for t in range(triangles.shape[0]):
+        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        for r in range(chosen.shape[0]):
+            for n in range(chosen.shape[1]):
+                p = chosen[r, n]
+                if p < 0:
+                    continue
+                row = table[t, r, n]
+                for c in range(2):
+                    last = meshes[p, k, c]
+                    row[3 * c] = last - np.float32(0.5)  # texel centres are at halves
+                    row[3 * c + 1] = meshes[p, i, c] - last
+                    row[3 * c + 2] = meshes[p, j, c] - last
+                amount = share[r, n]
+                # A little is left to pivots that do not see a triangle, for where none does.
+                row[6] = amount * (visible[p, k] + np.float32(0.01))
+                row[7] = amount * (visible[p, i] - visible[p, k])
+                row[8] = amount * (visible[p, j] - visible[p, k])
 
 
 @numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
@@ -36,94 +142,107 @@ def _byte(value: float) -> Any:
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def paint(
+def _paint(
     triangle: Any,
     weights: Any,
-    triangles: Any,
-    region_weight: Any,
-    textures: Any,
+    region: Any,
+    table: Any,
     chosen: Any,
-    share: Any,
-    meshes: Any,
-    visible: Any,
+    packed: Any,
+    person: Any,
+    size: tuple[int, int],
     plate: Any,
-    plate_map: Any,
+    matrix: Any,
     image: Any,
     alpha: Any,
 ) -> None:
-    """Fill ``image`` and ``alpha``.
-
-    Args:
-        triangle: ``[H, W]`` int32 triangle seen at each pixel, -1 for none (from ``rasterise``).
-        weights: ``[H, W, 2]`` barycentric weights of its first two vertices.
-        triangles: ``[F, 3]`` int32 vertex indices.
-        region_weight: ``[V, R]`` float32 share of each region at each vertex, rows sum to 1.
-        textures: ``[N, S, S', 4]`` uint8 pivots: RGB and person mask.
-        chosen: ``[R, K]`` int32 pivots to blend for each region, -1 for an empty place.
-        share: ``[R, K]`` float32 blend weight of each.
-        meshes: ``[N, V, 2]`` float32 mesh of each pivot in its texture's pixels.
-        visible: ``[N, V]`` float32 how well each vertex is seen in each pivot, 0..1.
-        plate: ``[S, S', 4]`` uint8 empty background; alpha 0 where the pivots' own surroundings are used.
-        plate_map: ``[2, 3]`` float32 from output pixels to plate pixels.
-        image: ``[H, W, 3]`` uint8, written.
-        alpha: ``[H, W]`` uint8, written.
-    """
     height, width = triangle.shape
     regions, places = chosen.shape
+    rows, columns = size
+    block_rows, block_columns = -(-rows // BLOCK), -(-columns // BLOCK)
+    down = np.uint64(columns)
+    none, half_one, sixteen = np.float32(0.0), np.float32(0.5), np.float32(16.0)
+    right, bottom = np.float32(columns - 1.001), np.float32(rows - 1.001)
+    eight = np.uint32(8)
+    plate_rows, plate_columns = plate.shape[0], plate.shape[1]
     one = np.float32(1.0)
+    low = np.uint32(0x00FF00FF)
+    half = np.uint32(0xFFFF)
     for y in numba.prange(height):
         for x in range(width):
-            red = green = blue = cover = total = np.float32(0.0)
+            red = green = blue = cover = np.float32(0.0)
             t = triangle[y, x]
             if t >= 0:
-                i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
                 u, v = weights[y, x, 0], weights[y, x, 1]
                 w = one - u - v
                 for r in range(regions):
-                    part = u * region_weight[i, r] + v * region_weight[j, r] + w * region_weight[k, r]
+                    part = u * region[t, 0, r] + v * region[t, 1, r] + w * region[t, 2, r]
                     if part < 0.004:
                         continue
-                    region_total = np.float32(0.0)
-                    rr = rg = rb = rc = np.float32(0.0)
+                    total = np.float32(0.0)
+                    rr = rg = rb = ra = np.float32(0.0)
+                    row = np.uint64((t * regions + r) * places * 9)
                     for n in range(places):
                         p = chosen[r, n]
                         if p < 0:
+                            break
+                        at = row + np.uint64(9 * n)
+                        amount = table[at + SIX] + u * table[at + SEVEN] + v * table[at + EIGHT]
+                        total += amount
+                        sx = table[at] + u * table[at + ONE] + v * table[at + TWO]
+                        sy = table[at + THREE] + u * table[at + FOUR] + v * table[at + FIVE]
+                        sx = min(max(sx, none), right)
+                        sy = min(max(sy, none), bottom)
+                        x0, y0 = np.int32(sx), np.int32(sy)
+                        block = (p * block_rows + (y0 >> SHIFT)) * block_columns + (x0 >> SHIFT)
+                        if not person[np.uint64(block)]:
                             continue
-                        seen = u * visible[p, i] + v * visible[p, j] + w * visible[p, k]
-                        amount = share[r, n] * (seen + np.float32(0.01))
-                        if amount < 1e-5:
-                            continue
-                        sx = u * meshes[p, i, 0] + v * meshes[p, j, 0] + w * meshes[p, k, 0]
-                        sy = u * meshes[p, i, 1] + v * meshes[p, j, 1] + w * meshes[p, k, 1]
-                        c0, c1, c2, c3 = _sample4(textures[p], sx, sy)
-                        rr += amount * c0
-                        rg += amount * c1
-                        rb += amount * c2
-                        rc += amount * c3
-                        region_total += amount
-                    if region_total > 0.0:
-                        scale = part / region_total
+                        # Two channels at a time in the halves of one word, in 8.8 fixed point.
+                        fx = np.uint32((sx - x0) * sixteen + half_one)
+                        fy = np.uint32((sy - y0) * sixteen + half_one)
+                        wb = fx * (np.uint32(16) - fy)
+                        wc = (np.uint32(16) - fx) * fy
+                        wd = fx * fy
+                        wa = np.uint32(256) - wb - wc - wd
+                        texel = np.uint64((p * rows + y0) * columns + x0)
+                        ta, tb = packed[texel], packed[texel + ONE]
+                        tc, td = packed[texel + down], packed[texel + down + ONE]
+                        even = np.uint32(
+                            wa * (ta & low) + wb * (tb & low) + wc * (tc & low) + wd * (td & low)
+                        )
+                        odd = np.uint32(
+                            wa * ((ta >> eight) & low)
+                            + wb * ((tb >> eight) & low)
+                            + wc * ((tc >> eight) & low)
+                            + wd * ((td >> eight) & low)
+                        )
+                        rr += amount * np.float32(even & half)
+                        rb += amount * np.float32(even >> np.uint32(16))
+                        rg += amount * np.float32(odd & half)
+                        ra += amount * np.float32(odd >> np.uint32(16))
+                    if total > 0.0:
+                        scale = part / (total * np.float32(256.0))
                         red += scale * rr
                         green += scale * rg
                         blue += scale * rb
-                        cover += scale * rc
-                        total += part
-                if total > 0.0:
-                    scale = one / total
-                    red *= scale
-                    green *= scale
-                    blue *= scale
-                    cover *= scale
-            px, py = x + np.float32(0.5), y + np.float32(0.5)
-            bx = plate_map[0, 0] * px + plate_map[0, 1] * py + plate_map[0, 2]
-            by = plate_map[1, 0] * px + plate_map[1, 1] * py + plate_map[1, 2]
-            a = cover * np.float32(1.0 / 255.0)
-            if a < 0.999 or total <= 0.0:
-                b0, b1, b2, b3 = _sample4(plate, bx, by)
-                behind = one if total <= 0.0 else (one - a) * b3 * np.float32(1.0 / 255.0)
-                red += behind * (b0 - red)
-                green += behind * (b1 - green)
-                blue += behind * (b2 - blue)
+                        cover += scale * ra
+            if cover < np.float32(254.5):
+                clear = one - cover * np.float32(1.0 / 255.0)
+                px, py = x + np.float32(0.5), y + np.float32(0.5)
+                bx = matrix[0, 0] * px + matrix[0, 1] * py + matrix[0, 2] - np.float32(0.5)
+                by = matrix[1, 0] * px + matrix[1, 1] * py + matrix[1, 2] - np.float32(0.5)
+                bx = min(max(bx, np.float32(0.0)), np.float32(plate_columns - 1.001))
+                by = min(max(by, np.float32(0.0)), np.float32(plate_rows - 1.001))
+                x0, y0 = np.int32(bx), np.int32(by)
+                gx, gy = bx - x0, by - y0
+                a, b = (one - gx) * (one - gy) * clear, gx * (one - gy) * clear
+                c, d = (one - gx) * gy * clear, gx * gy * clear
+                red += a * plate[y0, x0, 0] + b * plate[y0, x0 + 1, 0]
+                red += c * plate[y0 + 1, x0, 0] + d * plate[y0 + 1, x0 + 1, 0]
+                green += a * plate[y0, x0, 1] + b * plate[y0, x0 + 1, 1]
+                green += c * plate[y0 + 1, x0, 1] + d * plate[y0 + 1, x0 + 1, 1]
+                blue += a * plate[y0, x0, 2] + b * plate[y0, x0 + 1, 2]
+                blue += c * plate[y0 + 1, x0, 2] + d * plate[y0 + 1, x0 + 1, 2]
             image[y, x, 0] = _byte(red)
             image[y, x, 1] = _byte(green)
             image[y, x, 2] = _byte(blue)

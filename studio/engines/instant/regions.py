@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
@@ -34,6 +32,8 @@ REACH = {"mouth": (0.007, 0.020), "eyes": (0.006, 0.015), "rim": (0.002, 0.020)}
 
 ELSEWHERE = 0.15
 """How much a shift of the whole mouth or of both eyes counts beside a change of their shape."""
+COMPONENT = 0.02
+"""Root mean square, in millimetres, below which a principal component of the pivots' shapes is noise."""
 DISTRUST = 30.0
 """Millimetres of shape difference that a wholly covered region counts as."""
 
@@ -60,29 +60,43 @@ def region_weights(mesh: InstantMesh) -> Floats:
     return weights
 
 
-@dataclass(frozen=True)
 class PivotChooser:
     """Finds, for each region, the pivots whose shape is nearest to the wanted one.
 
     Shapes are compared as the viewer sees them: the region's vertices, turned with the head and projected at
-    one fixed scale, so that a millimetre that shows counts and one that hides does not.
+    one fixed scale, so that a millimetre that shows counts and one that hides does not. They are kept as
+    principal components over the pivots: what pivots do not differ in cannot tell them apart.
     """
 
-    mesh: InstantMesh
-    """The person's mesh."""
-    pivots: HeadMotion
-    """Parameters of the N pivots."""
-    trust: Floats
-    """``[N, R]`` how far each pivot can be trusted in each region, 0..1."""
+    def __init__(self, mesh: InstantMesh, pivots: HeadMotion, trust: Floats) -> None:
+        """Learn the pivots' shapes.
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_features", [self._describe(self.pivots, r) for r in range(len(REGIONS))])
+        Args:
+            mesh: the person's mesh.
+            pivots: parameters of the N pivots.
+            trust: ``[N, R]`` how far each pivot can be trusted in each region, 0..1.
+        """
+        self._mesh = mesh
+        self._trust = trust
+        still = HeadMotion.neutral(1, mesh.rest_camera)
+        self._rim = mesh.model.vertices(mesh.identity, mesh.offset, still)[0][mesh.rim]
+        self._means, self._bases, self._features = [], [], []
+        for shapes in self._describe(pivots, mesh.face(pivots)):
+            mean = shapes.mean(0)
+            _, size, axes = np.linalg.svd(shapes - mean, full_matrices=False)
+            keep = max(1, int((size > COMPONENT * np.sqrt(len(shapes) * shapes.shape[1])).sum()))
+            self._means.append(mean)
+            self._bases.append(np.ascontiguousarray(axes[:keep].T / np.sqrt(shapes.shape[1])))
+            self._features.append((shapes - mean) @ self._bases[-1])
 
-    def choose(self, wanted: HeadMotion, blends: tuple[int, ...]) -> tuple[npt.NDArray[np.int32], Floats]:
+    def choose(
+        self, wanted: HeadMotion, face: Floats, blends: tuple[int, ...]
+    ) -> tuple[npt.NDArray[np.int32], Floats]:
         """The pivots to blend in each region for one frame.
 
         Args:
             wanted: parameters of the one frame to draw.
+            face: ``[1, Vm, 3]`` its face, from ``mesh.face(wanted)``.
             blends: how many pivots each region blends.
 
         Returns:
@@ -92,11 +106,12 @@ class PivotChooser:
         places = max(blends)
         chosen = np.full((len(REGIONS), places), -1, np.int32)
         share = np.zeros((len(REGIONS), places), np.float32)
+        shapes = self._describe(wanted, face)
         for r, blend in enumerate(blends):
-            features: Floats = self._features[r]  # type: ignore[attr-defined]
-            distance = np.sqrt(np.mean((features - self._describe(wanted, r)) ** 2, 1))
+            features = self._features[r]
+            distance = np.linalg.norm(features - (shapes[r] - self._means[r]) @ self._bases[r], axis=1)
             # A covered pivot is taken only where nothing clean is anywhere near.
-            distance = distance + DISTRUST * (1.0 - self.trust[:, r])
+            distance = distance + DISTRUST * (1.0 - self._trust[:, r])
             count = min(blend, len(features))
             order = np.argsort(distance)[: count + 1]
             limit = distance[order[-1]] if len(order) > count else distance[order[-1]] * 1.5
@@ -107,23 +122,20 @@ class PivotChooser:
             share[r, :count] = weight / weight.sum()
         return chosen, share
 
-    def _describe(self, motion: HeadMotion, region: int) -> Floats:
-        """``[T, D]`` what region number ``region`` looks like, in millimetres."""
-        name = REGIONS[region]
-        millimetres = np.tile(np.array([1000.0, 0.0, 0.0], np.float32), (len(motion), 1))
-        if name == "outer":
-            rest = self.mesh.rest_camera
-            still = HeadMotion.neutral(1, rest)
-            rim = self.mesh.model.vertices(self.mesh.identity, self.mesh.offset, still)[0][self.mesh.rim]
-            turned = project(np.tile(rim, (len(motion), 1, 1)), motion.angles, millimetres)[..., :2]
-            shift = (motion.camera[:, 1:] - rest[1:]) / rest[0] * 1000.0
-            grown = turned * (motion.camera[:, :1] / rest[0])[..., None] + shift[:, None]
-            return np.asarray(grown.reshape(len(motion), -1), np.float32)
-        face = self.mesh.model.vertices(self.mesh.identity, self.mesh.offset, motion)
-        seen = project(face, motion.angles, millimetres)[..., :2]
-        if name == "face":
-            return np.asarray(seen[:, :468:6].reshape(len(motion), -1), np.float32)
-        part = seen[:, list(LIPS if name == "mouth" else EYES + IRISES)]
+    def _describe(self, motion: HeadMotion, face: Floats) -> list[Floats]:
+        """R arrays ``[T, D]``: what each region looks like, in millimetres."""
+        frames, rest = len(motion), self._mesh.rest_camera
+        millimetres = np.tile(np.array([1000.0, 0.0, 0.0], np.float32), (frames, 1))
+        rim = project(np.tile(self._rim, (frames, 1, 1)), motion.angles, millimetres)[..., :2]
+        shift = (motion.camera[:, 1:] - rest[1:]) / rest[0] * 1000.0
+        outer = rim * (motion.camera[:, :1] / rest[0])[..., None] + shift[:, None]
+        seen = project(face[:, _DESCRIBED], motion.angles, millimetres)[..., :2]
+        parts = [outer, *np.split(seen, np.cumsum([len(_SKIN), len(LIPS)]), axis=1)]
         # An open mouth seen from elsewhere beats a closed one seen from here: the place counts little.
-        part = part - (1.0 - ELSEWHERE) * part.mean(1, keepdims=True)
-        return np.asarray(part.reshape(len(motion), -1), np.float32)
+        for feature in (2, 3):
+            parts[feature] = parts[feature] - (1.0 - ELSEWHERE) * parts[feature].mean(1, keepdims=True)
+        return [np.asarray(part.reshape(frames, -1), np.float32) for part in parts]
+
+
+_SKIN = tuple(range(0, 468, 6))
+_DESCRIBED = np.array([*_SKIN, *LIPS, *EYES, *IRISES])
