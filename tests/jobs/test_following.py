@@ -114,3 +114,12 @@ def test_a_defect_or_a_crash_is_a_sentence_with_the_log_and_1(fake_job, terminal
     assert process.returncode == 1
     assert str(folder / "log.txt") in err.strip().splitlines()[-1]
     assert "Traceback" not in err
+
+
+def test_the_door_works_on_a_job_folder_too(fake_job):
+    from pipelines.cli import main
+
+    folder = fake_job()
+    assert main(["--run-job", str(folder)]) == 0
+    assert read_status(folder).state == "finished"
+    assert main(["--run-job", str(folder / "nothing")]) == 2
