@@ -69,9 +69,7 @@ class Similarity:
         """The map back."""
         scale, angle = 1.0 / self.scale, -self.angle
         c, s = scale * np.cos(angle), scale * np.sin(angle)
-        return Similarity(
-            scale, angle, float(-(c * self.x - s * self.y)), float(-(s * self.x + c * self.y))
-        )
+        return Similarity(scale, angle, float(-(c * self.x - s * self.y)), float(-(s * self.x + c * self.y)))
 
     def then(self, after: Similarity) -> Similarity:
         """This map followed by another."""

@@ -133,9 +133,7 @@ def track_from_motion(
     return ControlTrack(HEAD_NAMES, np.concatenate(columns, 1).astype(np.float32), rate)
 
 
-def motion_from_values(
-    values: npt.NDArray[np.floating], rest_camera: npt.NDArray[np.floating]
-) -> HeadMotion:
+def motion_from_values(values: npt.NDArray[np.floating], rest_camera: npt.NDArray[np.floating]) -> HeadMotion:
     """Controls ``[T, >=63]`` (columns HEAD_NAMES first) back to head parameters."""
     v = np.asarray(values, np.float32)
     scale, cx, cy = (float(x) for x in rest_camera)

@@ -175,6 +175,7 @@ def _paint(
             if t >= 0:
                 u, v = weights[y, x, 0], weights[y, x, 1]
                 w = one - u - v
+                parts = np.float32(0.0)
                 for r in range(regions):
                     part = u * region[t, 0, r] + v * region[t, 1, r] + w * region[t, 2, r]
                     if part < 0.004:
@@ -221,11 +222,18 @@ def _paint(
                         rg += amount * np.float32(odd & half)
                         ra += amount * np.float32(odd >> np.uint32(16))
                     if total > 0.0:
+                        parts += part
                         scale = part / (total * np.float32(256.0))
                         red += scale * rr
                         green += scale * rg
                         blue += scale * rb
                         cover += scale * ra
+                if parts > 0.0:
+                    scale = one / parts
+                    red *= scale
+                    green *= scale
+                    blue *= scale
+                    cover *= scale
             if cover < np.float32(254.5):
                 clear = one - cover * np.float32(1.0 / 255.0)
                 px, py = x + np.float32(0.5), y + np.float32(0.5)
