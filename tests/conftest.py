@@ -1,4 +1,4 @@
-"""What every test shares: Qt off screen, gpu tests skipped without a device, homes that are never the user's."""
+"""What every test shares: Qt off screen, gpu tests skipped without a device, homes never the user's."""
 
 from __future__ import annotations
 
