@@ -21,7 +21,7 @@ import numpy.typing as npt
 from studio.domain.camera import Floats, Similarity
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
-from studio.domain.sequence import TrackedSequence
+from studio.domain.sequence import TrackedSequence, held_out_split
 from studio.head import HeadModel, builtin_head, fit_landmarks
 from studio.head.topology import topology
 from studio.media import ClipInfo, probe, read_frames
@@ -98,7 +98,10 @@ def track_video(
         # Identity is learned from frames that show this person's face at rest between jumps.
         valid = followed.seen & ~followed.jumped & ~followed.covered
         valid = valid if valid.any() else followed.seen
-        fit = fit_landmarks(head, outline.landmarks, valid, progress=progress)
+        # … and never from the end of the clip, which evaluation holds out: shape is a statistic too.
+        early = np.zeros(len(valid), bool)
+        early[held_out_split(len(valid))[0]] = True
+        fit = fit_landmarks(head, outline.landmarks, valid, progress=progress, shape_from=early)
         detail, hands = _look_again(video, aside, followed, outline, rate, settings, progress)
         followed = replace(followed, covered=followed.covered | (hands & followed.seen))
         sequence = TrackedSequence(

@@ -65,6 +65,7 @@ def fit_landmarks(
     valid: npt.NDArray[np.bool_],
     settings: FitSettings | None = None,
     progress: Progress = silent,
+    shape_from: npt.NDArray[np.bool_] | None = None,
 ) -> HeadFit:
     """Fit identity, offset and motion to a clip.
 
@@ -75,6 +76,8 @@ def fit_landmarks(
             of landmarks interpolated between their neighbours.
         settings: see :class:`FitSettings`.
         progress: told after every round.
+        shape_from: ``[T]`` frames that the person's shape may be learned from; None for all. Where none of
+            them is valid, all valid frames are used.
 
     Returns:
         The fit, T frames.
@@ -95,7 +98,8 @@ def fit_landmarks(
             "No face was found in any frame, so there is no head to fit; use a clip that shows a face."
         )
     filled = _fill_gaps(landmarks, usable)
-    identity, offset = fit_person(model, filled[usable], chosen, progress)
+    allowed = usable if shape_from is None else usable & shape_from
+    identity, offset = fit_person(model, filled[allowed if allowed.any() else usable], chosen, progress)
     fitter = PersonFitter(model, identity, offset, chosen)
     motion = fitter.fit(filled)
     return HeadFit(identity, offset, motion, fitter.error(filled, motion))

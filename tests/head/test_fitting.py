@@ -182,6 +182,21 @@ def test_lost_frames_are_bridged_and_do_not_disturb_the_rest(case):
     assert ((got.motion.angles[50:53] > low) & (got.motion.angles[50:53] < high)).all()
 
 
+def test_held_out_frames_do_not_touch_the_persons_shape(case):
+    landmarks = case[3]
+    frames = len(landmarks)
+    early = np.arange(frames) < frames * 4 // 5
+    valid = np.ones(frames, bool)
+    spoilt = landmarks.copy()
+    spoilt[~early] *= np.array([1.3, 0.9, 1.0], np.float32)  # another person's proportions
+    model = builtin_head()
+    first = fit_landmarks(model, landmarks, valid, shape_from=early)
+    second = fit_landmarks(model, spoilt, valid, shape_from=early)
+    assert np.array_equal(first.identity, second.identity)
+    assert np.array_equal(first.offset, second.offset)
+    assert not np.array_equal(first.identity, fit_landmarks(model, spoilt, valid).identity)
+
+
 def test_landmarks_that_are_no_face_have_a_large_error(case):
     _, _, _, landmarks, fit = case
     rng = np.random.default_rng(2)

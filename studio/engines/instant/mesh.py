@@ -16,13 +16,13 @@ from studio.domain.camera import Floats, project
 from studio.domain.motion import HeadMotion
 from studio.head import HeadModel
 
-RING_SCALES = (1.18, 1.5)
-"""Distance of the two shell rings from the middle of the face, as a factor of the rim's."""
-RING_DEPTH = ((0.8, -0.010), (0.3, -0.020))
-"""Depth of the two rings as (share of the rim's own depth, metres added): hair above the forehead curves back
+RING_SCALES = (1.18, 1.5, 2.1)
+"""Distance of the shell's rings from the middle of the face, as a factor of the rim's."""
+RING_DEPTH = ((0.8, -0.010), (0.3, -0.020), (0.0, -0.030))
+"""Depth of the rings as (share of the rim's own depth, metres added): hair above the forehead curves back
 slowly, ears lie at the head's middle, and the outline of skull and hair just behind it."""
-NECK_LETS_GO = (0.35, 0.75)
-"""How much of the head's turn the lowest point of each ring ignores; points at the temples ignore none."""
+NECK_LETS_GO = ((0.0, 0.35), (0.0, 0.75), (1.0, 1.0))
+"""How much of the head's turn each ring ignores at the temples, and at its lowest point."""
 BODY_FOLLOWS = 0.5
 """Share of the head's shift in the picture that what is below the chin takes part in."""
 
@@ -123,7 +123,7 @@ class InstantMesh:
             ring[:, 2] = share * rim[:, 2] + behind
             turned = project(np.tile(ring, (frames, 1, 1)), motion.angles, motion.camera)
             held = project(np.tile(ring, (frames, 1, 1)), rest_angles, body_camera)
-            free = (release * low**1.5)[:, None]
+            free = (release[0] + (release[1] - release[0]) * low**1.5)[:, None]
             parts.append(turned + free * (held - turned))
         far = np.full((len(self.border), 1), -10.0 * self.rest_camera[0], np.float32)
         parts.append(np.tile(np.concatenate([self.border, far], 1), (frames, 1, 1)))
