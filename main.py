@@ -52,7 +52,8 @@ def main(argv: list[str]) -> int:
 
     if argv[:1] == ["test"]:
         return checks.run(ROOT, argv[1:])
-    home, words = (argv[:2], argv[2:]) if argv[:1] == ["--home"] else ([], argv)
+    before = 2 if argv[:1] == ["--home"] else int(bool(argv) and argv[0].startswith("--home="))
+    home, words = argv[:before], argv[before:]
     if words[:1] == ["doctor"]:
         from pipelines import doctor
 

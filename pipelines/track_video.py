@@ -82,7 +82,7 @@ def track_video(
     head = head or builtin_head()
     info = probe(video)
     with quiet(), new_sequence_folder(folder) as aside:
-        own = make_tracker(settings) if tracker is None else None
+        own = make_tracker(settings, float(info.rate)) if tracker is None else None
         used = tracker or own
         assert used is not None
         try:
@@ -128,12 +128,16 @@ def track_video(
     return sequence
 
 
-def make_tracker(settings: TrackSettings) -> Tracker:
-    """The tracker that the settings ask for. Raises Problem when its file is missing or damaged."""
+def make_tracker(settings: TrackSettings, rate: float) -> Tracker:
+    """The tracker that the settings ask for, for a clip of ``rate`` frames per second.
+
+    Raises:
+        Problem: its file is missing or damaged.
+    """
     if settings.landmarker:
         from studio.tracking.landmarker_tracker import LandmarkerTracker
 
-        return LandmarkerTracker(Path(settings.landmarker), settings.max_faces)
+        return LandmarkerTracker(Path(settings.landmarker), settings.max_faces, rate)
     from studio.tracking.mediapipe_tracker import MediapipeTracker
 
     return MediapipeTracker(settings.max_faces)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from pipelines.build_job import PRESET, Build, plan_build
-from pipelines.cli.importing import shown
+from pipelines.cli.importing import shown, with_whole_path
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Everywhere, Name, parse
 from pipelines.import_job import track_settings
@@ -57,7 +57,7 @@ def command(words: list[str]) -> int:
     chosen = {stage.id: getattr(options, stage.id) for stage in stages}
     # Options given here are changes to how the clip was tracked at its import.
     tracked = {k: v for k, v in vars(chosen[TRACK.id]).items() if v != vars(preset[TRACK.id])[k]}
-    chosen[TRACK.id] = track_settings(clip, tracked)
+    chosen[TRACK.id] = with_whole_path(track_settings(clip, tracked), options.store)
     build = plan_build(subject, clip, options.engine, options.preset, chosen, options.hold_out)
     if build.made:
         screen.say(f"This {options.engine} avatar of {subject.name} is there: nothing to do.")

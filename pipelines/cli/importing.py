@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +36,12 @@ def command(words: list[str]) -> int:
     )
     screen = Screen()
     done = import_and_track(
-        screen, options.store, options.subject, options.clip, options.track, options.consent
+        screen,
+        options.store,
+        options.subject,
+        options.clip,
+        with_whole_path(options.track, options.store),
+        options.consent,
     )
     if done.job is None:
         screen.say(f"{done.subject.name} has this clip, tracked, as {done.clip.clip.title}: nothing to do.")
@@ -64,6 +69,22 @@ def import_and_track(
     if settings is not None:
         remember_settings(done.clip, settings)
     return done
+
+
+def with_whole_path(settings: TrackSettings, store: Store) -> TrackSettings:
+    """The settings with the landmarker's file as an absolute path, because a job works in another folder.
+
+    What is not found as named from here is looked for by its file name among the user's weights.
+    """
+    if not settings.landmarker:
+        return settings
+    from studio.assets import AssetLibrary
+
+    file = Path(settings.landmarker).expanduser().absolute()
+    if not file.is_file():
+        owned = AssetLibrary(store.home).find("face-landmarker")
+        file = owned if owned is not None and owned.name == file.name else file
+    return replace(settings, landmarker=str(file))
 
 
 def track(screen: Screen, done: Import) -> None:

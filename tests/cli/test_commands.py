@@ -69,6 +69,51 @@ def test_remove_and_restore(ann, home):
     assert ann("build", "Anna", "--preset", "draft").out.startswith("This instant avatar of Anna is there")
 
 
+@pytest.mark.parametrize("before", [["--home", "HOME"], ["--home=HOME"], []])
+def test_the_door_knows_the_doctor_wherever_home_stands(before, tmp_path, monkeypatch):
+    import bootstrap
+
+    import main as entrance
+    from pipelines import doctor
+
+    monkeypatch.setattr(bootstrap, "is_current", lambda root, venv: True)
+    monkeypatch.setattr(bootstrap, "runs_in", lambda venv: True)
+
+    heard = []
+
+    def listen(words: list[str]) -> int:
+        heard.append(words)
+        return 0
+
+    monkeypatch.setattr(doctor, "main", listen)
+    words = [word.replace("HOME", str(tmp_path)) for word in before]
+    assert entrance.main([*words, "doctor", "--json"]) == 0
+    assert heard == [["--json", *words]]
+
+
+def test_the_landmarkers_file_is_named_from_here_or_found_among_the_weights(tmp_path, monkeypatch):
+    from pipelines.cli.importing import with_whole_path
+    from studio.tracking.settings import TrackSettings
+
+    store, here = Store(tmp_path / "home"), tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    name = "face_landmarker.task"
+    plain = TrackSettings()
+    assert with_whole_path(plain, store) == plain
+    asked = TrackSettings(landmarker=name)
+    assert with_whole_path(asked, store).landmarker == str(here / name), "named in the sentence about it"
+    owned = store.home / "weights" / name
+    owned.parent.mkdir(parents=True)
+    owned.touch()
+    assert with_whole_path(asked, store).landmarker == str(owned)
+    assert with_whole_path(TrackSettings(landmarker="other.task"), store).landmarker == str(
+        here / "other.task"
+    )
+    (here / name).touch()
+    assert with_whole_path(asked, store).landmarker == str(here / name)
+
+
 def test_home_stands_before_or_after_the_command(tmp_path, capfd):
     assert main(["--home", str(tmp_path / "a"), "list"]) == 0
     assert main([f"--home={tmp_path / 'b'}", "list"]) == 0
