@@ -88,6 +88,7 @@ def write_json(path: Path, content: Any, durable: bool = True) -> None:
         finally:
             with suppress(OSError):
                 aside.unlink(missing_ok=True)
+            _mine.discard(aside.name)
         if durable:
             _sync_folder(path.parent)
 
@@ -114,6 +115,7 @@ def new_folder(target: Path) -> Iterator[Path]:
             put_in_place(aside, target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+            _mine.discard(aside.name)
 
 
 def put_in_place(ready: Path, target: Path) -> None:
@@ -131,6 +133,7 @@ def put_in_place(ready: Path, target: Path) -> None:
     _sync_folder(target.parent)
     if old is not None:
         shutil.rmtree(old, ignore_errors=True)
+        _mine.discard(old.name)
 
 
 def rename(path: Path, target: Path) -> None:
@@ -148,6 +151,7 @@ def remove_folder(folder: Path) -> None:
         rename(folder, old)
         _sync_folder(folder.parent)
         shutil.rmtree(old, ignore_errors=True)
+        _mine.discard(old.name)
 
 
 def tidy(parent: Path) -> None:

@@ -399,6 +399,17 @@ def test_an_artefact_that_fails_leaves_the_previous_one(tmp_path):
     assert _everything(tmp_path) == {"artefact": b"", "artefact/part": b"third"}
 
 
+def test_hours_of_status_files_are_not_remembered(tmp_path):
+    before = set(atomic._mine)
+    for value in range(30):
+        atomic.write_json(tmp_path / "status.json", {"a": value}, durable=False)
+    for _ in range(2):
+        with atomic.new_folder(tmp_path / "artefact"):
+            pass
+    atomic.remove_folder(tmp_path / "artefact")
+    assert atomic._mine == before
+
+
 def test_json_that_other_readers_refuse_is_not_written(tmp_path):
     file = tmp_path / "values.json"
     atomic.write_json(file, {"a": 1})
