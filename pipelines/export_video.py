@@ -9,11 +9,15 @@ from pathlib import Path
 
 from studio.domain.camera import View
 from studio.domain.controls import ControlTrack
+from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.rendering import RenderRequest
 from studio.engines.engine import Engine
 from studio.media import VideoWriter
 from studio.media.codecs import Quality
+
+SIZES = (16, 4096)
+"""Smallest and largest side of a picture: what H.264 decoders take everywhere."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,12 @@ def export_video(
         progress: told after every frame.
 
     Raises:
-        Problem: the file cannot be written there.
+        Problem: the file cannot be written there, or the size makes no picture.
     """
+    if not SIZES[0] <= settings.size <= SIZES[1]:
+        raise Problem(
+            f"A video of {settings.size} pixels cannot be made: choose from {SIZES[0]} to {SIZES[1]}."
+        )
     began = time.perf_counter()
     view = stage_view(stage, settings.size)
     sound = sound_from if settings.sound else None

@@ -16,6 +16,7 @@ from pipelines.export_video import Exported, ExportSettings
 from pipelines.retarget_motion import RetargetSettings
 from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
+from studio.media import CODECS
 from studio.project.store import Store, SubjectFolder
 
 
@@ -47,7 +48,7 @@ def command(words: list[str]) -> int:
     options: AnimateOptions = parse(AnimateOptions, words, "animate", description)
     if (options.drive is None) == (options.controls is None):
         raise Problem("Say what drives the avatar: either --drive CLIP or --controls FILE.")
-    _refuse_place(options.output)
+    refuse_place(options.output)
     screen = Screen()
     store = options.store
     subject = store.find(options.name)
@@ -90,9 +91,12 @@ def animate(
             engine.close()
 
 
-def _refuse_place(output: Path) -> None:
+def refuse_place(output: Path) -> None:
     """Say at once what would otherwise fail after minutes."""
+    endings = CODECS["h264"].containers
     if output.is_dir():
         raise Problem(f"{output} is a folder: give a file name that ends in .mp4.")
+    if output.suffix.lower() not in endings:
+        raise Problem(f"{output} is no name for a video: let it end in {' or '.join(endings)}.")
     if not output.absolute().parent.is_dir():
         raise Problem(f"There is no folder {output.absolute().parent}: make it first or write elsewhere.")

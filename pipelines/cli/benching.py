@@ -29,8 +29,12 @@ def command(words: list[str]) -> int:
     description = "Measure the speed of tracking, rendering and export here."
     options: BenchOptions = parse(BenchOptions, words, "bench", description)
     from pipelines.bench import bench
-    from studio.project.atomic import write_json
+    from studio.project.atomic import explaining_disk, write_json
 
+    if options.json is not None:
+        # Said before the work, not after it.
+        with explaining_disk(options.json):
+            options.json.parent.mkdir(parents=True, exist_ok=True)
     screen = Screen()
     with screen.working() as progress:
         result = bench(options.clip, options.measure, progress)

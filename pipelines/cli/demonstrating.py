@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.build_job import plan_build
-from pipelines.cli.animating import AnimateOptions, animate
+from pipelines.cli.animating import AnimateOptions, animate, refuse_place
 from pipelines.cli.building import make
 from pipelines.cli.importing import import_and_track
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Everywhere, Output, parse
-from studio.domain.problem import Problem
 from studio.project.avatar_files import load_avatar
 
 CONTROLS = Path(__file__).resolve().parents[2] / "assets" / "demo_controls.json"
@@ -33,8 +32,7 @@ class DemoOptions(Everywhere):
 def command(words: list[str]) -> int:
     """Run the command."""
     options: DemoOptions = parse(DemoOptions, words, "demo", "Build and animate the bundled sample.")
-    if options.output.is_dir():
-        raise Problem(f"{options.output} is a folder: give a file name that ends in .mp4.")
+    refuse_place(options.output)
     from pipelines.make_sample import make_sample
 
     screen, store = Screen(), options.store

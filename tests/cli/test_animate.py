@@ -107,11 +107,23 @@ def test_what_cannot_drive_writes_nothing(ann, home, tmp_path, words, expected):
     assert after == before
 
 
-@pytest.mark.parametrize(("place", "expected"), [("", "is a folder"), ("nowhere/out.mp4", "no folder")])
+@pytest.mark.parametrize(
+    ("place", "expected"), [("", "is a folder"), ("nowhere/out.mp4", "no folder"), ("out.avi", "end in .mp4")]
+)
 def test_a_place_that_cannot_be_written_is_told_before_any_work(ann, tmp_path, place, expected):
     said = ann("animate", "Ann Lee 🎬", "--controls", _controls(tmp_path), "-o", tmp_path / place)
     assert said.code == 2
     assert expected in said.sentence
+
+
+@pytest.mark.parametrize("size", [0, -5, 100_000])
+def test_a_size_that_makes_no_picture_is_refused(ann, tmp_path, size):
+    out = tmp_path / "out.mp4"
+    words = ["--controls", _controls(tmp_path), "-o", out, "--size", size]
+    said = ann("animate", "Ann Lee 🎬", *words)
+    assert said.code == 2
+    assert f"{size} pixels" in said.sentence
+    assert not out.exists()
 
 
 def test_ctrl_c_while_rendering_leaves_no_half_video(ann, tmp_path, monkeypatch):
