@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import numpy.typing as npt
 
 from studio.domain.controls import HEAD_NAMES, Control, ControlSheet, Kind, track_from_motion
 from studio.domain.motion import EXPRESSIONS, HeadMotion
+
+STRONGEST = 10.0
+"""Deviations that strong expressions reach in people's clips (docs/head_model.md); handles stay within."""
 
 _HEAD: tuple[tuple[str, str, Kind, str, float, float, str], ...] = (
     ("yaw", "Turn", "angle", "Head", -75, 75, "Degrees; positive turns the nose to the viewer's right."),
@@ -53,12 +58,9 @@ def head_sheet(motion: HeadMotion, rest_camera: npt.NDArray[np.floating]) -> Con
     """Controls in HEAD_NAMES' order.
 
     Args:
-        motion: the frames an avatar learns from; their 1st to 99th percentiles are the reliable ranges and
-            their medians what "at rest" means for turn, nod and tilt of the picture.
+        motion: the frames an avatar learns from; their 1st to 99th percentiles are the reliable ranges.
         rest_camera: ``[3]`` the avatar's rest camera.
     """
-    from fractions import Fraction
-
     values = track_from_motion(motion, rest_camera, Fraction(1)).values
     low, high = np.percentile(values, [1, 99], axis=0)
     expressions = tuple(
@@ -67,8 +69,8 @@ def head_sheet(motion: HeadMotion, rest_camera: npt.NDArray[np.floating]) -> Con
             f"Expression {i + 1}",
             "coefficient",
             "Expression",
-            -5.0,
-            5.0,
+            -STRONGEST,
+            STRONGEST,
             "Standard deviations of the head model's basis; 0 is neutral.",
         )
         for i in range(EXPRESSIONS)

@@ -62,6 +62,18 @@ def test_a_handle_moves_what_the_head_model_says(sheet: ControlSheet, tmp_path: 
     assert np.allclose(motion.eyelids, expected.eyelids, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", builtin_head().handles)
+def test_no_handle_is_cut_off_within_its_own_range(sheet: ControlSheet, tmp_path: Path, name: str) -> None:
+    handle = builtin_head().handles[name]
+    if name in sheet.names:
+        return  # a control of its own, in its own unit
+    path = write(tmp_path, {"seconds": 1, "keyframes": [{"time": 0, name: handle.high}]})
+    motion = motion_from_values(read_control_file(path, sheet, {name: handle}).values, CAMERA)
+    expected = handle.apply(HeadMotion.neutral(len(motion), CAMERA), handle.high)
+    assert np.allclose(motion.expression, expected.expression, atol=1e-4)
+    assert np.allclose(motion.jaw, expected.jaw, atol=1e-4)
+
+
 def test_values_stay_within_the_controls_limits(sheet: ControlSheet, tmp_path: Path) -> None:
     path = write(tmp_path, {"seconds": 1, "keyframes": [{"time": 0, "yaw": 1000, "zoom": -3}]})
     track = read_control_file(path, sheet, {})
