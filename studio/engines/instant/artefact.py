@@ -108,6 +108,8 @@ def _assemble(
         **{name: numbers[name] for name in ("identity", "offset", "rest_camera", "rest_angles", "border")},
         shell_motion=ShellMotion(**{f.name: numbers[f"shell_{f.name}"] for f in fields(ShellMotion)}),
     )
+    if numbers["shell"].shape[1] != len(mesh.shell_at_rest):
+        raise Problem("This avatar was built by another version of the instant engine; build it again.")
     motion = HeadMotion(**{f.name: numbers[f"motion_{f.name}"] for f in fields(HeadMotion)})
     controls = [
         Control(**{**c, "reliable": tuple(c["reliable"]) if c["reliable"] else None})

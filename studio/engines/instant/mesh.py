@@ -1,13 +1,14 @@
 """The instant engine's mesh: the face, a shell for hair, ears and neck, and the rest of the picture.
 
-The head model ends at the rim of the face. Rings of vertices carry its motion outwards: two rings turn
-rigidly with the head, at depths of a typical skull, so that hair and ears move behind the face; below the
-chin they let go of the head's turn, because a neck bends; a last ring, around the picture, stays put.
+The head model ends at the rim of the face. Rings of vertices carry its motion outwards: they turn with the
+head, at depths of a typical skull, so that hair and ears move behind the face; below the chin they let go of
+the head's turn, because a neck bends; a last ring, around the picture, stays put.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +17,29 @@ from studio.domain.camera import Floats, project
 from studio.domain.motion import HeadMotion
 from studio.head import HeadModel
 
-RING_SCALES = (1.18, 1.5, 2.1)
-"""Distance of the shell's rings from the middle of the face, as a factor of the rim's."""
-RING_DEPTH = ((0.8, -0.010), (0.3, -0.020), (0.0, -0.030))
-"""Depth of the rings as (share of the rim's own depth, metres added): hair above the forehead curves back
-slowly, ears lie at the head's middle, and the outline of skull and hair just behind it."""
-NECK_LETS_GO = ((0.0, 0.35), (0.0, 0.75), (1.0, 1.0))
-"""How much of the head's turn each ring ignores at the temples, and at its lowest point."""
+
+@dataclass(frozen=True)
+class Ring:
+    """One ring of the shell, made from the rim of the neutral face."""
+
+    scale: float
+    """Distance from the middle of the face, as a factor of the rim's."""
+    depth: tuple[float, float]
+    """Depth as (share of the rim's own, metres added)."""
+    lets_go: tuple[float, float]
+    """Share of the head's turn that is ignored at the temples and above, and at the lowest point."""
+
+
+RINGS = (
+    Ring(1.10, (0.90, -0.006), (0.0, 0.20)),
+    Ring(1.22, (0.75, -0.012), (0.0, 0.42)),
+    Ring(1.36, (0.50, -0.016), (0.0, 0.60)),
+    Ring(1.52, (0.30, -0.020), (0.0, 0.78)),
+    Ring(1.75, (0.15, -0.025), (0.5, 0.95)),
+    Ring(2.10, (0.00, -0.030), (1.0, 1.00)),
+)
+"""Hair above the forehead curves back slowly, ears lie at the head's middle, the outline of skull and hair
+just behind it; below the chin the neck lets go of the head step by step; the outermost ring is shoulders."""
 BODY_FOLLOWS = 0.5
 """Share of the head's shift in the picture that what is below the chin takes part in."""
 
@@ -68,31 +85,49 @@ class InstantMesh:
     """``[F, 3]`` face, shell and surroundings."""
     neutral_face: Floats = field(init=False)
     """``[Vm, 3]`` the person's neutral face in head space, metres."""
+    shell_at_rest: Floats = field(init=False)
+    """``[S, 3]`` the shell in head space, metres. It hangs on the neutral face: a dropping jaw must not drag
+    the collar along."""
+    shell_lets_go: Floats = field(init=False)
+    """``[S]`` share of the head's turn that each shell vertex ignores."""
 
     def __post_init__(self) -> None:
         rim = boundary_loop(self.model.triangles)
+        first, around = len(self.offset), np.arange(len(rim))
+        loops = [rim, *(around + first + ring * len(rim) for ring in range(len(RINGS) + 1))]
         strips = []
-        first = len(self.offset)
-        rings = [rim, *(np.arange(len(rim)) + first + i * len(rim) for i in range(len(RING_SCALES) + 1))]
-        for inner, outer in zip(rings, rings[1:], strict=False):
-            following = np.roll(np.arange(len(rim)), -1)
-            strips.append(np.stack([inner, outer, inner[following]], 1))
-            strips.append(np.stack([outer, outer[following], inner[following]], 1))
-        object.__setattr__(self, "neutral_face", self.model.neutral(self.identity, self.offset))
-        object.__setattr__(self, "rim", rim.astype(np.int32))
-        object.__setattr__(
-            self, "triangles", np.concatenate([self.model.triangles, *strips]).astype(np.int32)
-        )
+        for inner, outer in pairwise(loops):
+            strips.append(np.stack([inner, outer, np.roll(inner, -1)], 1))
+            strips.append(np.stack([outer, np.roll(outer, -1), np.roll(inner, -1)], 1))
+        neutral = self.model.neutral(self.identity, self.offset)
+        edge = neutral[rim]
+        middle = edge.mean(0)
+        low = np.clip((middle[1] - edge[:, 1]) / (middle[1] - edge[:, 1].min()), 0.0, 1.0) ** 1.5
+        shell, lets_go = [], []
+        for ring in RINGS:
+            points = middle + (edge - middle) * ring.scale
+            points[:, 2] = ring.depth[0] * edge[:, 2] + ring.depth[1]
+            shell.append(points)
+            lets_go.append(ring.lets_go[0] + (ring.lets_go[1] - ring.lets_go[0]) * low)
+        made = {
+            "neutral_face": neutral,
+            "rim": rim.astype(np.int32),
+            "triangles": np.concatenate([self.model.triangles, *strips]).astype(np.int32),
+            "shell_at_rest": np.concatenate(shell).astype(np.float32),
+            "shell_lets_go": np.concatenate(lets_go).astype(np.float32),
+        }
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
     @property
     def vertices(self) -> int:
         """How many vertices there are."""
-        return len(self.offset) + len(self.rim) * (len(RING_SCALES) + 1)
+        return self.shell[1] + len(self.border)
 
     @property
     def shell(self) -> tuple[int, int]:
         """First shell vertex, and one past the last."""
-        return len(self.offset), len(self.offset) + len(self.rim) * len(RING_SCALES)
+        return len(self.offset), len(self.offset) + len(self.shell_at_rest)
 
     def face(self, motion: HeadMotion) -> Floats:
         """``[T, Vm, 3]`` the face in head space, metres."""
@@ -110,21 +145,13 @@ class InstantMesh:
         """
         face = self.face(motion) if face is None else face
         frames = len(motion)
-        # The shell hangs on the neutral rim: a dropping jaw must not drag the collar along.
-        rim = self.neutral_face[self.rim]
-        middle = rim.mean(0)
-        low = np.clip((middle[1] - rim[:, 1]) / (middle[1] - rim[:, 1].min()), 0.0, 1.0)
-        parts = [project(face, motion.angles, motion.camera)]
         body_camera = motion.camera.copy()
         body_camera[:, 1:] += (BODY_FOLLOWS - 1.0) * (motion.camera[:, 1:] - self.rest_camera[1:])
-        rest_angles = np.tile(self.rest_angles, (frames, 1))
-        for scale, (share, behind), release in zip(RING_SCALES, RING_DEPTH, NECK_LETS_GO, strict=True):
-            ring = middle + (rim - middle) * scale
-            ring[:, 2] = share * rim[:, 2] + behind
-            turned = project(np.tile(ring, (frames, 1, 1)), motion.angles, motion.camera)
-            held = project(np.tile(ring, (frames, 1, 1)), rest_angles, body_camera)
-            free = (release[0] + (release[1] - release[0]) * low**1.5)[:, None]
-            parts.append(turned + free * (held - turned))
+        shell = np.tile(self.shell_at_rest, (frames, 1, 1))
+        turned = project(shell, motion.angles, motion.camera)
+        held = project(shell, np.tile(self.rest_angles, (frames, 1)), body_camera)
+        shell = turned + self.shell_lets_go[:, None] * (held - turned)
+        parts = [project(face, motion.angles, motion.camera), shell]
         far = np.full((len(self.border), 1), -10.0 * self.rest_camera[0], np.float32)
         parts.append(np.tile(np.concatenate([self.border, far], 1), (frames, 1, 1)))
         out = np.concatenate(parts, 1).astype(np.float32)

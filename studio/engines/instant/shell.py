@@ -22,6 +22,8 @@ NEIGHBOURHOOD = 6.0
 """Gaussian sigma, in pixels of SIZE, over which flow is averaged around a vertex."""
 FARTHEST = 24.0
 """Pixels of SIZE beyond which measured flow is a mistake."""
+FOOLED = (10.0, 25.0)
+"""Grey levels of difference after following the flow where doubt starts, and where belief ends."""
 RIDGE = 1.0
 """Weight of the prior that the shell moves like a skull, in frames."""
 
@@ -53,18 +55,23 @@ def learn_shell(
     places = at_rest.mesh[first:last]
     inside = ((places >= 1) & (places < SIZE - 1)).all(1)
     rows, columns = (np.clip(places[:, i].astype(int), 0, SIZE - 1) for i in (1, 0))
+    grid = np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), -1).astype(np.float32)
     measured = np.zeros((len(motion), last - first, 2), np.float32)
     confidence = np.zeros(measured.shape[:2], np.float32)
     for n in range(len(motion)):
         flow = flower.calc(grey[reference], grey[n], None)
+        # Where the flow does not lead to the same grey, it was fooled: by a cover, or by what came into view.
+        found = cv2.remap(grey[n], grid + flow, None, cv2.INTER_LINEAR).astype(np.float32)
+        wrong = cv2.blur(np.abs(found - grey[reference]), (9, 9))
         sure = person[reference] * (np.linalg.norm(flow, axis=-1) < FARTHEST)
+        sure *= np.clip((FOOLED[1] - wrong) / (FOOLED[1] - FOOLED[0]), 0.0, 1.0)
         weight = cv2.GaussianBlur(sure, (0, 0), NEIGHBOURHOOD)
         flow = cv2.GaussianBlur(flow * sure[..., None], (0, 0), NEIGHBOURHOOD)
         flow /= np.maximum(weight, 1e-3)[..., None]
         landed = places + flow[rows, columns]
         where = at_rest.spread(meshes[n])
-        found = cv2.remap(where, landed[None, :, 0] - 0.5, landed[None, :, 1] - 0.5, cv2.INTER_LINEAR)[0]
-        metres = (found - meshes[n, first:last]) / (motion.camera[n, 0] * stage.placement.scale)
+        landed_at = cv2.remap(where, landed[None, :, 0] - 0.5, landed[None, :, 1] - 0.5, cv2.INTER_LINEAR)[0]
+        metres = (landed_at - meshes[n, first:last]) / (motion.camera[n, 0] * stage.placement.scale)
         confidence[n] = np.clip((weight[rows, columns] - 0.1) / 0.3, 0.0, 1.0) * inside
         measured[n] = metres * confidence[n][:, None]
     coefficients = _fit(features, measured, confidence)
