@@ -49,9 +49,12 @@ def paint(
     if right <= left or bottom <= top:
         return
     shifted = np.asarray(points, np.float32) - np.array([left, top, 0], np.float32)
-    index, weights = rasterise(shifted, sheet.triangles, right - left, bottom - top)
+    seen = rasterise(shifted, sheet.triangles, right - left, bottom - top)
     shade = np.ones(len(points), np.float32) if light is None else np.asarray(light, np.float32)
-    _compose(canvas, index, weights, sheet.triangles, sheet.texture, shade, sheet.picture, left, top)
+    _compose(
+        *(canvas, seen.triangle, seen.weights, sheet.triangles),
+        *(sheet.texture, shade, sheet.picture, left, top),
+    )
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from studio.domain.camera import Floats, rotation_from_angles
+from studio.domain.camera import rotation_from_angles
 from studio.head.rasterise import rasterise
 
 LIGHT = np.array([-0.35, 0.45, 0.82], np.float32)
@@ -51,11 +51,10 @@ def shade(
     image = points * (side / height)
     image[:, 0] += side / 2
     image[:, 1] = side / 2 - image[:, 1]
-    index, weights = rasterise(image, triangles, side, side)
+    visibility = rasterise(image, triangles, side, side)
+    index = visibility.triangle
     seen = index >= 0
-    third = 1.0 - weights.sum(-1, keepdims=True)
-    bary = np.concatenate([weights, third], -1)[seen]
-    smooth: Floats = np.einsum("nk,nkd->nd", bary, normals[triangles[index[seen]]]).astype(np.float32)
+    smooth = visibility.interpolate(normals.astype(np.float32), triangles)[seen]
     smooth /= np.linalg.norm(smooth, axis=1, keepdims=True) + 1e-12
     light = 0.28 + 0.72 * np.clip(smooth @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
     # The back of a triangle tells of folds: show it in red.

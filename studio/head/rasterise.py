@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -14,9 +15,29 @@ BANDS = 8
 """Bands of rows filled side by side; each walks all triangles, so many bands cost more than they gain."""
 
 
-def rasterise(
-    points: Floats, triangles: npt.NDArray[np.int32], width: int, height: int
-) -> tuple[npt.NDArray[np.int32], Floats]:
+@dataclass(frozen=True)
+class Visibility:
+    """What is seen of a mesh at each pixel."""
+
+    triangle: npt.NDArray[np.int32]
+    """``[H, W]`` triangle index, -1 where nothing is seen."""
+    weights: Floats
+    """``[H, W, 2]`` barycentric weights of the triangle's first two vertices; the third is one minus both."""
+    depth: Floats
+    """``[H, W]`` z of the surface, larger is nearer; minus infinity where nothing is seen."""
+
+    def interpolate(self, values: Floats, triangles: npt.NDArray[np.int32]) -> Floats:
+        """Values at vertices ``[V, ...]`` to pixels ``[H, W, ...]``; 0 where nothing is seen."""
+        out = np.zeros((*self.triangle.shape, *values.shape[1:]), np.float32)
+        inside = self.triangle >= 0
+        corner = triangles[self.triangle[inside]]
+        u, v = (w.reshape(-1, *(1,) * (values.ndim - 1)) for w in self.weights[inside].T)
+        first, second, third = (values[corner[:, i]] for i in range(3))
+        out[inside] = u * first + v * second + (1.0 - u - v) * third
+        return out
+
+
+def rasterise(points: Floats, triangles: npt.NDArray[np.int32], width: int, height: int) -> Visibility:
     """Z-buffered visibility of a triangle mesh, sampled at pixel centres.
 
     Args:
@@ -24,10 +45,6 @@ def rasterise(
         triangles: ``[F, 3]`` vertex indices, either winding.
         width: picture width in pixels.
         height: picture height in pixels.
-
-    Returns:
-        ``[H, W]`` int32 triangle index, -1 where nothing is seen, and ``[H, W, 2]`` float32 barycentric
-        weights of the triangle's first two vertices (the third is one minus their sum).
     """
     index = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 2), np.float32)
@@ -39,7 +56,7 @@ def rasterise(
         weights,
         depth,
     )
-    return index, weights
+    return Visibility(index, weights, depth)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt
 
 
 @dataclass(frozen=True)
@@ -12,16 +15,16 @@ class TrackSettings:
     person: str = "auto"
     """Whom to follow: auto for the largest, most central and most often seen person, or 0, 1, 2… in order of
     appearance, from left to right."""
-    smoothing: float = 1.0
+    smoothing: Annotated[float, Ge(0)] = 1.0
     """How much the landmarks' tremble is smoothed away, in frames at 30 frames per second; 0 turns it off.
     Blinks and lips keep their speed."""
-    max_faces: int = 4
+    max_faces: Annotated[int, Ge(1)] = 4
     """How many faces are looked for at once."""
-    fewest_frames: int = 10
+    fewest_frames: Annotated[int, Ge(1)] = 10
     """With fewer frames that show the person, the clip is refused."""
     small_face: int = 64
     """Faces lower than this many pixels are flagged as too small."""
-    blur: float = 0.35
+    blur: Annotated[float, Gt(0)] = 0.35
     """Frames with less than this share of the usual sharpness are flagged as blurred."""
     covered: float = 0.2
     """Frames in which more than this share of the visible skin has an unusual colour are flagged as

@@ -14,6 +14,7 @@ from studio.domain.problem import Problem
 from studio.engines.instant.artefact import load_parts, save_parts
 from studio.engines.instant.engine import facing, pivot_positions
 from studio.engines.instant.mesh import InstantMesh
+from studio.engines.instant.paint import soften_silhouettes
 from studio.engines.instant.regions import EYES, LIPS, REGIONS, PivotChooser, region_weights
 from studio.engines.instant.settings import InstantSettings
 from tests.engines.instant_person import CAMERA, SIZE, STAGE, ask, engine_from, motion_of, pattern
@@ -121,6 +122,20 @@ def test_an_untrusted_pivot_is_not_chosen(mesh: InstantMesh) -> None:
     wanted = motion_of([0.5])
     chosen, _ = PivotChooser(mesh, pivots, trust).choose(wanted, mesh.face(wanted), (1, 1, 1, 1))
     assert (chosen[:, 0] != 1).all()
+
+
+def test_stairs_are_smoothed_where_depth_jumps_and_nowhere_else() -> None:
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[:, 10:] = 90
+    alpha = np.full((20, 20), 255, np.uint8)
+    depth = np.zeros((20, 20), np.float32)
+    assert np.array_equal(soften_silhouettes(image, alpha, depth, 1.0), image)
+    depth[:, 10:] = 5.0
+    out = soften_silhouettes(image, alpha, depth, 1.0)
+    assert (out[1:-1, 9] == 30).all()
+    assert (out[1:-1, 10] == 60).all()
+    assert np.array_equal(np.delete(out, [9, 10], 1), np.delete(image, [9, 10], 1))
+    assert np.array_equal(soften_silhouettes(image, alpha * 0, depth, 1.0), image)
 
 
 def test_regions_share_every_vertex(mesh: InstantMesh) -> None:

@@ -11,7 +11,7 @@ from studio.domain.camera import Floats, View
 from studio.domain.motion import HeadMotion
 from studio.engines.instant.mesh import InstantMesh
 from studio.engines.instant.paint import Pivots, Textures, paint
-from studio.head.rasterise import rasterise
+from studio.head.rasterise import Visibility, rasterise
 
 
 @dataclass(frozen=True)
@@ -22,23 +22,14 @@ class CommonPose:
     """``[N, S, S, 4]`` RGB before black, and person mask."""
     mesh: Floats
     """``[V, 2]`` the rest mesh in the pictures' pixels."""
-    triangle: npt.NDArray[np.int32]
-    """``[S, S]`` triangle at each pixel, -1 for none."""
-    weights: Floats
-    """``[S, S, 2]`` barycentric weights of its first two vertices."""
+    seen: Visibility
+    """What is seen of the rest mesh at each pixel."""
     corners: npt.NDArray[np.int32]
     """``[F, 3]`` the triangles."""
 
     def spread(self, values: Floats) -> Floats:
         """Values at vertices ``[V, ...]`` to pixels ``[S, S, ...]``; 0 where there is no triangle."""
-        out = np.zeros((*self.triangle.shape, *values.shape[1:]), np.float32)
-        inside = self.triangle >= 0
-        corner = self.corners[self.triangle[inside]]
-        u, v = (w.reshape(-1, *(1,) * (values.ndim - 1)) for w in self.weights[inside].T)
-        out[inside] = (
-            u * values[corner[:, 0]] + v * values[corner[:, 1]] + (1.0 - u - v) * values[corner[:, 2]]
-        )
-        return out
+        return self.seen.interpolate(values, self.corners)
 
 
 def common_pose(
@@ -56,7 +47,7 @@ def common_pose(
     rest = HeadMotion.neutral(1, mesh.rest_camera)
     rest.angles[:] = mesh.rest_angles
     at = stage.placement.scaled(size / stage.width).apply(mesh.positions(rest)[0])
-    triangle, weights = rasterise(at, mesh.triangles, size, size)
+    seen = rasterise(at, mesh.triangles, size, size)
     whole = np.ones((mesh.vertices, 1), np.float32)
     packed = Textures.pack(textures)
     pictures = np.empty((len(meshes), size, size, 4), np.uint8)
@@ -67,6 +58,6 @@ def common_pose(
             meshes=meshes,
             visible=np.ones(meshes.shape[:2], np.float32),
         )
-        picture, cover = paint((triangle, weights), mesh.triangles, whole, packed, one, None, None)
+        picture, cover = paint(seen, mesh.triangles, whole, packed, one, None, None)
         pictures[n, ..., :3], pictures[n, ..., 3] = picture, cover
-    return CommonPose(pictures, at[:, :2], triangle, weights, mesh.triangles)
+    return CommonPose(pictures, at[:, :2], seen, mesh.triangles)

@@ -15,7 +15,7 @@ from studio.domain.controls import ControlSheet, motion_from_values
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, RenderRequest
 from studio.engines.instant.mesh import InstantMesh, shell_features
-from studio.engines.instant.paint import Pivots, Textures, paint
+from studio.engines.instant.paint import Pivots, Textures, paint, soften_silhouettes
 from studio.engines.instant.plate import Plate
 from studio.engines.instant.regions import PivotChooser, region_weights
 from studio.engines.instant.settings import InstantSettings
@@ -23,6 +23,8 @@ from studio.head.rasterise import rasterise
 
 FACING = (0.05, 0.35)
 """Cosine to the camera at which a vertex of a pivot starts to count as seen, and at which fully."""
+SILHOUETTE = 0.012
+"""Metres between neighbouring pixels from which one part of the head is seen before another."""
 DRAFT_BLENDS = (2, 2, 1, 1)
 """Pivots per region while dragging."""
 
@@ -95,8 +97,9 @@ class InstantEngine:
         points = view.placement.apply(positions)
         zoom = view.placement.scale / parts.stage.placement.scale
         textures, plate, shrink = self._level(zoom)
+        seen = rasterise(points, parts.mesh.triangles, view.width, view.height)
         image, alpha = paint(
-            rasterise(points, parts.mesh.triangles, view.width, view.height),
+            seen,
             parts.mesh.triangles,
             self._weights,
             textures,
@@ -104,6 +107,9 @@ class InstantEngine:
             plate,
             view.placement.inverse().then(parts.stage.placement).scaled(shrink),
         )
+        if request.quality == "full":
+            step = SILHOUETTE * parts.mesh.rest_camera[0] * view.placement.scale
+            image = soften_silhouettes(image, alpha, seen.depth, step)
         cover = alpha if parts.plate.still else None
         return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
 

@@ -40,6 +40,8 @@ RINGS = (
 )
 """Hair above the forehead curves back slowly, ears lie at the head's middle, the outline of skull and hair
 just behind it; below the chin the neck lets go of the head step by step; the outermost ring is shoulders."""
+FAR = -0.3
+"""Depth of the ring around the picture, metres: behind everything else."""
 BODY_FOLLOWS = 0.5
 """Share of the head's shift in the picture that what is below the chin takes part in."""
 
@@ -152,7 +154,7 @@ class InstantMesh:
         held = project(shell, np.tile(self.rest_angles, (frames, 1)), body_camera)
         shell = turned + self.shell_lets_go[:, None] * (held - turned)
         parts = [project(face, motion.angles, motion.camera), shell]
-        far = np.full((len(self.border), 1), -10.0 * self.rest_camera[0], np.float32)
+        far = np.full((len(self.border), 1), FAR * self.rest_camera[0], np.float32)
         parts.append(np.tile(np.concatenate([self.border, far], 1), (frames, 1, 1)))
         out = np.concatenate(parts, 1).astype(np.float32)
         if self.shell_motion is not None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.domain.camera import Floats, Similarity
+from studio.head.rasterise import Visibility
 
 SHIFT = 3
 """Texel coordinates shifted right by this are block coordinates."""
@@ -56,7 +57,7 @@ class Pivots:
 
 
 def paint(
-    seen: tuple[npt.NDArray[np.int32], Floats],
+    seen: Visibility,
     triangles: npt.NDArray[np.int32],
     region_weight: Floats,
     textures: Textures,
@@ -67,7 +68,7 @@ def paint(
     """Draw the mesh with blended pivots.
 
     Args:
-        seen: triangle and barycentric weights at each of ``[H, W]`` pixels (from ``rasterise``).
+        seen: what is seen of the mesh at each of ``[H, W]`` pixels.
         triangles: ``[F, 3]`` vertex indices.
         region_weight: ``[V, R]`` share of each region at each vertex, rows sum to 1.
         textures: the pivots' pictures.
@@ -78,19 +79,47 @@ def paint(
     Returns:
         ``[H, W, 3]`` picture and ``[H, W]`` coverage.
     """
-    triangle, weights = seen
-    image = np.empty((*triangle.shape, 3), np.uint8)
-    alpha = np.empty(triangle.shape, np.uint8)
+    image = np.empty((*seen.triangle.shape, 3), np.uint8)
+    alpha = np.empty(seen.triangle.shape, np.uint8)
     table = np.empty((len(triangles), *pivots.chosen.shape, 9), np.float32)
     _source_table(triangles, pivots.chosen, pivots.share, pivots.meshes, pivots.visible, table)
     behind = np.zeros((2, 2, 3), np.uint8) if plate is None else plate
     matrix = np.zeros((2, 3), np.float32) if to_plate is None else to_plate.matrix
     _paint(
-        *(triangle, weights, region_weight[triangles], table.ravel(), pivots.chosen),
+        *(seen.triangle, seen.weights, region_weight[triangles], table.ravel(), pivots.chosen),
         *(textures.packed.ravel(), textures.person.ravel(), textures.packed.shape[1:]),
         *(behind, matrix, image, alpha),
     )
     return image, alpha
+
+
+def soften_silhouettes(
+    image: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8], depth: Floats, step: float
+) -> npt.NDArray[np.uint8]:
+    """Smooth the stairs where one part of the head ends before another: pixels of the person beside a jump in
+    depth larger than ``step`` become the mean of their 3 x 3 neighbours."""
+    out = image.copy()
+    _soften(image, alpha, depth, np.float32(step), out)
+    return out
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=False)  # type: ignore[untyped-decorator]
+def _soften(image: Any, alpha: Any, depth: Any, step: Any, out: Any) -> None:
+    height, width = depth.shape
+    for y in numba.prange(1, height - 1):
+        for x in range(1, width - 1):
+            if alpha[y, x] == 0:
+                continue
+            here = depth[y, x]
+            across = max(abs(here - depth[y, x - 1]), abs(here - depth[y, x + 1]))
+            down = max(abs(here - depth[y - 1, x]), abs(here - depth[y + 1, x]))
+            if max(across, down) > step:
+                for c in range(3):
+                    total = 4
+                    for dy in range(-1, 2):
+                        for dx in range(-1, 2):
+                            total += image[y + dy, x + dx, c]
+                    out[y, x, c] = total // 9
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
