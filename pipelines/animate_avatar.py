@@ -43,7 +43,9 @@ def track_from_clip(
     learnt = np.arange(*avatar.lineage["learnt_from"])
     seen = learnt[source.good[learnt]]
     motion: HeadMotion = source.motion.take(seen if len(seen) else learnt)
-    return retarget_motion(driver.motion, driver.rate, motion, rest_camera(avatar), settings)
+    # Frames without a face hold interpolated values, which would make the driver look calmer than they are.
+    manner = driver.motion.take(driver.good) if driver.good.sum() > 1 else None
+    return retarget_motion(driver.motion, driver.rate, motion, rest_camera(avatar), settings, manner)
 
 
 def track_from_file(engine: Engine, controls: Path) -> ControlTrack:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Ge
 
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
@@ -26,11 +28,11 @@ blow a tracker's tremble up to a movement."""
 class PivotSettings:
     """How pivots are chosen."""
 
-    count: int = 200
+    count: Annotated[int, Ge(2)] = 200
     """How many pivots at most; PVP's 200. Short clips get one for every two frames."""
-    sharpest_of: int = 5
+    sharpest_of: Annotated[int, Ge(1)] = 5
     """The sharpest of this many frames nearest to a cluster's centre is taken."""
-    seed: int = 0
+    seed: Annotated[int, Ge(0)] = 0
     """K-means' random seed; the same clip and settings give the same pivots."""
 
 

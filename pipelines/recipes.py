@@ -11,6 +11,7 @@ from typing import Any
 from pipelines.job import JobPlan, Step
 from studio.domain.problem import Problem
 from studio.engines.catalog import engine_spec
+from studio.project.settings_json import settings_from_plain, settings_to_plain
 from studio.project.store import ClipFolder
 
 CLIP = "clip"
@@ -115,6 +116,9 @@ def plan(
         clip: the clip, inside its subject's folder.
         settings: stage id to settings.
         held_out: share of the clip's end that nothing may learn from.
+
+    Raises:
+        Problem: a setting is out of its range.
     """
     root = clip.path.parents[1]
     made: dict[str, tuple[str, str]] = {CLIP: (clip.source.relative_to(root).as_posix(), clip.clip.key)}
@@ -128,7 +132,8 @@ def plan(
             title=stage.title,
             work=stage.work,
             settings_class=stage.settings,
-            settings=settings[stage.id],
+            # Through plain values and back, as the worker reads them: said now, nothing has been written.
+            settings=settings_from_plain(stage.settings_class, settings_to_plain(settings[stage.id])),
             version=stage.version,
             inputs={name: made[name] for name in stage.inputs},
             output=lambda key, place=place: place.replace("{key}", key),  # type: ignore[misc]

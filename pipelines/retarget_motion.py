@@ -31,7 +31,7 @@ class RetargetSettings:
     expression: float = 1.0
     """Strength of expression; 0 is the avatar's usual face, above 1 exaggerates."""
     jaw: float = 1.0
-    """Strength of the jaw's opening."""
+    """Strength of the jaw's movement."""
     eyes: float = 1.0
     """Strength of blinks and gaze."""
     turn: float = 1.0
@@ -49,6 +49,7 @@ def retarget_motion(
     source: HeadMotion,
     rest_camera: Floats,
     settings: RetargetSettings,
+    manner: HeadMotion | None = None,
 ) -> ControlTrack:
     """Map a driver's motion to controls of an avatar.
 
@@ -58,6 +59,7 @@ def retarget_motion(
         source: the frames that the avatar learnt from, whose statistics are the avatar's own manner.
         rest_camera: ``[3]`` the avatar's rest camera.
         settings: see :class:`RetargetSettings`.
+        manner: the frames that the driver's statistics come from, normally the good ones; all when None.
 
     Returns:
         A track of T states. Expression and jaw follow ``(x - mean_driver) / std_driver * std_source +
@@ -65,11 +67,14 @@ def retarget_motion(
         source being the same person and frames, with default settings, the motion comes back unchanged inside
         the clip's own range.
     """
-    driver_rest = np.median(driver.camera, axis=0)
-    expression = _renormalised(driver.expression, source.expression, "expression", settings)
-    jaw = _renormalised(driver.jaw, source.jaw, "jaw", settings)
+    manner = driver if manner is None else manner
+    driver_rest = np.median(manner.camera, axis=0)
+    expression = _renormalised(
+        driver.expression, manner.expression, source.expression, "expression", settings
+    )
+    jaw = _renormalised(driver.jaw, manner.jaw, source.jaw, "jaw", settings)
     own = np.median(source.angles, axis=0)
-    usual = {"relative": np.median(driver.angles, axis=0), "absolute": own, "rest": driver.angles}[
+    usual = {"relative": np.median(manner.angles, axis=0), "absolute": own, "rest": driver.angles}[
         settings.pose
     ]
     angles = own + settings.turn * (driver.angles - usual)
@@ -81,9 +86,9 @@ def retarget_motion(
     moved = HeadMotion(
         expression=expression,
         jaw=jaw,
-        eyelids=_eyelids(driver.eyelids, source.eyelids, settings.eyes),
+        eyelids=_eyelids(driver.eyelids, manner.eyelids, source.eyelids, settings.eyes),
         gaze=np.median(source.gaze, axis=0)
-        + settings.eyes * (driver.gaze - np.median(driver.gaze, axis=0)).astype(np.float32),
+        + settings.eyes * (driver.gaze - np.median(manner.gaze, axis=0)).astype(np.float32),
         angles=angles.astype(np.float32),
         camera=np.concatenate([scale, centre], 1).astype(np.float32),
     )
@@ -91,23 +96,25 @@ def retarget_motion(
 
 
 def _renormalised(
-    driver: Floats, source: Floats, channel: Literal["expression", "jaw"], settings: RetargetSettings
+    driver: Floats,
+    manner: Floats,
+    source: Floats,
+    channel: Literal["expression", "jaw"],
+    settings: RetargetSettings,
 ) -> Floats:
     strength = getattr(settings, channel)
     mean = source.mean(0)
     if not settings.normalise:
         return np.asarray(mean + strength * (driver - mean), np.float32)
-    # Spread is compared over the channel as a whole and per coefficient: single coefficients of a short clip
-    # are too few samples to set a scale by.
     floor = STILL[channel]
-    ratio = np.maximum(source.std(0), floor) / np.maximum(driver.std(0), floor)
+    ratio = np.maximum(source.std(0), floor) / np.maximum(manner.std(0), floor)
     ratio = np.clip(ratio, 1.0 / STRETCH, STRETCH)
-    return np.asarray(mean + strength * (driver - driver.mean(0)) * ratio, np.float32)
+    return np.asarray(mean + strength * (driver - manner.mean(0)) * ratio, np.float32)
 
 
-def _eyelids(driver: Floats, source: Floats, strength: float) -> Floats:
+def _eyelids(driver: Floats, manner: Floats, source: Floats, strength: float) -> Floats:
     """Open is each person's own usual opening, closed is closed for both: a blink stays a blink."""
-    driver_open = np.minimum(np.median(driver, axis=0), 0.6)
+    driver_open = np.minimum(np.median(manner, axis=0), 0.6)
     source_open = np.minimum(np.median(source, axis=0), 0.6)
     closing = (driver - driver_open) / (1.0 - driver_open)
     return np.asarray(source_open + strength * closing * (1.0 - source_open), np.float32)

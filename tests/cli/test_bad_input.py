@@ -151,6 +151,8 @@ def test_import_into_a_project_that_is_in_use(ann, home, tmp_path, kind):
         (["build", "Ann Lee 🎬", "--preset", "better"], "no preset 'better'"),
         (["build", "Ann Lee 🎬", "--clip", "other.mp4"], "no clip 'other.mp4'"),
         (["build", "Ann Lee 🎬", "--hold-out", "1.5"], "held out"),
+        (["build", "Ann Lee 🎬", "--pivots.count", "0"], "'count' of PivotSettings"),
+        (["build", "Ann Lee 🎬", "--track.smoothing", "-1"], "'smoothing' of TrackSettings"),
         (["list", "Nobody"], "no subject named 'Nobody'"),
         (["remove", "Nobody"], "no subject named 'Nobody'"),
         (["restore", "Nobody"], "trash does not hold"),

@@ -67,6 +67,25 @@ def test_a_still_channel_is_not_blown_up() -> None:
     assert back.expression[:, 7].std() < 0.1 * source.expression[:, 7].std()
 
 
+def test_frames_that_show_nobody_do_not_change_the_rest() -> None:
+    driver, source = lively(16), lively(17)
+    good = np.ones(len(driver), bool)
+    good[100:300] = False
+    spoilt = replace(
+        driver,
+        **{name: getattr(driver, name).copy() for name in ("expression", "jaw", "angles", "camera", "gaze")},
+    )
+    for values in (spoilt.expression, spoilt.jaw, spoilt.angles, spoilt.gaze):
+        values[~good] = 3.0
+    spoilt.camera[~good] *= np.float32(1.5)
+    settings = RetargetSettings(beyond=1000.0)
+    whole = result(retarget_motion(driver, RATE, source, REST, settings, driver.take(good)))
+    other = result(retarget_motion(spoilt, RATE, source, REST, settings, spoilt.take(good)))
+    for name in ("expression", "jaw", "angles", "camera", "gaze", "eyelids"):
+        assert np.array_equal(getattr(whole, name)[good], getattr(other, name)[good]), name
+    assert np.allclose(whole.expression[good].mean(0), source.expression.mean(0), atol=1e-3)
+
+
 @pytest.mark.parametrize("channel", ["expression", "jaw", "turn"])
 def test_strength_zero_holds_the_avatars_usual_face(channel: str) -> None:
     driver, source = lively(6), lively(7)
