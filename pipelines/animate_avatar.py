@@ -44,7 +44,8 @@ def track_from_clip(
     seen = learnt[source.good[learnt]]
     motion: HeadMotion = source.motion.take(seen if len(seen) else learnt)
     # Frames without a face hold interpolated values, which would make the driver look calmer than they are.
-    manner = driver.motion.take(driver.good) if driver.good.sum() > 1 else None
+    good = np.flatnonzero(driver.good)
+    manner = driver.motion.take(good) if len(good) > 1 else None
     return retarget_motion(driver.motion, driver.rate, motion, rest_camera(avatar), settings, manner)
 
 
