@@ -129,7 +129,10 @@ def _numbers(
     """One array of the model, whatever it was wrapped in. Raises Problem when it does not fit ``shape``."""
     if name not in values:
         raise Problem(f"{path.name} has no {name}, so it is not a FLAME model; name generic_model.pkl.")
-    array = plain_array(values[name])
+    try:
+        array = plain_array(values[name])
+    except (IndexError, ValueError, TypeError, RecursionError):  # indices or shapes that do not fit
+        array = None
     fits = array is not None and array.dtype.kind in "fiu" and array.ndim == len(shape)
     if array is None or not fits or any(n not in (-1, m) for n, m in zip(shape, array.shape)):
         raise Problem(f"{name} of {path.name} is not what FLAME has; download the model again.")

@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from studio.domain.camera import project
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
+from studio.head import flame, quarantined_pickle
 from studio.head import topology as mesh
 from studio.head.builtin import builtin_head
 from studio.head.fitting import fit_landmarks
@@ -292,6 +294,17 @@ def test_models_of_another_shape_are_refused(tmp_path, spoil):
     spoil(arrays)
     with pytest.raises(Problem, match=r"generic_model\.pkl"):
         load_flame(write(tmp_path, arrays), write_embedding(tmp_path, rng))
+
+
+@pytest.mark.parametrize("picked", [[7], [0]])
+def test_a_selection_that_leads_nowhere_is_refused(picked):
+    record = quarantined_pickle.Record()
+    record.module, record.name = "chumpy.reordering", "Select"
+    # Beyond the source's end, and a selection from itself.
+    source = np.zeros(3) if picked == [7] else record
+    record.state = {"a": source, "idxs": np.array(picked)}
+    with pytest.raises(Problem, match="not what FLAME has"):
+        flame._numbers({"weights": record}, "weights", Path("generic_model.pkl"), (-1, 5))
 
 
 def test_an_embedding_of_another_model_is_refused(tmp_path):
