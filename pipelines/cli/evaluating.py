@@ -15,7 +15,7 @@ from pipelines.cli.words import Everywhere, Name, parse
 from pipelines.evaluate_avatar import EvaluateSettings, Evaluation, Judged, evaluate_avatar
 from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
-from studio.domain.sequence import held_out_split
+from studio.domain.sequence import HELD_OUT, held_out_split
 from studio.project.store import SubjectFolder
 
 
@@ -31,8 +31,9 @@ class EvaluateOptions(Everywhere):
     """The preset it is built with."""
     clip: str | None = None
     """Which of the subject's clips, by title or key; needed when there are several."""
-    held_out: float = 0.2
-    """Share of the clip's end to judge by. An avatar that never saw it is built if there is none."""
+    held_out: float = HELD_OUT
+    """Share of the clip's end to judge by, at most 0.2: tracking learns the person's shape from the rest. An
+    avatar that never saw it is built if there is none."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Write the figures there."""
     sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -46,8 +47,11 @@ def command(words: list[str]) -> int:
     """Run the command."""
     description = "Measure an avatar on the part of its clip it never saw, beside the nearest training frame."
     options: EvaluateOptions = parse(EvaluateOptions, words, "evaluate", description)
-    if not 0.0 < options.held_out < 1.0:
-        raise Problem(f"The share held out must be more than 0 and less than 1, not {options.held_out:g}.")
+    if not 0.0 < options.held_out <= HELD_OUT:
+        raise Problem(
+            f"The share held out must be more than 0 and at most {HELD_OUT:g}, not {options.held_out:g}: "
+            "tracking has learnt the person's shape from what comes before."
+        )
     screen = Screen()
     subject = options.store.find(options.name)
     build = plan_build(

@@ -111,7 +111,11 @@ class TrackedSequence:
         return View(Similarity.from_array(self.crops[frame]).scaled(size), size, size)
 
 
-def held_out_split(frames: int, share: float = 0.2) -> tuple[slice, slice]:
+HELD_OUT = 0.2
+"""Share of a clip's end that is kept for judging, and from which not even the person's shape is learnt."""
+
+
+def held_out_split(frames: int, share: float = HELD_OUT) -> tuple[slice, slice]:
     """Frames to learn from and frames to judge by: the clip's last ``share``, never mixed.
 
     Returns:

@@ -155,7 +155,10 @@ def test_evaluate_judges_by_frames_the_avatar_never_saw(ann, home, tmp_path):
     assert figures["nearest_frame"].keys() == figures["metrics"].keys()
     assert "without the last 20 %" in ann("list").out
     assert "nothing to do" in ann("build", "Ann Lee 🎬", "--preset", "draft").out
-    assert ann("evaluate", "Ann Lee 🎬", "--held-out", 0).code == 2
+    for share in (0, 0.3):
+        said = ann("evaluate", "Ann Lee 🎬", "--held-out", share)
+        assert said.code == 2
+        assert "at most 0.2" in said.sentence
 
 
 @pytest.mark.slow

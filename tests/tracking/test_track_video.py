@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from studio.domain.camera import Similarity
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted
 from studio.domain.sequence import Flag, TrackedSequence
+from studio.head import fit_landmarks
 from studio.media import read_selected
 from studio.project.sequence_files import MaskReader, load_sequence
 from studio.tracking import TrackSettings, report
@@ -154,6 +156,22 @@ def test_a_face_lost_half_way_is_flagged_not_refused(
     assert has(sequence, Flag.NO_FACE)[30:].all()
     assert sequence.good[:30].all()
     assert report(sequence.flags) == ["frames 30–59: no face was found"]
+
+
+def test_the_persons_shape_is_not_learnt_from_the_end_of_the_clip(
+    clean: list[np.ndarray], write_clip: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines import track_video as module
+
+    allowed = []
+
+    def listen(*args: Any, **named: Any) -> Any:
+        allowed.append(named["shape_from"])
+        return fit_landmarks(*args, **named)
+
+    monkeypatch.setattr(module, "fit_landmarks", listen)
+    track_video(write_clip(clean[:20]), tmp_path / "tracked")
+    assert allowed[0].tolist() == [True] * 16 + [False] * 4
 
 
 @pytest.mark.parametrize(
