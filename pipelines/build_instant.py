@@ -12,6 +12,7 @@ from pipelines.aligned_crop import cut_mask, cut_view
 from studio.domain.camera import Similarity, View, project
 from studio.domain.motion import HeadMotion
 from studio.domain.pivots import PivotSet
+from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.sequence import TrackedSequence
 from studio.engines.instant.artefact import save_parts
@@ -27,8 +28,6 @@ from studio.head.sheet import head_sheet
 from studio.media import read_selected
 from studio.project.sequence_files import MaskReader, load_sequence
 
-STAGE_VERSION = 1
-"""Raise when the result changes for the same input: old artefacts are then made anew."""
 STAGE_MARGIN = 1.04
 """Side of the stage in sides of the square that holds the clip's crops."""
 
@@ -55,13 +54,19 @@ def build_instant(
         The stage: the window of the clip that exports show, at the avatar's own resolution.
 
     Raises:
-        Problem: the video or the sequence cannot be read.
+        Problem: the video or the sequence cannot be read, or belongs to another head model.
     """
     sequence = load_sequence(tracked)
+    model = builtin_head()
+    if sequence.head_model != model.id:
+        raise Problem(
+            f"The clip was tracked with the head model “{sequence.head_model}”, and the instant engine draws "
+            f"the built-in one, “{model.id}”: import the clip again without --flame."
+        )
     learn = np.arange(*pivots.learnt_from)
     learn = learn[sequence.good[learn]]
     stage = choose_stage(sequence, learn, settings.texture_size)
-    mesh = person_mesh(builtin_head(), sequence, learn, stage)
+    mesh = person_mesh(model, sequence, learn, stage)
     spread = np.unique(learn[np.linspace(0, len(learn) - 1, settings.plate_frames).round().astype(int)])
     needed = np.union1d(pivots.frames, spread)
     cut = _cut_frames(video, tracked, sequence, needed, stage, progress)

@@ -252,7 +252,8 @@ def _weights(home: Path) -> Iterator[Finding]:
         if path is None:
             missing = True
             advice = f"{asset.files[0]} from {asset.source} (licence: {asset.licence})"
-            yield Finding(asset.id, "note", f"missing; unlocks {asset.unlocks}", advice)
+            word = "missing; will unlock" if asset.planned else "missing; unlocks"
+            yield Finding(asset.id, "note", f"{word} {asset.unlocks}", advice)
         elif sentence is None:
             yield Finding(asset.id, "ok", f"{path}, for {asset.unlocks}")
         else:

@@ -56,7 +56,7 @@ TRACK = Stage(
     title="Tracking the face",
     work="pipelines.stages:track",
     settings="studio.tracking.settings:TrackSettings",
-    version=1,
+    version=2,
     inputs=(CLIP,),
     place="clips/{clip}/track/{key}",
 )
@@ -75,7 +75,7 @@ INSTANT = Stage(
     title="Building the instant avatar",
     work="pipelines.stages:build_instant_avatar",
     settings="studio.engines.instant.settings:InstantSettings",
-    version=1,
+    version=2,
     inputs=(CLIP, "track", "pivots"),
     place="avatars/instant-{key}",
 )

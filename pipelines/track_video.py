@@ -22,7 +22,8 @@ from studio.domain.camera import Floats, Similarity
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.sequence import TrackedSequence, held_out_split
-from studio.head import HeadModel, builtin_head, fit_landmarks
+from studio.head import HeadModel, builtin_head, fit_landmarks, load_flame
+from studio.head.flame import EMBEDDING as FLAME_EMBEDDING
 from studio.head.topology import topology
 from studio.media import ClipInfo, probe, read_frames
 from studio.project.sequence_files import MaskWriter, new_sequence_folder, save_scores, save_sequence
@@ -79,7 +80,7 @@ def track_video(
         Problem: not a video, nobody in it, too few frames of the person, no such person, a full disk.
     """
     settings = settings or TrackSettings()
-    head = head or builtin_head()
+    head = head or choose_head(settings)
     info = probe(video)
     with quiet(), new_sequence_folder(folder) as aside:
         own = make_tracker(settings, float(info.rate)) if tracker is None else None
@@ -126,6 +127,14 @@ def track_video(
             save_scores(aside, score_names, _scores(followed, len(score_names)))
         save_sequence(aside, sequence)
     return sequence
+
+
+def choose_head(settings: TrackSettings) -> HeadModel:
+    """The head model that the settings ask for. Raises Problem when a file is missing or damaged."""
+    if not settings.flame:
+        return builtin_head()
+    model = Path(settings.flame).expanduser()
+    return load_flame(model, model.parent / FLAME_EMBEDDING)
 
 
 def make_tracker(settings: TrackSettings, rate: float) -> Tracker:

@@ -41,6 +41,8 @@ class Asset:
     """What is off while it is not, as the start of a sentence."""
     instead: str = ""
     """How the studio manages until then, as the end of a sentence."""
+    planned: bool = False
+    """Whether what it unlocks is not built yet."""
     size: int | None = None
     """Bytes, where known."""
     sha256: tuple[str, ...] = ()

@@ -71,20 +71,25 @@ def import_and_track(
     return done
 
 
+OWN_FILES = ("face-landmarker", "flame-2020", "flame-2023", "flame-2023-open")
+"""Assets that tracking can be told to use."""
+
+
 def with_whole_path(settings: TrackSettings, store: Store) -> TrackSettings:
-    """The settings with the landmarker's file as an absolute path, because a job works in another folder.
+    """The settings with the user's own files as absolute paths, because a job works in another folder.
 
     What is not found as named from here is looked for by its file name among the user's weights.
     """
-    if not settings.landmarker:
-        return settings
     from studio.assets import AssetLibrary
 
-    file = Path(settings.landmarker).expanduser().absolute()
-    if not file.is_file():
-        owned = AssetLibrary(store.home).find("face-landmarker")
-        file = owned if owned is not None and owned.name == file.name else file
-    return replace(settings, landmarker=str(file))
+    owned = [AssetLibrary(store.home).find(asset) for asset in OWN_FILES]
+
+    def whole(name: str) -> str:
+        file = Path(name).expanduser().absolute()
+        kept = [o for o in owned if o is not None and o.name == file.name and not file.is_file()]
+        return str(kept[0] if kept else file) if name else ""
+
+    return replace(settings, landmarker=whole(settings.landmarker), flame=whole(settings.flame))
 
 
 def track(screen: Screen, done: Import) -> None:

@@ -33,3 +33,6 @@ class TrackSettings:
     """Flag frames in which a hand covers part of the face."""
     landmarker: str = ""
     """MediaPipe's face_landmarker.task file, which adds 52 blendshape scores; empty for the built-in mesh."""
+    flame: str = ""
+    """FLAME's generic_model.pkl, whose coefficients are fitted instead of the built-in head model's, with
+    mediapipe_landmark_embedding.npz beside it; empty for the built-in model. Engines say which they need."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,17 +65,17 @@ def pattern(seed: int, size: int = SIZE) -> np.ndarray:
     return np.dstack([np.clip(smooth, 0, 255), np.full((size, size), 255)]).astype(np.uint8)
 
 
-def engine_from(
+def parts_from(
     mesh: InstantMesh,
     motion: HeadMotion,
     textures: np.ndarray,
     settings: InstantSettings | None = None,
     plate: np.ndarray | None = None,
-) -> InstantEngine:
-    """An engine from pivots' motion and textures; the background is white unless given."""
+) -> InstantParts:
+    """An avatar of pivots' motion and textures; the background is white unless given."""
     background = np.full((SIZE, SIZE, 4), 255, np.uint8) if plate is None else plate
     first, last = mesh.shell
-    parts = InstantParts(
+    return InstantParts(
         mesh=replace(mesh, shell_motion=no_shell_motion(mesh)),
         motion=motion,
         textures=textures,
@@ -85,7 +86,11 @@ def engine_from(
         settings=settings or one_pivot_each(),
         sheet=head_sheet(motion, CAMERA),
     )
-    return InstantEngine(parts)
+
+
+def engine_from(mesh: InstantMesh, motion: HeadMotion, textures: np.ndarray, **rest: Any) -> InstantEngine:
+    """An engine that draws :func:`parts_from`."""
+    return InstantEngine(parts_from(mesh, motion, textures, **rest))
 
 
 def ask(motion: HeadMotion, view: View = STAGE) -> RenderRequest:

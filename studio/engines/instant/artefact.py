@@ -23,7 +23,7 @@ from studio.engines.instant.plate import Plate
 from studio.engines.instant.settings import InstantSettings
 from studio.head import builtin_head
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the files below."""
 JPEG_QUALITY = 97
 """Above this, files grow and nothing is seen; measured loss is under 0.05 dB in renders."""
@@ -80,6 +80,8 @@ def load_parts(folder: Path) -> InstantParts:
     """
     try:
         card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+        if card["schema_version"] != SCHEMA:
+            raise Problem("This avatar was built by another version of the instant engine; build it again.")
         with np.load(folder / _NUMBERS) as archive:
             numbers = {name: archive[name] for name in archive.files}
         textures = _read_textures(folder / _PICTURES, int(card["pivots"]))
@@ -108,8 +110,6 @@ def _assemble(
         **{name: numbers[name] for name in ("identity", "offset", "rest_camera", "rest_angles", "border")},
         shell_motion=ShellMotion(**{f.name: numbers[f"shell_{f.name}"] for f in fields(ShellMotion)}),
     )
-    if numbers["shell"].shape[1] != len(mesh.shell_at_rest):
-        raise Problem("This avatar was built by another version of the instant engine; build it again.")
     motion = HeadMotion(**{f.name: numbers[f"motion_{f.name}"] for f in fields(HeadMotion)})
     controls = [
         Control(**{**c, "reliable": tuple(c["reliable"]) if c["reliable"] else None})

@@ -57,8 +57,9 @@ class InstantEngine:
     """Draws an instant avatar. Safe to use from one thread at a time."""
 
     def __init__(self, parts: InstantParts) -> None:
-        self._parts = parts
-        mesh = parts.mesh
+        mesh = self._mesh = parts.mesh
+        self._stage, self._settings, self._sheet = parts.stage, parts.settings, parts.sheet
+        self._still = parts.plate.still
         self._weights = region_weights(mesh)
         positions = pivot_positions(mesh, parts.motion, parts.shell)
         self._meshes = parts.stage.placement.apply(positions[..., :2])
@@ -67,50 +68,47 @@ class InstantEngine:
         self._chooser = PivotChooser(mesh, parts.motion, trust)
         assert mesh.shell_motion is not None
         self._shell_residual = parts.shell - mesh.shell_motion.at(shell_features(parts.motion, mesh))
-        self._pictures, self._plate = parts.textures, parts.plate.image
-        if not parts.plate.still:
-            # A camera that moves has no empty background: pivots bring their own surroundings along.
-            self._pictures = parts.textures.copy()
-            self._pictures[..., 3] = 255
-        self._levels: dict[int, tuple[Textures, npt.NDArray[np.uint8]]] = {}
+        # A camera that moves has no empty background: pivots bring their own surroundings along.
+        textures = Textures.pack(parts.textures, whole=not self._still)
+        self._levels = {0: (textures, np.ascontiguousarray(parts.plate.image[..., :3]))}
 
     @property
     def sheet(self) -> ControlSheet:
         """Head controls with the clip's own ranges."""
-        return self._parts.sheet
+        return self._sheet
 
     def render(self, request: RenderRequest) -> Frame:
         """Draw one frame; see :class:`studio.engines.engine.Engine`."""
         began = time.perf_counter()
-        parts, settings = self._parts, self._parts.settings
-        motion = motion_from_values(request.state.values[None], parts.mesh.rest_camera)
+        mesh, settings = self._mesh, self._settings
+        motion = motion_from_values(request.state.values[None], mesh.rest_camera)
         view = request.view
         blends = (settings.outer_blend, settings.face_blend, settings.mouth_blend, settings.eyes_blend)
         if request.quality == "draft":
             blends = DRAFT_BLENDS
-        face = parts.mesh.face(motion)
+        face = mesh.face(motion)
         chosen, share = self._chooser.choose(motion, face, blends)
-        positions = parts.mesh.positions(motion, face)[0]
+        positions = mesh.positions(motion, face)[0]
         # Hair and shoulders have a will of their own: what the pivots here deviate from what was learnt.
         own = share[0] @ self._shell_residual[chosen[0]].reshape(len(share[0]), -1)
-        positions[slice(*parts.mesh.shell), :2] += own.reshape(-1, 2) * motion.camera[0, 0]
+        positions[slice(*mesh.shell), :2] += own.reshape(-1, 2) * motion.camera[0, 0]
         points = view.placement.apply(positions)
-        zoom = view.placement.scale / parts.stage.placement.scale
+        zoom = view.placement.scale / self._stage.placement.scale
         textures, plate, shrink = self._level(zoom)
-        seen = rasterise(points, parts.mesh.triangles, view.width, view.height)
+        seen = rasterise(points, mesh.triangles, view.width, view.height)
         image, alpha = paint(
             seen,
-            parts.mesh.triangles,
+            mesh.triangles,
             self._weights,
             textures,
             Pivots(chosen, share, self._meshes * np.float32(shrink), self._visible),
             plate,
-            view.placement.inverse().then(parts.stage.placement).scaled(shrink),
+            view.placement.inverse().then(self._stage.placement).scaled(shrink),
         )
         if request.quality == "full":
-            step = SILHOUETTE * parts.mesh.rest_camera[0] * view.placement.scale
+            step = SILHOUETTE * mesh.rest_camera[0] * view.placement.scale
             image = soften_silhouettes(image, alpha, seen.depth, step)
-        cover = alpha if parts.plate.still else None
+        cover = alpha if self._still else None
         return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
 
     def close(self) -> None:
@@ -120,15 +118,13 @@ class InstantEngine:
     def _level(self, zoom: float) -> tuple[Textures, npt.NDArray[np.uint8], float]:
         """Textures and plate shrunk so that sampling them at ``zoom`` does not alias, and by how much."""
         level = max(0, round(float(np.log2(1.0 / max(zoom, 1e-3))) - 0.1))
-        height, width = self._plate.shape[:2]
-        size = (width // 2**level, height // 2**level)
         if level not in self._levels:
-            pictures, plate = self._pictures, self._plate[..., :3]
-            if level:
-                pictures = np.stack([cv2.resize(t, size, interpolation=cv2.INTER_AREA) for t in pictures])
-                plate = cv2.resize(plate, size, interpolation=cv2.INTER_AREA)
-            self._levels[level] = (Textures.pack(pictures), np.ascontiguousarray(plate))
-        return *self._levels[level], size[0] / width
+            textures, plate = self._levels[0]
+            size = (plate.shape[1] // 2**level, plate.shape[0] // 2**level)
+            small = cv2.resize(plate, size, interpolation=cv2.INTER_AREA)
+            self._levels[level] = (textures.shrunk(*size), np.asarray(small, np.uint8))
+        textures, plate = self._levels[level]
+        return textures, plate, plate.shape[1] / self._levels[0][1].shape[1]
 
 
 def pivot_positions(mesh: InstantMesh, motion: HeadMotion, shell: Floats) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -27,18 +28,32 @@ class Textures:
     """N pivots made ready to be sampled fast."""
 
     packed: npt.NDArray[np.uint32]
-    """``[N, H, W]`` red in the lowest byte, then green, blue, coverage; colour is multiplied by coverage."""
+    """``[N, H, W]`` red in the lowest byte, then green, blue, coverage; colour is multiplied by coverage.
+    Every system that this runs on keeps the lowest byte first, so :meth:`shrunk` sees four channels."""
     person: npt.NDArray[np.bool_]
     """``[N, ceil(H / 8), ceil(W / 8)]`` whether anything but nothing is sampled from a point in a block."""
 
     @staticmethod
-    def pack(pictures: npt.NDArray[np.uint8]) -> Textures:
-        """From ``[N, H, W, 4]`` RGB and coverage, not multiplied."""
+    def pack(pictures: npt.NDArray[np.uint8], whole: bool = False) -> Textures:
+        """From ``[N, H, W, 4]`` RGB and coverage, not multiplied; ``whole`` takes coverage as complete."""
         count, height, width = pictures.shape[:3]
         packed = np.empty((count, height, width), np.uint32)
         person = np.empty((count, -(-height // BLOCK), -(-width // BLOCK)), np.bool_)
         for n in range(count):  # one at a time, so that memory does not double
-            _pack(np.ascontiguousarray(pictures[n]), packed[n], person[n])
+            _pack(pictures[n], whole, packed[n])
+            _mark_person(packed[n], person[n])
+        return Textures(packed, person)
+
+    def shrunk(self, width: int, height: int) -> Textures:
+        """The same at a smaller size. Coverage is multiplied in, so no background bleeds into hair."""
+        count = len(self.packed)
+        packed = np.empty((count, height, width), np.uint32)
+        person = np.empty((count, -(-height // BLOCK), -(-width // BLOCK)), np.bool_)
+        for n in range(count):
+            channels = self.packed[n].view(np.uint8).reshape(*self.packed.shape[1:], 4)
+            small = cv2.resize(channels, (width, height), interpolation=cv2.INTER_AREA)
+            packed[n] = small.view(np.uint32)[..., 0]
+            _mark_person(packed[n], person[n])
         return Textures(packed, person)
 
 
@@ -123,18 +138,25 @@ def _soften(image: Any, alpha: Any, depth: Any, step: Any, out: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _pack(picture: Any, packed: Any, person: Any) -> None:
+def _pack(picture: Any, whole: bool, packed: Any) -> None:
     height, width = packed.shape
-    person[:] = False
     for y in range(height):
         for x in range(width):
-            a = np.uint32(picture[y, x, 3])
+            a = np.uint32(255) if whole else np.uint32(picture[y, x, 3])
             value = a << np.uint32(24)
             for c in range(3):
                 colour = (np.uint32(picture[y, x, c]) * a + np.uint32(127)) // np.uint32(255)
                 value |= colour << np.uint32(8 * c)
             packed[y, x] = value
-            if a > 0:
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _mark_person(packed: Any, person: Any) -> None:
+    height, width = packed.shape
+    person[:] = False
+    for y in range(height):
+        for x in range(width):
+            if packed[y, x] >> np.uint32(24) > 0:
                 # Bilinear sampling reaches one texel further.
                 for by in range(max(0, y - 1) // BLOCK, min(height - 1, y + 1) // BLOCK + 1):
                     for bx in range(max(0, x - 1) // BLOCK, min(width - 1, x + 1) // BLOCK + 1):

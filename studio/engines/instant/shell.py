@@ -53,7 +53,6 @@ def learn_shell(
     person = at_rest.pictures[..., 3].astype(np.float32) / 255.0
     flower = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     places = at_rest.mesh[first:last]
-    inside = ((places >= 1) & (places < SIZE - 1)).all(1)
     rows, columns = (np.clip(places[:, i].astype(int), 0, SIZE - 1) for i in (1, 0))
     grid = np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), -1).astype(np.float32)
     measured = np.zeros((len(motion), last - first, 2), np.float32)
@@ -61,8 +60,8 @@ def learn_shell(
     for n in range(len(motion)):
         flow = flower.calc(grey[reference], grey[n], None)
         # Where the flow does not lead to the same grey, it was fooled: by a cover, or by what came into view.
-        found = cv2.remap(grey[n], grid + flow, None, cv2.INTER_LINEAR).astype(np.float32)
-        wrong = cv2.blur(np.abs(found - grey[reference]), (9, 9))
+        found = cv2.remap(grey[n], grid + flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        wrong = cv2.blur(np.abs(found.astype(np.float32) - grey[reference]), (9, 9))
         sure = person[reference] * (np.linalg.norm(flow, axis=-1) < FARTHEST)
         sure *= np.clip((FOOLED[1] - wrong) / (FOOLED[1] - FOOLED[0]), 0.0, 1.0)
         weight = cv2.GaussianBlur(sure, (0, 0), NEIGHBOURHOOD)
@@ -70,12 +69,16 @@ def learn_shell(
         flow /= np.maximum(weight, 1e-3)[..., None]
         landed = places + flow[rows, columns]
         where = at_rest.spread(meshes[n])
-        landed_at = cv2.remap(where, landed[None, :, 0] - 0.5, landed[None, :, 1] - 0.5, cv2.INTER_LINEAR)[0]
-        metres = (landed_at - meshes[n, first:last]) / (motion.camera[n, 0] * stage.placement.scale)
+        x, y = (landed[None, :, i] - 0.5 for i in (0, 1))
+        landed_at = cv2.remap(where, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        measured[n] = (landed_at - meshes[n, first:last]) / (motion.camera[n, 0] * stage.placement.scale)
+        inside = ((places >= 1) & (landed >= 1) & (places < SIZE - 1) & (landed < SIZE - 1)).all(1)
         confidence[n] = np.clip((weight[rows, columns] - 0.1) / 0.3, 0.0, 1.0) * inside
-        measured[n] = metres * confidence[n][:, None]
     coefficients = _fit(features, measured, confidence)
-    return ShellMotion(coefficients, features.min(0), features.max(0)), measured
+    learnt = ShellMotion(coefficients, features.min(0), features.max(0))
+    # What could not be measured well is taken from what was learnt elsewhere.
+    sure = confidence[..., None]
+    return learnt, np.asarray(sure * measured + (1.0 - sure) * learnt.at(features), np.float32)
 
 
 def _fit(features: Floats, measured: Floats, confidence: Floats) -> Floats:
@@ -83,7 +86,6 @@ def _fit(features: Floats, measured: Floats, confidence: Floats) -> Floats:
     vertices = confidence.shape[1]
     out = np.zeros((features.shape[1], vertices, 2), np.float32)
     prior = RIDGE * np.eye(features.shape[1])
-    prior[0, 0] = 1.0
     for v in range(vertices):
         weight = confidence[:, v].astype(np.float64)
         if weight.sum() < 1.0:
