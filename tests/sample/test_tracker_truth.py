@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from pipelines.track_video import track_video
-from studio.domain.sequence import TrackedSequence
 from studio.head import builtin_head
-
-
-@pytest.fixture(scope="module")
-def tracked(sample, tmp_path_factory) -> TrackedSequence:
-    clip, _ = sample
-    return track_video(clip, tmp_path_factory.mktemp("tracked") / "sequence")
 
 
 def test_every_frame_is_tracked(sample, tracked):
