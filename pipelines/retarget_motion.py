@@ -19,6 +19,12 @@ STRETCH = 2.5
 """Most that renormalisation may enlarge a driver's channel, and one over it the least."""
 
 
+WINK = (0.5, 0.8)
+"""Difference of the two lids' closing from which they may part, and from which each goes its own way."""
+EXPRESSION_ROOM = 0.75
+"""How far beyond the avatar's own range an expression coefficient may ease, in its standard deviations."""
+
+
 @dataclass(frozen=True)
 class RetargetSettings:
     """How a driver's motion is put onto an avatar."""
@@ -40,7 +46,7 @@ class RetargetSettings:
     """Strength of the head's movement across the picture and of its size."""
     beyond: float = 10.0
     """Degrees that yaw, pitch and roll may go beyond what the avatar's clip showed before they ease to a
-    stop; travel and jaw are eased in the same proportion."""
+    stop; travel, jaw and expression are eased in the same proportion."""
 
 
 def retarget_motion(
@@ -86,7 +92,7 @@ def retarget_motion(
     moved = HeadMotion(
         expression=expression,
         jaw=jaw,
-        eyelids=_eyelids(driver.eyelids, manner.eyelids, source.eyelids, settings.eyes),
+        eyelids=_eyelids(driver, manner.eyelids, source.eyelids, settings.eyes),
         gaze=np.median(source.gaze, axis=0)
         + settings.eyes * (driver.gaze - np.median(manner.gaze, axis=0)).astype(np.float32),
         angles=angles.astype(np.float32),
@@ -112,26 +118,37 @@ def _renormalised(
     return np.asarray(mean + strength * (driver - manner.mean(0)) * ratio, np.float32)
 
 
-def _eyelids(driver: Floats, manner: Floats, source: Floats, strength: float) -> Floats:
-    """Open is each person's own usual opening, closed is closed for both: a blink stays a blink."""
+def _eyelids(driver: HeadMotion, manner: Floats, source: Floats, strength: float) -> Floats:
+    """Open is each person's own usual opening, closed is closed for both: a blink stays a blink.
+
+    Lids come down together. On a turned head the far eye is seen badly, so both follow the eye that is seen
+    better, unless they differ so much that it must be a wink.
+    """
     driver_open = np.minimum(np.median(manner, axis=0), 0.6)
     source_open = np.minimum(np.median(source, axis=0), 0.6)
-    closing = (driver - driver_open) / (1.0 - driver_open)
+    closing = (driver.eyelids - driver_open) / (1.0 - driver_open)
+    left = np.clip(0.5 + driver.angles[:, :1] / 30.0, 0.1, 0.9)
+    together = left * closing[:, :1] + (1.0 - left) * closing[:, 1:]
+    apart = np.abs(closing[:, :1] - closing[:, 1:])
+    wink = np.clip((apart - WINK[0]) / (WINK[1] - WINK[0]), 0.0, 1.0)
+    closing = together + wink * (closing - together)
     return np.asarray(source_open + strength * closing * (1.0 - source_open), np.float32)
 
 
 def _eased(motion: HeadMotion, source: HeadMotion, beyond: float) -> HeadMotion:
-    def ease(values: Floats, shown: Floats, room: float) -> Floats:
+    def ease(values: Floats, shown: Floats, room: float | Floats) -> Floats:
         low, high = np.percentile(shown, [0.5, 99.5], axis=0)
         over = np.maximum(values - high, 0.0) - np.maximum(low - values, 0.0)
-        return np.asarray(values - over + room * np.tanh(over / max(room, 1e-6)), np.float32)
+        return np.asarray(values - over + room * np.tanh(over / np.maximum(room, 1e-6)), np.float32)
 
     share = beyond / 10.0
     metre = float(np.median(source.camera[:, 0]))
     room = np.array([0.1 * metre, 0.03 * metre, 0.03 * metre]) * share
     camera = np.stack([ease(motion.camera[:, i], source.camera[:, i], room[i]) for i in range(3)], 1)
+    room_of_expression = share * (0.1 + EXPRESSION_ROOM * source.expression.std(0))
     return replace(
         motion,
+        expression=ease(motion.expression, source.expression, room_of_expression),
         angles=ease(motion.angles, source.angles, beyond),
         jaw=ease(motion.jaw, source.jaw, 0.06 * share),
         camera=camera,

@@ -16,6 +16,7 @@ from __future__ import annotations
 import difflib
 import os
 import shutil
+import unicodedata
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.subject import Clip, Subject
 from studio.project.atomic import explaining_disk, is_aside, new_folder, remove_folder, rename, tidy
+from studio.project.command_words import command_line, typed
 from studio.project.documents import DocumentKind, read_document, write_document
 from studio.project.lineage import file_key
 from studio.project.slug import slug_of, tidy_name
@@ -122,7 +124,8 @@ class SubjectFolder:
         clips = self.clips()
         if not clips:
             raise Problem(
-                f"{self.name} has no clip yet: import one with: import CLIP --subject {self.name!r}"
+                f"{self.name} has no clip yet: import one with "
+                f"{command_line('import CLIP.mp4 --subject', self.name)}"
             )
         fitting = [
             c for c in clips if wanted is None or wanted == c.clip.title or c.clip.key.startswith(wanted)
@@ -255,13 +258,13 @@ class Store:
             if subject.name == name:
                 return subject
         names = [subject.name for subject in listing.subjects]
-        near = difflib.get_close_matches(name, names, 1)
-        if near:
-            hint = f"did you mean {near[0]!r}?"
+        near = _nearest(name, names)
+        if near is not None:
+            hint = f"did you mean {typed(near)}?"
         elif names:
             hint = "there are: " + ", ".join(repr(n) for n in names[:8]) + (" …" if len(names) > 8 else "")
         else:
-            hint = f"import a clip first: import CLIP --subject {name!r}"
+            hint = f"import a clip first: {command_line('import CLIP.mp4 --subject', name)}"
         damaged = f" ({listing.problems[0]})" if listing.problems else ""
         raise Problem(f"There is no subject named {name!r} in {self.home}; {hint}{damaged}")
 
@@ -387,6 +390,23 @@ def _open_subject(folder: Path) -> SubjectFolder:
             "restore it from a backup or remove its folder."
         )
     return SubjectFolder(folder, name, str(content.get("consent", "")))
+
+
+def _nearest(name: str, names: list[str]) -> str | None:
+    """The name that was meant: written without accents or capitals, begun, or misspelt."""
+    plain = {_plain(known): known for known in reversed(names)}
+    wanted = _plain(name)
+    begun = [known for spelt, known in plain.items() if wanted and spelt.startswith(wanted)]
+    if begun:
+        return begun[-1]
+    near = difflib.get_close_matches(wanted, plain, 1)
+    return plain[near[0]] if near else None
+
+
+def _plain(name: str) -> str:
+    """Letters without accents, lower case."""
+    split = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in split if not unicodedata.combining(letter))
 
 
 def _taken(name: str) -> Problem:

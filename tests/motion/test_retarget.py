@@ -48,7 +48,7 @@ def test_a_person_driving_themselves_is_unchanged() -> None:
 
 def test_expression_gets_the_avatars_mean_and_spread() -> None:
     driver, source = lively(2), lively(3)
-    back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings()))
+    back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings(beyond=1000.0)))
     assert np.allclose(back.expression.mean(0), source.expression.mean(0), atol=1e-3)
     ratio = source.expression.std(0) / driver.expression.std(0)
     usual = (ratio > 1 / STRETCH) & (ratio < STRETCH)
@@ -111,6 +111,26 @@ def test_a_blink_closes_the_eyes_of_someone_with_narrow_eyes() -> None:
     back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings()))
     assert np.allclose(back.eyelids[60], 1.0, atol=1e-3)
     assert np.allclose(back.eyelids[30], 0.3, atol=1e-3)
+
+
+def test_a_badly_seen_eye_does_not_make_a_wink_but_a_wink_stays_one() -> None:
+    driver, source = lively(10), lively(11)
+    driver.angles[60, 0] = -19.0  # the nose to the viewer's left: the eye on the right is seen better
+    driver.eyelids[60] = (0.4, 0.86)
+    driver.angles[120, 0] = -19.0
+    driver.eyelids[120] = (0.05, 1.0)
+    back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings()))
+    assert back.eyelids[60].min() > 0.75
+    assert np.allclose(back.eyelids[120], (0.05, 1.0), atol=0.02)
+
+
+def test_a_grimace_stays_within_reach_of_what_the_clip_showed() -> None:
+    driver, source = lively(16), lively(17)
+    driver.expression[200] += 12.0
+    back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings()))
+    high, spread = np.percentile(source.expression, 99.5, axis=0), source.expression.std(0)
+    assert (back.expression[200] < high + spread + 0.11).all()
+    assert (back.expression[200] > high - 0.01).all()
 
 
 def test_turns_beyond_the_clip_ease_to_a_stop() -> None:

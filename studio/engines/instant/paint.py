@@ -15,6 +15,8 @@ from studio.head.rasterise import Visibility
 
 SHIFT = 3
 """Texel coordinates shifted right by this are block coordinates."""
+EDGE = 12
+"""Texels from a pivot's edge from which it counts fully."""
 BLOCK = 1 << SHIFT
 """Side, in texels, of the blocks for which it is noted whether any of the person is in or near them."""
 
@@ -215,6 +217,7 @@ def _paint(
     none, half_one, sixteen = np.float32(0.0), np.float32(0.5), np.float32(16.0)
     right, bottom = np.float32(columns - 1.001), np.float32(rows - 1.001)
     eight = np.uint32(8)
+    edge, unknown = np.float32(1.0 / EDGE), np.float32(0.002)
     plate_rows, plate_columns = plate.shape[0], plate.shape[1]
     one = np.float32(1.0)
     low = np.uint32(0x00FF00FF)
@@ -240,9 +243,12 @@ def _paint(
                             break
                         at = row + np.uint64(9 * n)
                         amount = table[at + SIX] + u * table[at + SEVEN] + v * table[at + EIGHT]
-                        total += amount
                         sx = table[at] + u * table[at + ONE] + v * table[at + TWO]
                         sy = table[at + THREE] + u * table[at + FOUR] + v * table[at + FIVE]
+                        # What lies beyond a pivot's edge was not filmed: others know better.
+                        inside = min(sx, sy, right - sx, bottom - sy) * edge
+                        amount *= min(max(inside, unknown), one)
+                        total += amount
                         sx = min(max(sx, none), right)
                         sy = min(max(sy, none), bottom)
                         x0, y0 = np.int32(sx), np.int32(sy)

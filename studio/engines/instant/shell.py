@@ -74,17 +74,19 @@ def learn_shell(
         measured[n] = (landed_at - meshes[n, first:last]) / (motion.camera[n, 0] * stage.placement.scale)
         inside = ((places >= 1) & (landed >= 1) & (places < SIZE - 1) & (landed < SIZE - 1)).all(1)
         confidence[n] = np.clip((weight[rows, columns] - 0.1) / 0.3, 0.0, 1.0) * inside
-    coefficients = _fit(features, measured, confidence)
+    coefficients, confidence = _fit(features, measured, confidence)
     learnt = ShellMotion(coefficients, features.min(0), features.max(0))
     # What could not be measured well is taken from what was learnt elsewhere.
     sure = confidence[..., None]
     return learnt, np.asarray(sure * measured + (1.0 - sure) * learnt.at(features), np.float32)
 
 
-def _fit(features: Floats, measured: Floats, confidence: Floats) -> Floats:
-    """Weighted ridge regression for each vertex: ``[P, S, 2]``. Measurements far from it are dropped once."""
+def _fit(features: Floats, measured: Floats, confidence: Floats) -> tuple[Floats, Floats]:
+    """Weighted ridge regression for each vertex: ``[P, S, 2]``, and the confidence ``[N, S]`` that is left
+    when measurements far from it have lost theirs."""
     vertices = confidence.shape[1]
     out = np.zeros((features.shape[1], vertices, 2), np.float32)
+    kept = np.zeros_like(confidence)
     prior = RIDGE * np.eye(features.shape[1])
     for v in range(vertices):
         weight = confidence[:, v].astype(np.float64)
@@ -97,4 +99,5 @@ def _fit(features: Floats, measured: Floats, confidence: Floats) -> Floats:
             typical = np.median(residual[weight > 0]) + 1e-5
             weight = confidence[:, v] / (1.0 + (residual / (3.0 * typical)) ** 4)
         out[:, v] = solution
-    return out
+        kept[:, v] = weight
+    return out, kept
