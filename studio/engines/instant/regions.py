@@ -9,6 +9,8 @@ from scipy.spatial import cKDTree
 from studio.domain.camera import Floats, project
 from studio.domain.motion import HeadMotion
 from studio.engines.instant.mesh import InstantMesh
+from studio.head.topology import EYE_CORNERS, LOWER_LIDS, UPPER_LIDS
+from studio.head.topology import IRISES as IRIS_POINTS
 
 REGIONS = ("outer", "face", "mouth", "eyes")
 """Column order of region weights."""
@@ -18,13 +20,10 @@ LIPS = (
     *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191),
 )
 """MediaPipe indices of the outer and inner lip lines."""
-EYES = (
-    *(33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
-    *(263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
-)
+EYES = tuple(int(i) for i in np.hstack([*UPPER_LIDS, *LOWER_LIDS, *EYE_CORNERS]))
 """MediaPipe indices of the eyelid lines."""
-IRISES = tuple(range(468, 478))
-"""MediaPipe indices of the irises."""
+IRISES = tuple(int(i) for i in np.hstack(IRIS_POINTS))
+"""MediaPipe indices of both irises."""
 
 REACH = {"mouth": (0.007, 0.020), "eyes": (0.006, 0.015), "rim": (0.002, 0.020)}
 """Metres around each region's lines: full weight up to the first, none beyond the second."""
