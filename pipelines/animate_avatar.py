@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,15 @@ def track_from_clip(
     return retarget_motion(driver.motion, driver.rate, motion, rest_camera(avatar), settings, manner)
 
 
-def track_from_file(engine: Engine, controls: Path) -> ControlTrack:
-    """A control file as motion of the avatar. Raises Problem when it makes no sense."""
-    return read_control_file(controls, engine.sheet, builtin_head().handles)
+def track_from_file(
+    engine: Engine, controls: Path, tell: Callable[[str], object] = lambda _: None
+) -> ControlTrack:
+    """A control file as motion of the avatar; ``tell`` hears a sentence about what cannot be followed.
+
+    Raises:
+        Problem: it makes no sense.
+    """
+    return read_control_file(controls, engine.sheet, builtin_head().handles, tell)
 
 
 def source_sequence(subject: SubjectFolder, avatar: Avatar) -> Path:

@@ -132,7 +132,10 @@ class Bench:
 
 
 def bench(
-    clip: Path | None = None, settings: BenchSettings | None = None, progress: Progress = silent
+    clip: Path | None = None,
+    settings: BenchSettings | None = None,
+    progress: Progress = silent,
+    sample: Path | None = None,
 ) -> Bench:
     """Run the main path once cold and its parts again warm, in a temporary folder.
 
@@ -140,6 +143,7 @@ def bench(
         clip: a video of one face; None for the bundled sample. Brought to ``size`` square first, untimed.
         settings: see :class:`BenchSettings`.
         progress: told of each stage.
+        sample: where the bundled sample is kept once it is rendered; None to throw it away again.
 
     Raises:
         Problem: the clip cannot be read or tracked, or the disk is full.
@@ -150,7 +154,7 @@ def bench(
     machine = this_machine()
     with tempfile.TemporaryDirectory(prefix="avatar-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        square, title = _square_clip(clip, folder, chosen, progress)
+        square, title = _square_clip(clip, sample, folder, chosen, progress)
         results = tuple(_measure(square, folder, chosen, progress))
     return Bench(machine, title, results, chosen)
 
@@ -337,14 +341,14 @@ def _mesh_alone(clip: Path, progress: Progress) -> float:
 
 
 def _square_clip(
-    clip: Path | None, folder: Path, settings: BenchSettings, progress: Progress
+    clip: Path | None, sample: Path | None, folder: Path, settings: BenchSettings, progress: Progress
 ) -> tuple[Path, str]:
     """The middle of the clip's first ``frames`` frames at ``size`` square, and a title."""
     title = "Bundled sample"
     if clip is None:
         from pipelines.make_sample import make_sample
 
-        clip = folder / "sample.mp4"
+        clip = sample or folder / "sample.mp4"
         make_sample(clip, progress=progress)
     else:
         title = clip.name

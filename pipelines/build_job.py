@@ -14,6 +14,7 @@ from pipelines.recipes import RECIPES, TRACK, plan, result, settings_for
 from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
 from studio.project.avatar_files import load_avatar
+from studio.project.command_words import command_line
 from studio.project.store import ClipFolder, SubjectFolder
 
 PRESET = "standard"
@@ -96,5 +97,7 @@ def find_avatar(subject: SubjectFolder, engine: str | None, clip: ClipFolder | N
     ]
     if not fitting:
         kind = f" {engine}" if engine else ""
-        raise Problem(f"{subject.name} has no{kind} avatar yet: run build {subject.name!r} first.")
+        raise Problem(
+            f"{subject.name} has no{kind} avatar yet: run {command_line('build', subject.name)} first."
+        )
     return max(enumerate(fitting), key=lambda item: (not item[1].lineage.get("held_out"), item[0]))[1]

@@ -1,57 +1,112 @@
-"""Control files: keyframes in JSON to a ControlTrack.
+"""Control files: keyframes in JSON to a ControlTrack. docs/controls.md explains them to their writers.
 
 ::
 
     {"rate": "30000/1001", "ease": "smooth",
      "keyframes": [{"time": 0, "yaw": 0}, {"time": 1.5, "yaw": 25, "smile": 0.8}, {"time": 3, "yaw": 0}]}
 
-Each keyframe names the controls it sets; every control runs through its own keyframes and keeps its first and
-last value outside them. Semantic handles (``smile``, ``blink``…) are controls too.
+Each keyframe names the controls it sets; every control runs through its own keyframes, begins neutral at time
+0 unless a keyframe there says otherwise, and keeps its last value. Semantic handles (``smile``, ``blink``…)
+are controls too.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.interpolate import PchipInterpolator
 
+from pipelines.control_names import near_names, unit_of
 from studio.domain.camera import Floats
-from studio.domain.controls import HEAD_NAMES, ControlSheet, ControlTrack
+from studio.domain.controls import HEAD_NAMES, Control, ControlSheet, ControlTrack
 from studio.domain.problem import Problem
 from studio.head import Handle
 
 LONGEST = 3600.0
 """Seconds that a control file may last."""
+RATES = (1, 240)
+"""Frames per second that it may ask for."""
+EASES = ("smooth", "linear")
+"""How values go from one keyframe to the next."""
+ENTRIES = ("rate", "ease", "seconds", "keyframes")
+"""What may stand at the top of the file."""
+FAR = {"angle": 5.0, "coefficient": 1.0, "amount": 0.25, "length": 0.03}
+"""How far beyond what the clip showed is far, by kind of control and in its unit; half the width of what was
+shown counts, too."""
 
 
-class _Keyframe(BaseModel):
-    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
-    __pydantic_extra__: dict[str, float] = Field(init=False)
-    time: Annotated[float, Field(ge=0, le=LONGEST)]
+@dataclass(frozen=True)
+class ControlFile:
+    """What a control file says, before anybody knows which avatar it is for."""
+
+    name: str
+    """The file's name, for sentences about it."""
+    rate: Fraction
+    """Frames per second."""
+    ease: str
+    """One of :data:`EASES`."""
+    seconds: float | None
+    """Length, None for up to the last keyframe."""
+    keyframes: tuple[tuple[float, Mapping[str, float]], ...]
+    """Time in seconds and what is set there, as they stand in the file."""
+
+    @property
+    def frames(self) -> int:
+        """Pictures in the video."""
+        last = max(time for time, _ in self.keyframes)
+        return round((self.seconds if self.seconds is not None else last) * self.rate)
 
 
-class _ControlFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    rate: str | float = "30"
-    ease: Literal["smooth", "linear"] = "smooth"
-    seconds: Annotated[float, Field(gt=0, le=LONGEST)] | None = None
-    keyframes: Annotated[list[_Keyframe], Field(min_length=1)]
+def open_control_file(path: Path) -> ControlFile:
+    """Read a control file as far as it can be understood without an avatar.
+
+    Raises:
+        Problem: it is missing, not text, not JSON, or an entry makes no sense.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise Problem(f"There is no control file {path}: check the name.") from error
+    except UnicodeDecodeError as error:
+        raise Problem(f"The control file {path} is not a text file: choose a JSON file.") from error
+    except OSError as error:
+        raise Problem(
+            f"The control file {path} cannot be read ({error.strerror}): choose a JSON file."
+        ) from error
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise Problem(f"The control file {path.name} is not valid JSON: look at {place}.") from error
+    except (ValueError, RecursionError) as error:
+        raise Problem(f"The control file {path.name} is not valid JSON that can be understood.") from error
+    try:
+        return _understand(path.name, content)
+    except _Wrong as wrong:
+        raise Problem(f"The control file {path.name} is not right: {wrong}") from None
 
 
-def read_control_file(path: Path, sheet: ControlSheet, handles: Mapping[str, Handle]) -> ControlTrack:
+def read_control_file(
+    path: Path,
+    sheet: ControlSheet,
+    handles: Mapping[str, Handle],
+    tell: Callable[[str], object] = lambda _: None,
+) -> ControlTrack:
     """Read keyframes.
 
     Args:
         path: the JSON file.
         sheet: the avatar's controls; values beyond their limits are held at the limit.
-        handles: the head model's semantic handles.
+        handles: the head model's semantic handles; held at their limits, too.
+        tell: hears one sentence about values that are held at limits, and one about those that are far from
+            anything the avatar's clip showed.
 
     Returns:
         A track from time 0 to the last keyframe (or ``seconds``), in the sheet's column order. ``smooth`` is
@@ -60,48 +115,118 @@ def read_control_file(path: Path, sheet: ControlSheet, handles: Mapping[str, Han
     Raises:
         Problem: unreadable, not JSON, or a name or value that makes no sense.
     """
-    try:
-        content = _ControlFile.model_validate(json.loads(path.read_text(encoding="utf-8-sig")))
-        rate = Fraction(str(content.rate)).limit_denominator(100_000)
-    except FileNotFoundError as error:
-        raise Problem(f"There is no control file {path}; check the name.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"The control file {path} cannot be read ({error}); choose a JSON file.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise Problem(f"The control file {path.name} is not right at {place}: {first['msg']}.") from error
-    except (ValueError, ZeroDivisionError) as error:
-        raise Problem(f"The control file {path.name} is not valid JSON: {error}.") from error
-    if not 1 <= rate <= 240:
+    file = open_control_file(path)
+    controls = {control.name: control for control in sheet.controls}
+    handles = {name: handle for name, handle in handles.items() if name not in controls}
+    curves = _curves(file, controls, handles)
+    if file.frames < 2:
         raise Problem(
-            f"The control file {path.name} asks for {content.rate} frames per second; use 1 to 240."
+            f"The control file {path.name} lasts for less than two frames: give it a later keyframe, or a "
+            f'length with "seconds", for example "seconds": {max(1, math.ceil(2 / file.rate))}.'
         )
-    curves = _curves(content, {*sheet.names, *handles}, path)
-    length = content.seconds or max(frame.time for frame in content.keyframes)
-    times = np.arange(max(1, round(length * rate))) / float(rate)
+    times = np.arange(file.frames) / float(file.rate)
     values = np.tile(sheet.neutral().values, (len(times), 1))
-    column = {name: i for i, name in enumerate(sheet.names)}
-    for name, (at, what) in curves.items():
-        curve = _interpolate(at, what, times, content.ease)
-        if name in column:
-            values[:, column[name]] = curve
-    for name, (at, what) in curves.items():
-        if name in handles and name not in column:
-            _add_handle(values, handles[name], _interpolate(at, what, times, content.ease))
+    for name in controls.keys() & curves.keys():
+        values[:, sheet.names.index(name)] = _interpolate(*curves[name], times, file.ease)
+    for name in handles.keys() & curves.keys():
+        _add_handle(values, handles[name], _interpolate(*curves[name], times, file.ease))
     low, high = (np.array([getattr(c, side) for c in sheet.controls]) for side in ("low", "high"))
-    return ControlTrack(sheet.names, np.clip(values, low, high).astype(np.float32), rate)
+    held = np.clip(values, low, high).astype(np.float32)
+    _tell_held(file, controls, handles, values, held, tell)
+    _tell_unseen(curves, sheet, held, tell)
+    return ControlTrack(sheet.names, held, file.rate)
 
 
-def _curves(content: _ControlFile, known: set[str], path: Path) -> dict[str, tuple[list[float], list[float]]]:
+class _Wrong(Exception):
+    """What is wrong with the content, to be put behind the file's name."""
+
+
+def _understand(name: str, content: Any) -> ControlFile:
+    if not isinstance(content, dict):
+        raise _Wrong('it must be an object in braces, { }, that holds "keyframes".')
+    for entry in content:
+        if entry not in ENTRIES:
+            raise _Wrong(f"it has an entry “{entry}”, which means nothing here: use {', '.join(ENTRIES)}.")
+    ease = content.get("ease", EASES[0])
+    if ease not in EASES:
+        raise _Wrong(f"ease must be {' or '.join(EASES)}, not {_quoted(ease)}.")
+    seconds = content.get("seconds")
+    if seconds is not None:
+        seconds = _number(seconds, "seconds")
+        if not 0 < seconds <= LONGEST:
+            raise _Wrong(f"seconds must be more than 0 and at most {LONGEST:g}, not {seconds:g}.")
+    frames = content.get("keyframes")
+    if not isinstance(frames, list) or not frames:
+        raise _Wrong('"keyframes" must be a list in brackets, [ ], with at least one keyframe.')
+    keyframes = tuple(_keyframe(number, frame) for number, frame in enumerate(frames, 1))
+    return ControlFile(name, _rate(content.get("rate", 30)), ease, seconds, keyframes)
+
+
+def _rate(rate: Any) -> Fraction:
+    low, high = RATES
+    wrong = _Wrong(
+        f"rate must be {low} to {high} frames per second, like 25 or 30000/1001, not {_quoted(rate)}."
+    )
+    if isinstance(rate, bool) or not isinstance(rate, int | float | str):
+        raise wrong
+    try:
+        exact = Fraction(str(rate)).limit_denominator(100_000)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise wrong from None
+    if not low <= exact <= high:
+        raise wrong
+    return exact
+
+
+def _keyframe(number: int, frame: Any) -> tuple[float, dict[str, float]]:
+    where = f"keyframe {number}"
+    if not isinstance(frame, dict):
+        raise _Wrong(f'{where} must be an object in braces, like {{"time": 1.5, "yaw": 25}}.')
+    if "time" not in frame:
+        raise _Wrong(f'{where} has no "time": say at which second it is.')
+    time = _number(frame["time"], f"time of {where}")
+    if not 0 <= time <= LONGEST:
+        raise _Wrong(f"time of {where} must be from 0 to {LONGEST:g} seconds, not {time:g}.")
+    return time, {name: _number(v, f"{name} of {where}") for name, v in frame.items() if name != "time"}
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _Wrong(f"{what} must be a number, not {_quoted(value)}.")
+    return number
+
+
+def _quoted(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+Curves = dict[str, tuple[list[float], list[float]]]
+"""Name to times in seconds and values there, in order of time."""
+
+
+def _curves(file: ControlFile, controls: Mapping[str, Control], handles: Mapping[str, Handle]) -> Curves:
     curves: dict[str, dict[float, float]] = {}
-    for frame in content.keyframes:
-        for name, value in (frame.__pydantic_extra__ or {}).items():
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                meant = f" Did you mean “{near[0]}”?" if near else ""
-                raise Problem(f"The control file {path.name} names “{name}”, which is no control.{meant}")
-            curves.setdefault(name, {})[frame.time] = float(value)
+    for time, changes in file.keyframes:
+        for name, value in changes.items():
+            if name in controls:
+                low, high = controls[name].low, controls[name].high
+                neutral = controls[name].default
+            elif name in handles:
+                low, high, neutral = handles[name].low, handles[name].high, 0.0
+            else:
+                near = near_names(name, [*controls, *handles])
+                meant = f" Did you mean {' or '.join(f'“{n}”' for n in near)}?" if near else ""
+                raise Problem(
+                    f"The control file {file.name} names “{name}”, which is no control.{meant} "
+                    "python main.py controls lists them all."
+                )
+            # Whoever mentions a control late has not meant it before.
+            curves.setdefault(name, {0.0: neutral})[time] = min(max(value, low), high)
     return {name: (sorted(keys), [keys[t] for t in sorted(keys)]) for name, keys in curves.items()}
 
 
@@ -121,3 +246,49 @@ def _add_handle(values: Floats, handle: Handle, amount: Floats) -> None:
     jaw = np.rad2deg(handle.jaw)[[0, 2, 1]]  # columns are open (x), side (z), twist (y)
     values[:, first["jaw_open"] : first["jaw_open"] + 3] += amount[:, None] * jaw
     values[:, first["eyelid_left"] : first["eyelid_left"] + 2] += amount[:, None] * handle.eyelids
+
+
+def _tell_held(
+    file: ControlFile,
+    controls: Mapping[str, Control],
+    handles: Mapping[str, Handle],
+    values: Floats,
+    held: Floats,
+    tell: Callable[[str], object],
+) -> None:
+    """Name what went beyond its limits: entries as they stand, and controls where several add up."""
+    said: dict[str, str] = {}
+    for _, changes in file.keyframes:
+        for name, value in changes.items():
+            knob: Control | Handle = controls[name] if name in controls else handles[name]
+            limit = min(max(value, knob.low), knob.high)
+            if limit != value:
+                said[name] = f"{name} at {limit:g}{unit_of(knob)} (the file asks for {value:g})"
+    for column, control in enumerate(controls.values()):
+        excess = np.abs(values[:, column] - held[:, column])
+        if control.name not in said and excess.max() > 1e-3:
+            limit = float(held[int(excess.argmax()), column])
+            said[control.name] = (
+                f"{control.name} at {limit:g}{unit_of(control)} (several entries add up to more)"
+            )
+    if said:
+        tell(f"Held at the limit: {'; '.join(said.values())}.")
+
+
+def _tell_unseen(curves: Curves, sheet: ControlSheet, held: Floats, tell: Callable[[str], object]) -> None:
+    """Name what goes far beyond anything the clip showed, where a picture can only be guessed."""
+    said = []
+    for column, control in enumerate(sheet.controls):
+        if control.name not in curves or control.reliable is None:
+            continue
+        low, high = control.reliable
+        slack = max(FAR[control.kind], (high - low) / 2)
+        # A neutral face is always fair to ask for.
+        least, most = min(low - slack, control.default), max(high + slack, control.default)
+        lowest, highest = float(held[:, column].min()), float(held[:, column].max())
+        asked = [f"{v:.3g}" for v, far in ((lowest, lowest < least), (highest, highest > most)) if far]
+        if asked:
+            unit = unit_of(control)
+            said.append(f"{control.name} {' and '.join(asked)}{unit} (it showed {low:.3g} to {high:.3g})")
+    if said:
+        tell(f"Far beyond what the avatar's clip showed, so expect flaws there: {'; '.join(said)}.")

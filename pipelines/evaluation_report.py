@@ -52,10 +52,12 @@ def mean_over_clips(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
 def mean_table(evaluations: Sequence[Evaluation]) -> str:
     """Markdown: a row per metric, means over clips, and on how many clips the engine is better."""
     means = mean_over_clips(evaluations)
+    several = len(evaluations) != 1
+    what = f"Mean over {len(evaluations)} clips, " if several else "Pictures of "
     lines = [
-        f"Mean over {len(evaluations)} clips, {_sizes(evaluations)}.",
+        f"{what}{_sizes(evaluations)}.",
         "",
-        "| metric | better | engine | nearest training frame | engine better on |",
+        f"| metric | better | engine | nearest training frame | engine better{' on' if several else ''} |",
         "|---|---|---|---|---|",
     ]
     for metric in METRICS:
@@ -67,14 +69,26 @@ def mean_table(evaluations: Sequence[Evaluation]) -> str:
             if metric.id in e.metrics and metric.id in e.nearest_frame
         ]
         wins = sum(is_better(metric, a, b) for a, b in pairs)
+        better = f"{wins} of {len(pairs)}" if several else ("yes" if wins else "no")
         ours, theirs = means["metrics"][metric.id], means["nearest_frame"][metric.id]
         lines.append(
             f"| {_name(metric)} | {_ARROWS[metric.better]} | {ours:.{metric.digits}f} "
-            f"| {theirs:.{metric.digits}f} | {wins} of {len(pairs)} |"
+            f"| {theirs:.{metric.digits}f} | {better} |"
         )
     reasons = {reason: name for e in evaluations for name, reason in e.off.items()}
     lines += ["", *(f"- {name}: {reason}" for reason, name in reasons.items())] if reasons else []
     return "\n".join(lines) + "\n"
+
+
+def verdict(evaluation: Evaluation) -> str:
+    """One line: on how many of the measures the avatar beats the plainest rival."""
+    ours, theirs = evaluation.metrics, evaluation.nearest_frame
+    both = [metric for metric in METRICS if metric.id in ours and metric.id in theirs]
+    worse = [_name(m) for m in both if not is_better(m, ours[m.id], theirs[m.id])]
+    wins = len(both) - len(worse)
+    except_on = f" (not on {', '.join(worse)})" if worse and len(worse) <= 4 else ""
+    word = "measure" if len(both) == 1 else "measures"
+    return f"Better than the nearest frame on {wins} of {len(both)} {word}{except_on}."
 
 
 def clip_table(

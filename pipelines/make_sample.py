@@ -97,6 +97,11 @@ class SampleTruth:
         return SampleTruth(**values)
 
 
+def sample_path(home: Path) -> Path:
+    """Where a home keeps the sample clip once it has been made."""
+    return home / "sample" / "sample.mp4"
+
+
 def truth_path(clip: Path) -> Path:
     """Where the truth of a sample clip lies: beside it."""
     return clip.with_suffix(".truth.npz")

@@ -41,6 +41,10 @@ FINISHED, DEFECT, PROBLEM, BUSY, INTERRUPTED = 0, 1, 2, 75, 130
 or cancelled."""
 
 
+_stopped_early = threading.Event()
+"""A signal came before there was a job to stop."""
+
+
 def run_job(folder: Path) -> int:
     """Do a job in this process and return the exit status. Never raises what a step raised: it is in the log.
 
@@ -169,6 +173,25 @@ def _signals_stop(context: JobContext) -> Iterator[None]:
 
     for number in signals:
         signal.signal(number, handle)
+    if _stopped_early.is_set():
+        context.stop()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _remembering_signals() -> Iterator[None]:
+    """Until the job listens by itself, a request to stop is kept for it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _stopped_early.clear()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda *_: _stopped_early.set())
     try:
         yield
     finally:
@@ -185,7 +208,8 @@ def main(arguments: list[str]) -> int:
     with suppress(AttributeError, OSError, ValueError):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
-        return run_job(Path(arguments[0]))
+        with _remembering_signals():
+            return run_job(Path(arguments[0]))
     except Problem as problem:
         print(problem, file=sys.stderr)
         return PROBLEM

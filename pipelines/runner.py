@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -24,11 +25,13 @@ from pipelines.job import (
     withdraw_requests,
     write_status,
 )
-from pipelines.run import BUSY
+from pipelines.run import BUSY, INTERRUPTED
 from studio.domain.problem import Problem
 from studio.project.atomic import explaining_disk, remove_folder
 
 _ROOT = Path(__file__).resolve().parents[1]
+_ASKED = (INTERRUPTED, -signal.SIGINT, -signal.SIGTERM)
+"""How a worker ends that was asked to stop before it could listen."""
 
 
 def worker_command(folder: Path) -> list[str]:
@@ -53,6 +56,8 @@ class RunningJob:
         if ended == BUSY:
             self.process = ended = None  # another process was quicker: watch that one
         status = read_status(self.folder)
+        if ended in _ASKED and not status.over:
+            return replace(status, state="stopped", seconds_left=None)
         if ended is not None and not status.over:
             return replace(status, state="crashed", message=CRASHED, problem=True, seconds_left=None)
         return status

@@ -10,14 +10,21 @@ import tyro
 
 from pipelines.build_job import find_avatar
 from pipelines.cli.importing import tracked_drive
-from pipelines.cli.screen import Screen
-from pipelines.cli.words import Everywhere, Name, Output, parse
-from pipelines.export_video import Exported, ExportSettings
+from pipelines.cli.places import refuse_place
+from pipelines.cli.screen import Screen, counted
+from pipelines.cli.words import Chosen, Everywhere, Name, Output, parse
+from pipelines.control_file import open_control_file
+from pipelines.export_video import SIZES, Exported, ExportSettings
 from pipelines.retarget_motion import RetargetSettings
 from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
 from studio.media import CODECS
 from studio.project.store import Store, SubjectFolder
+
+VIDEOS = tuple(CODECS["h264"].containers)
+"""Endings of the files that animating writes."""
+SMALLEST = 64
+"""Side in pixels below which nobody sees a face."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +33,17 @@ class AnimateOptions(Everywhere):
 
     name: Name
     """The subject whose avatar moves."""
-    drive: Annotated[Path | None, tyro.conf.arg(metavar="CLIP")] = None
+    drive: Annotated[Path | None, tyro.conf.arg(metavar="CLIP", help_behavior_hint="")] = None
     """A video of anybody, whose head and face the avatar follows."""
-    controls: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    controls: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """A control file (JSON keyframes) instead of a video."""
     output: Output
     """The MP4 to write."""
-    engine: str | None = None
+    overwrite: bool = False
+    """Replace the output if there is such a file already."""
+    engine: Chosen = None
     """Which kind of avatar; the newest of any kind otherwise."""
-    clip: str | None = None
+    clip: Chosen = None
     """Avatar of which of the subject's clips, by title or key; the newest avatar otherwise."""
     person: str = "auto"
     """Whom to follow in the driving clip: auto, or 0, 1, 2… in order of appearance, from left to right."""
@@ -46,11 +55,24 @@ def command(words: list[str]) -> int:
     """Run the command."""
     description = "Drive an avatar with a clip or a control file into an MP4."
     options: AnimateOptions = parse(AnimateOptions, words, "animate", description)
-    if (options.drive is None) == (options.controls is None):
+    if options.drive is None and options.controls is None:
         raise Problem("Say what drives the avatar: either --drive CLIP or --controls FILE.")
-    refuse_place(options.output)
-    screen = Screen()
+    if options.drive is not None and options.controls is not None:
+        raise Problem("An avatar follows --drive or --controls: give one of them, not both.")
     store = options.store
+    refuse_place(
+        options.output,
+        VIDEOS,
+        sources=(options.drive, options.controls),
+        store=store,
+        overwrite=options.overwrite,
+    )
+    refuse_size(options.export.size)
+    if options.controls is not None:
+        open_control_file(options.controls)  # whatever is wrong with it is said before the avatar is opened
+    elif options.drive is not None and not options.drive.exists():
+        raise Problem(f"There is no clip {options.drive}: check the name.")
+    screen = Screen()
     subject = store.find(options.name)
     avatar = find_avatar(
         subject, options.engine, None if options.clip is None else subject.clip(options.clip)
@@ -59,7 +81,7 @@ def command(words: list[str]) -> int:
     for warning in done.warnings:
         screen.note(warning)
     speed = done.frames / max(done.seconds, 1e-9)
-    screen.say(f"{options.output}: {done.frames} frames at {float(done.rate):.6g} a second.")
+    screen.say(f"{options.output}: {counted(done.frames, 'frame')} at {float(done.rate):.6g} a second.")
     screen.note(f"Rendered and written at {speed:.0f} frames a second.")
     return 0
 
@@ -83,7 +105,7 @@ def animate(
                 track = track_from_clip(subject, avatar, drive, options.retarget)
             else:
                 assert options.controls is not None
-                track = track_from_file(engine, options.controls)
+                track = track_from_file(engine, options.controls, screen.note)
             return export_video(
                 engine, track, avatar.stage, options.output, options.export, options.drive, progress
             )
@@ -91,12 +113,13 @@ def animate(
             engine.close()
 
 
-def refuse_place(output: Path) -> None:
-    """Say at once what would otherwise fail after minutes."""
-    endings = CODECS["h264"].containers
-    if output.is_dir():
-        raise Problem(f"{output} is a folder: give a file name that ends in .mp4.")
-    if output.suffix.lower() not in endings:
-        raise Problem(f"{output} is no name for a video: let it end in {' or '.join(endings)}.")
-    if not output.absolute().parent.is_dir():
-        raise Problem(f"There is no folder {output.absolute().parent}: make it first or write elsewhere.")
+def refuse_size(size: int) -> None:
+    """Raise Problem for a side that makes no video."""
+    low, high = SMALLEST, SIZES[1]
+    if not low <= size <= high:
+        raise Problem(f"A video of {size} pixels cannot be made: choose an even --size from {low} to {high}.")
+    if size % 2:
+        raise Problem(
+            f"A video of {size} pixels cannot be made, because H.264 needs even sides: "
+            f"choose --size {size - 1} or {size + 1}."
+        )

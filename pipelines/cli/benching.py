@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from pipelines.bench import BenchSettings
+from pipelines.cli.places import refuse_figures
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Everywhere, parse
 
@@ -17,9 +18,11 @@ from pipelines.cli.words import Everywhere, parse
 class BenchOptions(Everywhere):
     """What ``bench`` can be told."""
 
-    clip: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[CLIP]")] = None
+    clip: Annotated[
+        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[CLIP]", help_behavior_hint="")
+    ] = None
     """A video of one face; the bundled sample otherwise."""
-    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write the figures there."""
     measure: Annotated[BenchSettings, tyro.conf.arg(name="")] = field(default_factory=BenchSettings)
 
@@ -29,15 +32,14 @@ def command(words: list[str]) -> int:
     description = "Measure the speed of tracking, rendering and export here."
     options: BenchOptions = parse(BenchOptions, words, "bench", description)
     from pipelines.bench import bench
-    from studio.project.atomic import explaining_disk, write_json
+    from pipelines.make_sample import sample_path
+    from studio.project.atomic import write_json
 
     if options.json is not None:
-        # Said before the work, not after it.
-        with explaining_disk(options.json):
-            options.json.parent.mkdir(parents=True, exist_ok=True)
+        refuse_figures(options.json, options.store, (options.clip,))
     screen = Screen()
     with screen.working() as progress:
-        result = bench(options.clip, options.measure, progress)
+        result = bench(options.clip, options.measure, progress, sample_path(options.store.home))
     if options.json is not None:
         write_json(options.json, result.to_json())
     screen.say(result.table())

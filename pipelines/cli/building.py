@@ -10,12 +10,14 @@ from typing import Annotated, Any
 import tyro
 
 from pipelines.build_job import PRESET, Build, plan_build
-from pipelines.cli.importing import shown, with_whole_path
+from pipelines.cli.importing import report, with_whole_path
 from pipelines.cli.screen import Screen
-from pipelines.cli.words import Everywhere, Name, parse
+from pipelines.cli.words import Chosen, Everywhere, Name, parse
 from pipelines.import_job import track_settings
+from pipelines.job import is_made
 from pipelines.recipes import RECIPES, TRACK, settings_for
 from studio.engines.catalog import ENGINES
+from studio.project.command_words import command_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class BuildOptions(Everywhere):
     """What kind of avatar."""
     preset: str = PRESET
     """A choice of settings: draft, standard or best. The options below then differ from it."""
-    clip: str | None = None
+    clip: Chosen = None
     """Which of the subject's clips, by title or key; needed when there are several."""
     hold_out: float = 0.0
     """Share of the clip's end that the avatar must not see, for measuring; evaluate does so by itself."""
@@ -63,10 +65,14 @@ def command(words: list[str]) -> int:
         screen.say(f"This {options.engine} avatar of {subject.name} is there: nothing to do.")
     else:
         began = time.monotonic()
+        tracked_before = is_made(build.sequence(), build.sequence().name)
         make(screen, build)
+        if not tracked_before:
+            report(screen, build.sequence())
         seconds = time.monotonic() - began
         screen.say(f"Built the {options.engine} avatar of {subject.name} in {seconds:.0f} s.")
-    screen.say(f"{build.avatar}\nNext: animate {shown(subject.name)} --drive CLIP -o OUT.mp4")
+    following = command_line("animate", subject.name, "--drive CLIP.mp4 -o OUT.mp4")
+    screen.say(f"{build.avatar}\nNext: {following}")
     return 0
 
 

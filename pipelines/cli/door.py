@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import io
 import sys
@@ -12,6 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.cli.interrupts import listening
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted
 
@@ -26,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "pipelines.cli.evaluating:command",
         "Measure an avatar on the part of its clip it never saw.",
     ),
+    "controls": ("pipelines.cli.naming:command", "List what control files can name, with units and limits."),
     "demo": ("pipelines.cli.demonstrating:command", "Build and animate the bundled sample."),
     "bench": ("pipelines.cli.benching:command", "Measure the speed of tracking, rendering and export here."),
     "list": ("pipelines.cli.listing:command", "Show subjects, clips, avatars and unfinished jobs."),
@@ -58,10 +61,15 @@ def run(argv: list[str]) -> int:
             print(overview())
             return 0 if words else PROBLEM
         if words[0] not in COMMANDS:
-            raise Problem(f"There is no command {words[0]!r}: run main.py --help for the list.")
-        module, name = COMMANDS[words[0]][0].split(":")
-        command: Callable[[list[str]], int] = getattr(importlib.import_module(module), name)
-        return command([*words[1:], *home])
+            near = difflib.get_close_matches(words[0], [*COMMANDS, *ELSEWHERE], 1)
+            hint = f"did you mean {near[0]!r}?" if near else "run main.py --help for the list."
+            raise Problem(f"There is no command {words[0]!r}: {hint}")
+        with listening() as ears:
+            module, name = COMMANDS[words[0]][0].split(":")
+            command: Callable[[list[str]], int] = getattr(importlib.import_module(module), name)
+            code = command([*words[1:], *home])
+            ears.obey()
+            return code
     except Problem as problem:
         print(f"{problem}", file=sys.stderr)
         return PROBLEM

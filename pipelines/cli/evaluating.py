@@ -9,9 +9,11 @@ from typing import Annotated
 import tyro
 
 from pipelines.build_job import PRESET, Build, plan_build
+from pipelines.cli.animating import VIDEOS
 from pipelines.cli.building import make
+from pipelines.cli.places import refuse_figures, refuse_place
 from pipelines.cli.screen import Screen
-from pipelines.cli.words import Everywhere, Name, parse
+from pipelines.cli.words import Chosen, Everywhere, Name, parse
 from pipelines.evaluate_avatar import EvaluateSettings, Evaluation, Judged, evaluate_avatar
 from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
@@ -29,17 +31,19 @@ class EvaluateOptions(Everywhere):
     """What kind of avatar is judged."""
     preset: str = PRESET
     """The preset it is built with."""
-    clip: str | None = None
+    clip: Chosen = None
     """Which of the subject's clips, by title or key; needed when there are several."""
     held_out: float = HELD_OUT
     """Share of the clip's end to judge by, at most 0.2: tracking learns the person's shape from the rest. An
     avatar that never saw it is built if there is none."""
-    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write the figures there."""
-    sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write a PNG of real frame, avatar, nearest frame and their differences there."""
-    video: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    video: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write an MP4 of real frame, avatar and nearest frame side by side there."""
+    overwrite: bool = False
+    """Replace the sheet or the video if there is such a file already; figures always are."""
     compare: Annotated[EvaluateSettings, tyro.conf.arg(name="")] = field(default_factory=EvaluateSettings)
 
 
@@ -52,6 +56,12 @@ def command(words: list[str]) -> int:
             f"The share held out must be more than 0 and at most {HELD_OUT:g}, not {options.held_out:g}: "
             "tracking has learnt the person's shape from what comes before."
         )
+    store = options.store
+    if options.json is not None:
+        refuse_figures(options.json, store)
+    for place, endings, what in ((options.sheet, (".png",), "a PNG"), (options.video, VIDEOS, "a video")):
+        if place is not None:
+            refuse_place(place, endings, store=store, overwrite=options.overwrite, what=what)
     screen = Screen()
     subject = options.store.find(options.name)
     build = plan_build(
@@ -63,8 +73,9 @@ def command(words: list[str]) -> int:
         from pipelines.evaluation_report import write_evaluation
 
         write_evaluation(options.json, evaluation)
-    from pipelines.evaluation_report import mean_table
+    from pipelines.evaluation_report import mean_table, verdict
 
+    screen.say(verdict(evaluation))
     screen.say(f"{evaluation.title}, frames {evaluation.held_out[0]} to {evaluation.held_out[1]}.")
     screen.say(mean_table([evaluation]))
     return 0

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import tyro
 
-from pipelines.cli.screen import Screen
+from pipelines.cli.screen import Screen, counted
 from pipelines.cli.words import Everywhere, parse
 from pipelines.import_job import Import, bring_in, find_tracked, import_clip, remember_settings
 from studio.domain.problem import Problem
+from studio.project.command_words import command_line
 from studio.project.store import Store
 from studio.tracking.settings import TrackSettings
 
@@ -47,8 +48,8 @@ def command(words: list[str]) -> int:
         screen.say(f"{done.subject.name} has this clip, tracked, as {done.clip.clip.title}: nothing to do.")
     else:
         screen.say(f"{done.subject.name} has {done.clip.clip.title}.")
-        report(screen, done.sequence)
-    screen.say(f"Next: build {shown(done.subject.name)}")
+    report(screen, done.sequence)
+    screen.say(f"Next: {command_line('build', done.subject.name)}")
     return 0
 
 
@@ -132,17 +133,10 @@ def report(screen: Screen, sequence_folder: Path) -> None:
 
     sequence = load_sequence(sequence_folder)
     good = int(sequence.good.sum())
-    screen.say(f"{good} of {len(sequence)} frames are good to learn from.")
+    screen.say(f"{good} of {counted(len(sequence), 'frame')} are good to learn from.")
     for flag, sentence in FLAG_SENTENCES.items():
         count = int(((sequence.flags & int(flag)) != 0).sum())
         if count:
             screen.say(f"  {count:>6}  {sentence}")
     for gap in coverage(sequence).gaps:
         screen.say(f"The clip does not show {gap.what}. {gap.advice}")
-
-
-def shown(name: str) -> str:
-    """A name as it would be typed."""
-    import shlex
-
-    return shlex.quote(name)

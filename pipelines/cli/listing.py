@@ -12,8 +12,9 @@ from pipelines import runner
 from pipelines.build_job import avatars
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Everywhere, parse
-from pipelines.job import read_job
+from pipelines.job import is_made, read_job
 from studio.domain.problem import Problem
+from studio.project.command_words import command_line
 from studio.project.store import SubjectFolder
 
 
@@ -21,7 +22,9 @@ from studio.project.store import SubjectFolder
 class ListOptions(Everywhere):
     """What ``list`` can be told."""
 
-    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]")] = None
+    name: Annotated[
+        str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]", help_behavior_hint="")
+    ] = None
     """Only this subject."""
 
 
@@ -38,7 +41,10 @@ def command(words: list[str]) -> int:
     for subject in listing.subjects:
         _show(screen, subject)
     if not listing.subjects and not listing.problems:
-        screen.say(f"{store.home} holds no subject yet: import CLIP --subject NAME makes one.")
+        screen.say(
+            f"{store.home} holds no subject yet. "
+            f"{command_line('import', 'CLIP.mp4', '--subject NAME')} makes one."
+        )
     for entry in store.trash():
         screen.say(f"In the trash: {entry.title}, removed {entry.removed[:16].replace('T', ' ')} UTC")
     for problem in listing.problems:
@@ -61,5 +67,8 @@ def _show(screen: Screen, subject: SubjectFolder) -> None:
         screen.say(f"  avatar    {avatar.engine}  {avatar.key}{seen}")
     for job, status in runner.recover(list(subject.jobs())).items():
         with suppress(Problem):
+            last = read_job(job).steps[-1]
+            if is_made(subject.path / last.output, last.key):
+                continue  # another command did it meanwhile
             words = f": {status.message}" if status.message else ""
             screen.say(f"  job       {read_job(job).kind} {status.state}{words}")

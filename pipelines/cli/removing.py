@@ -7,11 +7,11 @@ from typing import Annotated
 
 import tyro
 
-from pipelines.cli.importing import shown
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Everywhere, Name, parse
 from pipelines.job import read_status
 from studio.domain.problem import Problem
+from studio.project.command_words import command_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class RestoreOptions(Everywhere):
 
     name: Name
     """The subject as it was called; the one removed last when there are several."""
-    new_name: Annotated[str | None, tyro.conf.arg(name="as")] = None
+    new_name: Annotated[str | None, tyro.conf.arg(name="as", help_behavior_hint="")] = None
     """Another name, when the old one has been given away meanwhile."""
 
 
@@ -40,7 +40,7 @@ def remove(words: list[str]) -> int:
     if any(read_status(job).state == "running" for job in subject.jobs()):
         raise Problem(f"A job of {subject.name} is at work: stop it first.")
     store.discard(subject.path, subject.name)
-    Screen().say(f"{subject.name} is in the trash. To bring it back: restore {shown(subject.name)}")
+    Screen().say(f"{subject.name} is in the trash. To bring it back: {command_line('restore', subject.name)}")
     return 0
 
 

@@ -1,8 +1,7 @@
-"""Telling a person at a terminal how long work goes on, and hearing Ctrl-C."""
+"""Telling a person at a terminal how long work goes on."""
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from pipelines import runner
+from pipelines.cli.interrupts import ears
 from pipelines.job import JobStatus
 from pipelines.time_left import TimeLeft
 from studio.domain.problem import Problem
@@ -53,8 +53,9 @@ class Screen:
             JobBroke: it ended through a defect or was killed.
             Interrupted: it was stopped or cancelled, here or elsewhere.
         """
-        running = runner.start(job)
-        with self._bar() as bar, _hearing_interrupts() as asked:
+        # Hearing before starting: a Ctrl-C meanwhile must neither be lost nor leave the worker on its own.
+        with ears().patiently() as asked, self._bar() as bar:
+            running = runner.start(job)
 
             def watch(status: JobStatus) -> None:
                 if status.state == "running" and status.what:
@@ -69,9 +70,8 @@ class Screen:
                 status = running.wait(watch)
             except KeyboardInterrupt:
                 bar.show("Stopping", 0, None, None)
-                status = running.stop()
-                if status.state == "finished":
-                    return status
+                # The request is a file: a worker that is only just starting finds it, too.
+                running.stop()
                 raise Interrupted from None
         if status.state == "finished":
             return status
@@ -83,8 +83,8 @@ class Screen:
 
     @contextmanager
     def working(self) -> Iterator[_Reporter]:
-        """A Progress for work in this process; Ctrl-C raises Interrupted at its next report."""
-        with self._bar() as bar, _hearing_interrupts() as asked:
+        """A Progress for work in this process; Ctrl-C raises Interrupted at its next report or at the end."""
+        with ears().patiently() as asked, self._bar() as bar:
             yield _Reporter(bar, asked)
 
     @contextmanager
@@ -169,6 +169,11 @@ def _capital(what: str) -> str:
     return what[:1].upper() + what[1:]
 
 
+def counted(count: int, thing: str) -> str:
+    """``1 frame``, ``2 frames``."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def spoken(seconds: float | None) -> str:
     """``1:05 left``; empty while unknown."""
     if seconds is None:
@@ -177,27 +182,3 @@ def spoken(seconds: float | None) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, rest = divmod(rest, 60)
     return f"{hours}:{minutes:02d}:{rest:02d} left" if hours else f"{minutes}:{rest:02d} left"
-
-
-@contextmanager
-def _hearing_interrupts() -> Iterator[threading.Event]:
-    """The first Ctrl-C, polite kill or closed terminal sets the event; a second Ctrl-C interrupts at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [signal.Signals[name] for name in names]
-    before = {number: signal.getsignal(number) for number in numbers}
-
-    def handle(number: int, frame: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    for number in numbers:
-        signal.signal(number, handle)
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

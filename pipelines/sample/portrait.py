@@ -6,7 +6,6 @@ coordinates). Tracing beats any detector here: the picture never changes.
 
 from __future__ import annotations
 
-import os
 from functools import cache
 
 import cv2
@@ -116,8 +115,7 @@ def portrait() -> npt.NDArray[np.uint8]:
 @cache
 def portrait_landmarks() -> Floats:
     """MediaPipe's 478 landmarks of the portrait, ``[478, 2]`` in portrait pixels (its depth is not used)."""
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    import mediapipe as mp
+    from studio.tracking.quiet import quiet
 
     left, top, size, zoom = 80, 0, 300, 4
     face = cv2.resize(
@@ -127,6 +125,9 @@ def portrait_landmarks() -> Floats:
         fy=zoom,
         interpolation=cv2.INTER_LANCZOS4,
     )
-    with mp.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True) as mesh:
-        found = mesh.process(face).multi_face_landmarks[0].landmark
+    with quiet():
+        import mediapipe as mp
+
+        with mp.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True) as mesh:
+            found = mesh.process(face).multi_face_landmarks[0].landmark
     return np.array([[p.x * size + left, p.y * size + top] for p in found], np.float32)

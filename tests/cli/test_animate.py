@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
-import threading
-from contextlib import contextmanager
+import os
+import signal
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipelines.cli import demonstrating, screen
+from pipelines import export_video
+from pipelines.cli import demonstrating, importing
+from pipelines.import_job import import_clip
+from studio.domain.problem import Problem
 from studio.media import VideoWriter, probe, read_frames
 
 
@@ -73,7 +76,7 @@ def test_a_strangers_clip_is_tracked_once_and_is_no_subject(ann, home, tmp_path,
     ("words", "expected"),
     [
         ([], "either --drive CLIP or --controls FILE"),
-        (["--drive", "a.mp4", "--controls", "b.json"], "either --drive CLIP or --controls FILE"),
+        (["--drive", "a.mp4", "--controls", "b.json"], "one of them, not both"),
         (["--drive", "missing.mp4"], "missing.mp4"),
         (["--controls", "missing.json"], "missing.json"),
         (["--controls", "TEXT"], "JSON"),
@@ -116,7 +119,7 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(ann, tmp_path, p
     assert expected in said.sentence
 
 
-@pytest.mark.parametrize("size", [0, -5, 100_000])
+@pytest.mark.parametrize("size", [0, -5, 62, 333, 4098, 100_000])
 def test_a_size_that_makes_no_picture_is_refused(ann, tmp_path, size):
     out = tmp_path / "out.mp4"
     words = ["--controls", _controls(tmp_path), "-o", out, "--size", size]
@@ -127,13 +130,13 @@ def test_a_size_that_makes_no_picture_is_refused(ann, tmp_path, size):
 
 
 def test_ctrl_c_while_rendering_leaves_no_half_video(ann, tmp_path, monkeypatch):
-    @contextmanager
-    def asked_at_once():
-        event = threading.Event()
-        event.set()
-        yield event
+    real = export_video.stage_view
 
-    monkeypatch.setattr(screen, "_hearing_interrupts", asked_at_once)
+    def interrupted(*args):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(*args)
+
+    monkeypatch.setattr(export_video, "stage_view", interrupted)
     out = tmp_path / "videos" / "out.mp4"
     out.parent.mkdir()
     said = ann("animate", "Ann Lee 🎬", "--controls", _controls(tmp_path), "-o", out)
@@ -142,11 +145,125 @@ def test_ctrl_c_while_rendering_leaves_no_half_video(ann, tmp_path, monkeypatch)
     assert not list(out.parent.iterdir())
 
 
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("what", ["--drive", "--controls"])
+def test_what_is_read_is_never_written_to(ann, tmp_path, sample_clip, what, link):
+    source = tmp_path / "driver.mp4"
+    source.write_bytes(sample_clip.read_bytes())
+    before = source.read_bytes()
+    out = source
+    if link:
+        out = tmp_path / "other name.mp4"
+        out.symlink_to(source)
+    said = ann("animate", "Ann Lee 🎬", what, source, "-o", out, "--overwrite")
+    assert said.code == 2
+    assert "to be read" in said.sentence
+    assert source.read_bytes() == before
+
+
+def test_an_existing_file_is_replaced_only_when_asked_to(ann, home, tmp_path):
+    precious = tmp_path / "original.mp4"
+    precious.write_bytes(b"the only copy")
+    words = ["animate", "Ann Lee 🎬", "--controls", _controls(tmp_path), "--size", 96, "-o"]
+    said = ann(*words, precious)
+    assert said.code == 2
+    assert "add --overwrite" in said.sentence
+    assert precious.read_bytes() == b"the only copy"
+    assert ann(*words, precious, "--overwrite").code == 0
+    assert probe(precious).frames == 12
+    (imported,) = home.glob("subjects/*/clips/*/source.mp4")
+    before = imported.read_bytes()
+    said = ann(*words, imported, "--overwrite")
+    assert said.code == 2
+    assert "among the projects" in said.sentence
+    assert imported.read_bytes() == before
+
+
+def test_the_demo_replaces_only_its_own_file(studio, home, tmp_path, monkeypatch):
+    began = []
+
+    def begin(*_, **__):
+        began.append(1)
+        raise Problem("This is far enough.")
+
+    monkeypatch.setattr("pipelines.make_sample.make_sample", begin)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo.mp4").write_bytes(b"of last time")
+    assert studio("demo").sentence == "This is far enough."
+    (tmp_path / "holiday.mp4").write_bytes(b"the only copy")
+    said = studio("demo", "-o", "holiday.mp4")
+    assert (said.code, len(began)) == (2, 1)
+    assert "add --overwrite" in said.sentence
+    assert studio("demo", "-o", "holiday.mp4", "--overwrite").sentence == "This is far enough."
+
+
+def test_a_sheet_is_a_png_and_no_result_replaces_a_clip(ann, tmp_path):
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"the only copy")
+    refused: tuple[tuple[list[object], str], ...] = (
+        (["--sheet", tmp_path / "s.jpg"], "end in .png"),
+        (["--video", clip], "add --overwrite"),
+        (["--json", clip], "no .json file"),
+        (["--json", tmp_path / "nowhere" / "figures.json"], "no folder"),
+    )
+    for words, expected in refused:
+        said = ann("evaluate", "Ann Lee 🎬", *words)
+        assert said.code == 2
+        assert expected in said.sentence
+    assert clip.read_bytes() == b"the only copy"
+
+
+def test_notes_name_what_cannot_be_followed(ann, tmp_path):
+    keys = [{"time": 0, "yaw": 0}, {"time": 0.4, "yaw": 500, "smile": 0.2}]
+    out = tmp_path / "out.mp4"
+    words = ["--controls", _controls(tmp_path, keyframes=keys), "-o", out, "--size", 96]
+    said = ann("animate", "Ann Lee 🎬", *words)
+    assert said.code == 0
+    assert said.err.count("Held at the limit: yaw at 75 degrees (the file asks for 500).") == 1
+    assert said.err.count("Far beyond what the avatar's clip showed") == 1
+    assert "smile" not in said.err
+
+
+def test_ctrl_c_between_two_reports_is_not_lost(studio, home, sample_clip, monkeypatch):
+    """The signal comes when the copy is done and nobody will report progress any more."""
+    real = import_clip
+
+    def interrupted(*args):
+        done = real(*args)
+        os.kill(os.getpid(), signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(importing, "import_clip", interrupted)
+    said = studio("import", sample_clip, "--subject", "Bob")
+    assert said.code == 130
+    assert said.sentence.startswith("Stopped.")
+    assert not list(home.glob("subjects/*/clips/*/track/*"))
+    monkeypatch.undo()
+    assert studio("list").out.count("clip ") == 1
+
+
+def test_ctrl_c_that_a_library_swallows_is_not_lost(studio, tmp_path, sample_clip, monkeypatch):
+    def swallow(*_):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):
+                pass
+        except BaseException:
+            return
+
+    monkeypatch.setattr(importing, "with_whole_path", swallow)
+    said = studio("import", sample_clip, "--subject", "Bob")
+    assert said.code == 130
+    assert said.sentence.startswith("Stopped.")
+
+
 def test_evaluate_judges_by_frames_the_avatar_never_saw(ann, home, tmp_path):
     file = tmp_path / "figures.json"
     words = ["evaluate", "Ann Lee 🎬", "--preset", "draft", "--size", 96, "--json", file]
     said = ann(*words)
     assert said.code == 0
+    assert said.out.startswith("Better than the nearest frame on ")
+    assert "1 clips" not in said.out
     figures = json.loads(file.read_text())
     assert {"engine", "resolution", "frames", "fps", "metrics", "nearest_frame"} <= set(figures)
     assert (figures["engine"], figures["resolution"], figures["held_out"]) == ("instant", 96, [32, 39])

@@ -157,6 +157,8 @@ def test_import_into_a_project_that_is_in_use(ann, home, tmp_path, kind):
         (["remove", "Nobody"], "no subject named 'Nobody'"),
         (["restore", "Nobody"], "trash does not hold"),
         (["sing"], "no command 'sing'"),
+        (["animte"], "did you mean 'animate'"),
+        (["build", "ann"], "did you mean 'Ann Lee 🎬'"),
     ],
 )
 def test_words_that_fit_nothing(ann, home, words, expected):

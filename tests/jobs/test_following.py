@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import runner
-from pipelines.job import read_events, read_status
+from pipelines import run, runner
+from pipelines.job import read_events, read_job, read_status
 
 _SCRIPT = """
 import sys
 from pathlib import Path
+from pipelines import runner
 from pipelines.cli import door
 from pipelines.cli.screen import Screen
 
@@ -25,6 +26,8 @@ def command(words):
     Screen().say("done")
     return 0
 
+if sys.argv[2]:
+    runner.worker_command = lambda folder: [sys.executable, "-c", sys.argv[2]]
 door.COMMANDS["go"] = ("__main__:command", "")
 sys.exit(door.run(["go", sys.argv[1]]))
 """
@@ -35,9 +38,9 @@ def terminal():
     """Start a command that follows a job, as a shell would."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(folder: Path) -> subprocess.Popen[str]:
+    def start(folder: Path, worker: str = "") -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", _SCRIPT, str(folder)],
+            [sys.executable, "-c", _SCRIPT, str(folder), worker],
             cwd=Path(runner.__file__).parents[1],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -84,6 +87,47 @@ def test_ctrl_c_stops_the_job_with_its_checkpoint(fake_job, terminal, number):
     assert "Traceback" not in err
     assert read_status(folder).state == "stopped"
     assert list(folder.glob("scratch/*/tick"))
+
+
+@pytest.mark.parametrize("early", ["before the worker listens", "to the worker, too"])
+def test_ctrl_c_while_the_worker_is_starting_is_not_lost(fake_job, terminal, tmp_path, monkeypatch, early):
+    folder = fake_job()
+    started, go = tmp_path / "started", tmp_path / "go"
+    slow = (
+        "import os, pathlib, sys, time\n"
+        f"pathlib.Path({str(started)!r}).write_text(str(os.getpid()))\n"
+        f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)\n"
+        "from pipelines.run import main\n"
+        f"sys.exit(main([{str(folder)!r}]))\n"
+    )
+    process = terminal(folder, slow)
+    _until(lambda: started.exists() and started.read_text())
+    process.send_signal(signal.SIGINT)
+    if early == "to the worker, too":
+        os.kill(int(started.read_text()), signal.SIGINT)
+    else:
+        _until((folder / "stop").exists)
+    go.touch()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.strip().splitlines()[-1].startswith("Stopped.")
+    assert not (tmp_path / "someone" / "artefacts").exists()
+    if early == "before the worker listens":
+        assert read_status(folder).state == "stopped"
+
+
+def test_a_signal_before_the_job_listens_stops_it(fake_job, artefacts, monkeypatch):
+    real = read_job
+
+    def interrupted(folder):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(folder)
+
+    monkeypatch.setattr(run, "read_job", interrupted)
+    folder = fake_job()
+    assert run.main([str(folder)]) == run.INTERRUPTED
+    assert read_status(folder).state == "stopped"
+    assert artefacts() == {}
 
 
 def test_a_terminal_killed_outright_leaves_the_job_and_the_next_one_joins_it(fake_job, terminal):

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pipelines
 from pipelines.control_file import read_control_file
+from pipelines.control_names import SYNONYMS, near_names
 from studio.domain.controls import ControlSheet, motion_from_values
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.head import builtin_head
 from studio.head.sheet import head_sheet
 
+DEMO = Path(pipelines.__file__).parents[1] / "assets" / "demo_controls.json"
 CAMERA = np.array([1000.0, 100.0, 100.0], np.float32)
 
 
@@ -38,7 +41,7 @@ def test_each_control_runs_through_its_own_keyframes(sheet: ControlSheet, tmp_pa
     assert len(track) == 60
     yaw, pitch = track.values[:, 0], track.values[:, 1]
     assert yaw[15] == pytest.approx(20 * 15 * 1001 / 30000, abs=1e-3)
-    assert (pitch == 5).all()  # one keyframe holds everywhere
+    assert np.allclose(pitch, np.minimum(5 * np.arange(60) * 1001 / 30000, 5), atol=1e-3), "neutral at first"
     assert np.array_equal(np.delete(track.values, [0, 1], 1), np.tile(sheet.neutral().values[2:], (60, 1)))
 
 
@@ -92,14 +95,116 @@ def test_values_stay_within_the_controls_limits(sheet: ControlSheet, tmp_path: P
         ({"keyframes": [{"time": 0, "yaw": "far"}]}, "yaw"),
         ({"keyframes": [{"time": -1, "yaw": 1}]}, "time"),
         ({"rate": "0", "keyframes": [{"time": 0, "yaw": 1}]}, "frames per second"),
-        ({"rate": "a/0", "keyframes": [{"time": 0, "yaw": 1}]}, "valid JSON"),
+        ({"rate": "a/0", "keyframes": [{"time": 0, "yaw": 1}]}, "frames per second, like 25 or"),
+        ({"rate": True, "keyframes": [{"time": 0, "yaw": 1}]}, "not true"),
+        ({"ease": "bouncy", "keyframes": [{"time": 1, "yaw": 1}]}, "ease must be smooth or linear"),
+        ({"seconds": 0, "keyframes": [{"time": 1, "yaw": 1}]}, "seconds must be more than 0"),
+        ({}, "keyframes"),
+        ({"keyframes": [3]}, "keyframe 1 must be an object"),
+        ({"keyframes": [{"time": 0}, {"yaw": 3}]}, 'keyframe 2 has no "time"'),
+        ({"keyframes": [{"time": 1, "yaw": None}]}, "yaw of keyframe 1 must be a number, not null"),
+        ('{"keyframes": [{"time": 1, "yaw": NaN}]}', "must be a number, not NaN"),
+        ('{"keyframes": [{"time": 1, "yaw": 1' + "0" * 400 + "}]}", "must be a number"),
+        ("[" * 100_000, "not valid JSON"),
+        ('{"keyframes":\n [{"time" 1}]}', "line 2, column 11"),
+        ({"keyframes": [{"time": 0, "yaw": 1}]}, "less than two frames"),
+        ({"keyframes": [{"time": 0.04, "yaw": 1}]}, "less than two frames"),
+        ({"keyframes": [{"time": 1, "Brows": 1}]}, "“brow_raise” or “brow_lower”"),
+        ({"keyframes": [{"time": 1, "qqq": 1}]}, "python main.py controls"),
         ({"keyframes": [{"time": 1e9, "yaw": 1}]}, "time"),
         ({"frames": [], "keyframes": [{"time": 0, "yaw": 1}]}, "frames"),
     ],
 )
 def test_a_wrong_file_is_explained(sheet: ControlSheet, tmp_path: Path, content: object, says: str) -> None:
-    with pytest.raises(Problem, match=says):
+    with pytest.raises(Problem, match=says) as raised:
         read_control_file(write(tmp_path, content), sheet, builtin_head().handles)
+    said = str(raised.value)
+    assert "moves.json" in said
+    assert "\n" not in said
+    assert not any(
+        word in said for word in ("pydantic", "ControlFile", "Field", "Extra", "Expecting", "literal")
+    )
+
+
+def test_what_is_no_text_is_told(sheet: ControlSheet, tmp_path: Path) -> None:
+    path = tmp_path / "moves.json"
+    path.write_bytes(b"\x00\xff\xfe\x80")
+    with pytest.raises(Problem, match="is not a text file"):
+        read_control_file(path, sheet, {})
+
+
+def test_a_control_begins_neutral_unless_it_is_said_at_time_0(sheet: ControlSheet, tmp_path: Path) -> None:
+    keys = [{"time": 0, "pitch": 8}, {"time": 1, "zoom": 2, "smile": 1}, {"time": 2, "zoom": 1.5}]
+    path = write(tmp_path, {"rate": 10, "ease": "linear", "keyframes": keys})
+    track = read_control_file(path, sheet, builtin_head().handles)
+    zoom = track.values[:, sheet.names.index("zoom")]
+    assert np.allclose(zoom, np.interp(np.arange(20) / 10, [0, 1, 2], [1, 2, 1.5]), atol=1e-5)
+    assert (track.values[:, 1] == 8).all()
+    first = sheet.names.index("expression_00")
+    smile = builtin_head().handles["smile"].expression
+    assert not track.values[0, first:].any()
+    assert np.allclose(track.values[5, first : first + 50], 0.5 * smile, atol=1e-5)
+    assert np.allclose(track.values[15, first : first + 50], smile, atol=1e-5)
+
+
+def test_limits_and_what_the_clip_never_showed_are_told_once_each(
+    sheet: ControlSheet, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    keys = [{"time": 0, "yaw": 4, "zoom": 1}, {"time": 1, "yaw": 4, "smile": 9, "zoom": 3}]
+    path = write(tmp_path, {"keyframes": keys})
+    track = read_control_file(path, sheet, builtin_head().handles, said.append)
+    held, unseen = said
+    assert held == "Held at the limit: smile at 1.5 (the file asks for 9); zoom at 2 (the file asks for 3)."
+    assert "zoom 1.97 (it showed 1 to 1)" in unseen
+    assert "yaw" not in unseen, "a few degrees more are not far"
+    first = sheet.names.index("expression_00")
+    most = 1.5 * builtin_head().handles["smile"].expression
+    assert np.abs(track.values[:, first : first + 50]).max() <= np.abs(most).max() + 1e-4
+
+
+def test_what_adds_up_beyond_a_limit_is_told_and_what_does_not_is_quiet(
+    sheet: ControlSheet, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    path = write(tmp_path, {"seconds": 1, "keyframes": [{"time": 0, "blink": 1, "eyelid_left": 1}]})
+    track = read_control_file(path, sheet, builtin_head().handles, said.append)
+    assert track.values[0, sheet.names.index("eyelid_left")] == pytest.approx(1.2)
+    assert "eyelid_left at 1.2 (several entries add up to more)" in said[0]
+    said.clear()
+    read_control_file(DEMO, sheet, builtin_head().handles, said.append)
+    assert not [sentence for sentence in said if sentence.startswith("Held")]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("brow", "brow_raise"),
+        ("eyebrows", "brow_raise"),
+        ("mouth", "mouth_open"),
+        ("jaw", "jaw_open"),
+        ("eyes", "blink"),
+        ("turn", "yaw"),
+        ("head turn", "yaw"),
+        ("Nod", "pitch"),
+        ("tilt", "roll"),
+        ("distance", "zoom"),
+        ("Yaw", "yaw"),
+        ("brow-raise", "brow_raise"),
+        ("jawOpen", "jaw_open"),
+        ("smiel", "smile"),
+        ("eye", "blink"),
+        ("eyelids", "eyelid_left"),
+        ("expression_5", "expression_05"),
+    ],
+)
+def test_everyday_words_lead_to_controls(sheet: ControlSheet, said: str, meant: str) -> None:
+    assert meant in near_names(said, [*sheet.names, *builtin_head().handles])
+
+
+def test_every_everyday_word_leads_somewhere(sheet: ControlSheet) -> None:
+    known = {*sheet.names, *builtin_head().handles}
+    assert all(set(names) <= known for names in SYNONYMS.values())
 
 
 def test_a_missing_file_and_a_folder_are_explained(sheet: ControlSheet, tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""``controls [NAME]``: what a control file can ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from pipelines.cli.screen import Screen
+from pipelines.cli.words import Chosen, Everywhere, parse
+from studio.domain.controls import ControlSheet
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlsOptions(Everywhere):
+    """What ``controls`` can be told."""
+
+    name: Annotated[
+        str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]", help_behavior_hint="")
+    ] = None
+    """A subject, to see what the newest avatar's clip showed of each control."""
+    engine: Chosen = None
+    """Which kind of avatar; the newest of any kind otherwise."""
+    clip: Chosen = None
+    """Avatar of which of the subject's clips, by title or key; the newest avatar otherwise."""
+
+
+def command(words: list[str]) -> int:
+    """Run the command."""
+    options: ControlsOptions = parse(
+        ControlsOptions, words, "controls", "List what control files can name, with units and limits."
+    )
+    from pipelines.control_list import control_entries, handle_entries
+    from studio.head import builtin_head
+
+    sheet = _sheet(options)
+    screen = Screen()
+    screen.say("Controls" + (", with the range that the avatar's clip showed" if options.name else ""))
+    entries = control_entries(sheet, reliable=options.name is not None)
+    width = max(len(e.name) for e in entries)
+    for entry in entries:
+        shown = f"  {f'shown {entry.reliable}' if entry.reliable else '':<22}" if options.name else ""
+        limits = f"{entry.low} to {entry.high}"
+        screen.say(f"  {entry.name:<{width}}  {limits:<22}{shown}  {entry.does}")
+    screen.say("\nHandles: 0 is neutral, 1 fully expressed; they may be combined")
+    for entry in handle_entries(sheet, builtin_head().handles):
+        limits = f"{entry.low} to {entry.high}"
+        screen.say(f"  {entry.name:<{width}}  {limits:<22}  {entry.does}")
+    screen.say("\nLeft and right are the viewer's. docs/controls.md shows how a control file is written.")
+    return 0
+
+
+def _sheet(options: ControlsOptions) -> ControlSheet:
+    from pipelines.control_list import plain_sheet
+
+    if options.name is None:
+        return plain_sheet()
+    from pipelines.build_job import find_avatar
+    from studio.engines.catalog import engine_spec
+
+    subject = options.store.find(options.name)
+    avatar = find_avatar(
+        subject, options.engine, None if options.clip is None else subject.clip(options.clip)
+    )
+    engine = engine_spec(avatar.engine).load(avatar)
+    try:
+        return engine.sheet
+    finally:
+        engine.close()
