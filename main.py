@@ -64,4 +64,8 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # before the command that was asked for could listen
+        sys.stderr.write("\nStopped.\n")
+        sys.exit(130)

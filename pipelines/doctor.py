@@ -41,6 +41,8 @@ LIBRARIES = {
 }
 # The embedded path (import, build, animate, export) runs without these.
 OPTIONAL = {"lpips", "open_clip", "PySide6.QtWidgets", "pyqtgraph", "torchvision"}
+MISSING = "missing"
+"""How the finding of a weight that is not there begins."""
 GIGABYTE = 1_000_000_000
 
 
@@ -83,7 +85,7 @@ def verdict(findings: list[Finding]) -> str:
     if bad:
         return f"Not ready: {', '.join(finding.topic for finding in bad)}. {bad[0].advice}".rstrip()
     off = sum(finding.state == "note" for finding in findings)
-    extras = f" ({off} optional things are off)" if off else ""
+    extras = f" ({off} optional {'thing is' if off == 1 else 'things are'} off)" if off else ""
     return f"Ready: import, build, animate and export work on this machine{extras}."
 
 
@@ -91,13 +93,14 @@ def main(argv: list[str] | None = None, home: Path | None = None) -> int:
     """Print the report. Returns 0 when the embedded path works, otherwise 2."""
     parser = argparse.ArgumentParser(prog="main.py doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.add_argument("--weights", action="store_true", help="all about the weights: sources and licences")
     parser.add_argument("--home", type=Path, default=home, help="where projects live")
     options = parser.parse_args(argv)
-    return report(home_folder(options.home), as_json=options.json)
+    return report(home_folder(options.home), as_json=options.json, all_weights=options.weights)
 
 
-def report(home: Path, as_json: bool = False) -> int:
-    """Examine and print as a table or as JSON. Returns 0 when the embedded path works, otherwise 2."""
+def report(home: Path, as_json: bool = False, all_weights: bool = False) -> int:
+    """Print as a table or as JSON, which tells all. Returns 0 when the embedded path works, otherwise 2."""
     findings = list(examine(home))
     good = all(finding.state != "bad" for finding in findings)
     if as_json:
@@ -108,8 +111,20 @@ def report(home: Path, as_json: bool = False) -> int:
         }
         print(json.dumps(content, indent=1, ensure_ascii=False))
     else:
-        _print_table(findings)
+        _print_table(findings if all_weights else _briefly(findings))
     return 0 if good else 2
+
+
+def _briefly(findings: list[Finding]) -> list[Finding]:
+    """The findings with one line for all weights that are missing."""
+    missing = [f for f in findings if f.state == "note" and f.detail.startswith(MISSING)]
+    kept = [finding for finding in findings if finding not in missing and finding.topic != "weights"]
+    if not missing:
+        return kept
+    names = ", ".join(finding.topic for finding in missing)
+    count = "1 optional file is" if len(missing) == 1 else f"{len(missing)} optional files are"
+    advice = "The main path needs none of them; python main.py doctor --weights says what each is for."
+    return [*kept, Finding("weights", "note", f"{count} missing: {names}", advice)]
 
 
 def _print_table(findings: list[Finding]) -> None:
@@ -252,7 +267,7 @@ def _weights(home: Path) -> Iterator[Finding]:
         if path is None:
             missing = True
             advice = f"{asset.files[0]} from {asset.source} (licence: {asset.licence})"
-            word = "missing; will unlock" if asset.planned else "missing; unlocks"
+            word = f"{MISSING}; will unlock" if asset.planned else f"{MISSING}; unlocks"
             yield Finding(asset.id, "note", f"{word} {asset.unlocks}", advice)
         elif sentence is None:
             yield Finding(asset.id, "ok", f"{path}, for {asset.unlocks}")

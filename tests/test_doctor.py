@@ -114,6 +114,13 @@ def test_the_table_ends_with_the_verdict(capsys: pytest.CaptureFixture[str], hom
     lines = capsys.readouterr().out.rstrip().splitlines()
     assert lines[0].startswith("Python")
     assert lines[-1].startswith("Ready: ")
+    assert lines[-1].endswith("(1 optional thing is off).")
+    assert "vgg16" not in "".join(lines), "sources and licences only when asked"
+    assert any("lpips-vgg" in line for line in lines)
+    assert doctor.main(["--weights", "--home", str(home)]) == 0
+    said = capsys.readouterr().out
+    assert "vgg16-397923af.pth from https://" in said
+    assert str(home / "weights") in "".join(said.split("\n"))
 
 
 @pytest.mark.slow

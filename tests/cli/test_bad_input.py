@@ -170,6 +170,27 @@ def test_words_that_fit_nothing(ann, home, words, expected):
 
 
 @pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["animate"], "animate needs NAME and -o FILE."),
+        (["animate", "A", "-o", "x.mp4", "--size", "big"], "--size must be a whole number, not 'big'."),
+        (["animate", "A", "-o", "x.mp4", "--turn", "far"], "--turn must be a number, not 'far'."),
+        (["animate", "A", "-o", "x.mp4", "--quality", "huge"], "choose from small, good, best."),
+        (["animate", "A", "-o", "x.mp4", "--siz", "5"], "Did you mean --size?"),
+        (["animate", "A", "B", "-o", "x.mp4"], "animate has no use for B."),
+        (["animate", "A", "-o"], "-o/--output needs a value."),
+        (["import", "a.mp4"], "import needs --subject STR."),
+    ],
+)
+def test_options_without_sense_are_answered(studio, words, expected):
+    said = studio(*words)
+    assert said.code == 2
+    assert expected in said.sentence
+    assert said.err.count("\n") == 1
+    assert f"python main.py {words[0]} --help" in said.sentence
+
+
+@pytest.mark.parametrize(
     "words", [["import"], ["import", "a.mp4"], ["build", "Ann", "--pivots.count", "many"]]
 )
 def test_options_that_do_not_parse(studio, home, words):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from pipelines import recipes
 from pipelines.cli import door, main
 from pipelines.cli.screen import spoken
-from pipelines.job import read_made
+from pipelines.job import JobStatus, read_made, write_status
 from studio.engines.catalog import ENGINES
 from studio.project.avatar_files import load_avatar
 from studio.project.store import Store
@@ -58,6 +59,43 @@ def test_overrides_reach_the_stages_and_held_out_frames_do_not(ann, home):
     listed = ann("list")
     assert "without the last 25 %" in listed.out
     assert listed.out.count("avatar") == 2
+
+
+def test_a_subjects_controls_come_with_what_the_clip_showed(ann):
+    said = ann("controls", "Ann Lee 🎬")
+    assert said.code == 0
+    (line,) = [line for line in said.out.splitlines() if line.startswith("  yaw ")]
+    low, high = (float(word) for word in line.split("shown ")[1].split("  ")[0].split(" to "))
+    assert -75 < low < high < 75
+    assert ann("controls", "Nobody").code == 2
+
+
+def test_what_to_do_next_can_be_pasted(ann, home, sample_clip):
+    said = ann("import", sample_clip, "--subject", "Ann Lee 🎬")
+    following = shlex.split(said.out.strip().splitlines()[-1].removeprefix("Next: "))
+    assert following == ["python", "main.py", "build", "Ann Lee 🎬"]
+    said = ann(*following[2:], "--preset", "draft")
+    assert said.code == 0
+    following = shlex.split(said.out.strip().splitlines()[-1].removeprefix("Next: "))
+    assert following[:4] == ["python", "main.py", "animate", "Ann Lee 🎬"]
+
+
+def test_an_interrupted_import_that_a_build_finished_is_told_and_forgotten(studio, home, sample_clip):
+    from pipelines.import_job import import_clip
+
+    interrupted = import_clip(Store(home), "Bob", sample_clip)
+    assert interrupted.job is not None
+    write_status(interrupted.job, JobStatus("stopped"))
+    assert "import stopped" in studio("list").out
+    said = studio("build", "Bob", "--preset", "draft")
+    assert said.code == 0
+    assert "of 40 frames are good to learn from" in said.out
+    assert "The clip does not show" in said.out
+    assert "stopped" not in studio("list").out
+    again = studio("import", sample_clip, "--subject", "Bob")
+    assert "nothing to do" in again.out
+    assert "The clip does not show" in again.out
+    assert "does not show" not in studio("build", "Bob", "--preset", "draft").out, "said when it was new"
 
 
 def test_remove_and_restore(ann, home):
