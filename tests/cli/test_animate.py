@@ -12,9 +12,11 @@ import pytest
 
 from pipelines import export_video
 from pipelines.cli import demonstrating, importing
+from pipelines.evaluation_report import is_better
 from pipelines.import_job import import_clip
 from studio.domain.problem import Problem
 from studio.media import VideoWriter, probe, read_frames
+from studio.metrics import METRICS
 
 
 def _controls(folder: Path, **changes: object) -> Path:
@@ -262,9 +264,14 @@ def test_evaluate_judges_by_frames_the_avatar_never_saw(ann, home, tmp_path):
     words = ["evaluate", "Ann Lee 🎬", "--preset", "draft", "--size", 96, "--json", file]
     said = ann(*words)
     assert said.code == 0
-    assert said.out.startswith("Better than the nearest frame on ")
     assert "1 clips" not in said.out
+    assert "1 of 1" not in said.out
     figures = json.loads(file.read_text())
+    pairs = [(m, figures["metrics"].get(m.id), figures["nearest_frame"].get(m.id)) for m in METRICS]
+    wins = [is_better(m, a, b) for m, a, b in pairs if a is not None and b is not None]
+    assert said.out.startswith(f"Better than the nearest frame on {sum(wins)} of {len(wins)} measures")
+    assert said.out.count("| yes |") == sum(wins)
+    assert said.out.count("| no |") == len(wins) - sum(wins)
     assert {"engine", "resolution", "frames", "fps", "metrics", "nearest_frame"} <= set(figures)
     assert (figures["engine"], figures["resolution"], figures["held_out"]) == ("instant", 96, [32, 39])
     assert figures["settings"]["train"] == [0, 32]

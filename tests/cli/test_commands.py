@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +14,9 @@ from pipelines import recipes
 from pipelines.cli import door, main
 from pipelines.cli.screen import spoken
 from pipelines.job import JobStatus, read_made, write_status
+from studio.domain.problem import Problem
 from studio.engines.catalog import ENGINES
+from studio.project import command_words
 from studio.project.avatar_files import load_avatar
 from studio.project.store import Store
 
@@ -78,6 +81,45 @@ def test_what_to_do_next_can_be_pasted(ann, home, sample_clip):
     assert said.code == 0
     following = shlex.split(said.out.strip().splitlines()[-1].removeprefix("Next: "))
     assert following[:4] == ["python", "main.py", "animate", "Ann Lee 🎬"]
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "expected"),
+    [
+        ("posix", "Ann", "Ann"),
+        ("posix", 'Zoë\'s "me"', """'Zoë'"'"'s "me"'"""),
+        ("nt", "Ann", "Ann"),
+        ("nt", "Ann Lee", '"Ann Lee"'),
+        ("nt", 'Zoë\'s "me"', '"Zoë\'s \\"me\\""'),
+    ],
+)
+def test_names_are_quoted_as_the_platform_wants_them(monkeypatch, system, name, expected):
+    monkeypatch.setattr(command_words, "os", SimpleNamespace(name=system))
+    assert command_words.typed(name) == expected
+    assert command_words.command_line("build", name) == f"python main.py build {expected}"
+
+
+@pytest.mark.parametrize("said", ["Zoe", "zoë", "zoes me", "Zoë's me"])
+def test_a_subject_is_found_by_how_its_name_begins_or_sounds(studio, home, said):
+    name = 'Zoë\'s "me"'
+    Store(home).add(name)
+    Store(home).add("Somebody else")
+    answer = studio("build", said)
+    assert answer.code == 2
+    assert f"did you mean {command_words.typed(name)}?" in answer.sentence
+
+
+def test_bench_and_demo_share_one_sample(studio, home, monkeypatch):
+    asked = []
+
+    def begin(clip, *_, **__):
+        asked.append(clip)
+        raise Problem("This is far enough.")
+
+    monkeypatch.setattr("pipelines.make_sample.make_sample", begin)
+    assert studio("demo", "-o", home.parent / "new.mp4").sentence == "This is far enough."
+    assert studio("bench").sentence == "This is far enough."
+    assert asked == [home / "sample" / "sample.mp4"] * 2
 
 
 def test_an_interrupted_import_that_a_build_finished_is_told_and_forgotten(studio, home, sample_clip):
