@@ -64,6 +64,24 @@ def test_an_open_mouth_comes_from_the_pivot_that_has_one(mesh: InstantMesh) -> N
     assert at_forehead[0] > 150 > 50 > at_forehead[1]
 
 
+def test_a_blink_of_a_tilted_head_comes_from_closed_eyes(mesh: InstantMesh) -> None:
+    # Open eyes in red, tilted as asked for and turned a little; closed ones in green, on an upright head.
+    motion = motion_of([-8.0, -4.0, 0.0, 4.0, 8.0, 0.0])
+    motion.angles[:5, 2] = 15.0
+    motion.eyelids[5] = 1.0
+    textures = np.zeros((6, SIZE, SIZE, 4), np.uint8)
+    textures[..., 3] = 255
+    textures[:5, ..., 0] = 200
+    textures[5, ..., 1] = 200
+    wanted = motion_of([0.0])
+    wanted.angles[0, 2] = 15.0
+    wanted.eyelids[0] = 1.0
+    image = engine_from(mesh, motion, textures).render(ask(wanted)).image
+    for eye in ((159, 145), (386, 374)):
+        x, y = mesh.positions(wanted)[0][list(eye), :2].mean(0)
+        assert image[int(y), int(x), 1] > 150 > 50 > image[int(y), int(x), 0]
+
+
 def test_background_stays_where_it_is_when_the_head_moves(mesh: InstantMesh) -> None:
     texture = pattern(1)
     yy, xx = np.mgrid[:SIZE, :SIZE]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from studio.domain.camera import Floats, project
+from studio.domain.camera import Floats, project, rotation_from_angles
 from studio.domain.motion import HeadMotion
 from studio.engines.instant.mesh import InstantMesh
 from studio.head.topology import EYE_CORNERS, LOWER_LIDS, UPPER_LIDS
@@ -30,7 +30,9 @@ REACH = {"mouth": (0.007, 0.020), "eyes": (0.006, 0.015), "rim": (0.002, 0.020)}
 
 
 ELSEWHERE = 0.15
-"""How much a shift of the whole mouth or of both eyes counts beside a change of their shape."""
+"""How much a shift of the whole mouth or of an eye counts beside a change of its shape."""
+LIDS_COUNT = np.array([1.0, 2.0], np.float32)
+"""How much width and height of an eye count: a lid's few millimetres are the difference that people see."""
 COMPONENT = 0.02
 """Root mean square, in millimetres, below which a principal component of the pivots' shapes is noise."""
 DISTRUST = 30.0
@@ -128,13 +130,26 @@ class PivotChooser:
         rim = project(np.tile(self._rim, (frames, 1, 1)), motion.angles, millimetres)[..., :2]
         shift = (motion.camera[:, 1:] - rest[1:]) / rest[0] * 1000.0
         outer = rim * (motion.camera[:, :1] / rest[0])[..., None] + shift[:, None]
-        seen = project(face[:, _DESCRIBED], motion.angles, millimetres)[..., :2]
-        parts = [outer, *np.split(seen, np.cumsum([len(_SKIN), len(LIPS)]), axis=1)]
+        seen = _upright(project(face[:, _DESCRIBED], motion.angles, millimetres)[..., :2], motion.angles)
+        skin, lips, left, right = np.split(seen, _ENDS, axis=1)
         # An open mouth seen from elsewhere beats a closed one seen from here: the place counts little.
-        for feature in (2, 3):
-            parts[feature] = parts[feature] - (1.0 - ELSEWHERE) * parts[feature].mean(1, keepdims=True)
-        return [np.asarray(part.reshape(frames, -1), np.float32) for part in parts]
+        lips, left, right = (
+            part - (1.0 - ELSEWHERE) * part.mean(1, keepdims=True) for part in (lips, left, right)
+        )
+        eyes = np.concatenate([left, right], 1) * LIDS_COUNT
+        return [np.asarray(part.reshape(frames, -1), np.float32) for part in (outer, skin, lips, eyes)]
+
+
+def _upright(points: Floats, angles: Floats) -> Floats:
+    """Points of the picture ``[T, P, 2]`` turned so that the head's up is the picture's: a picture can be
+    turned without loss, so a tilt of the head says nothing about which pivot suits."""
+    up = rotation_from_angles(angles)[:, :2, 1]
+    sine, cosine = (up / np.linalg.norm(up, axis=1, keepdims=True)).T[..., None]
+    x, y = points[..., 0], points[..., 1]
+    return np.stack([cosine * x + sine * y, cosine * y - sine * x], -1)
 
 
 _SKIN = tuple(range(0, 468, 6))
-_DESCRIBED = np.array([*_SKIN, *LIPS, *EYES, *IRISES])
+_ONE_EYE = [[*UPPER_LIDS[side], *LOWER_LIDS[side], *EYE_CORNERS[side], *IRIS_POINTS[side]] for side in (0, 1)]
+_DESCRIBED = np.array([*_SKIN, *LIPS, *_ONE_EYE[0], *_ONE_EYE[1]])
+_ENDS = np.cumsum([len(_SKIN), len(LIPS), len(_ONE_EYE[0])])
