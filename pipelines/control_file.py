@@ -37,7 +37,7 @@ EASES = ("smooth", "linear")
 """How values go from one keyframe to the next."""
 ENTRIES = ("rate", "ease", "seconds", "keyframes")
 """What may stand at the top of the file."""
-FAR = {"angle": 5.0, "coefficient": 1.0, "amount": 0.25, "length": 0.03}
+FAR = {"angle": 10.0, "coefficient": 1.0, "amount": 0.25, "length": 0.03}
 """How far beyond what the clip showed is far, by kind of control and in its unit; half the width of what was
 shown counts, too."""
 
