@@ -258,34 +258,6 @@ def evaluate_avatar(
     )
 
 
-def evaluate_many(
-    clips: Sequence[Callable[[], Judged]],
-    settings: EvaluateSettings | None = None,
-    *,
-    assets: AssetLibrary | None = None,
-    progress: Progress = silent,
-) -> list[Evaluation]:
-    """Evaluate several avatars one after the other, each opened only when its turn comes and closed after."""
-    results = []
-    for turn, opened in enumerate(clips):
-        judged = opened()
-        place = f"clip {turn + 1} of {len(clips)}"
-        try:
-            results.append(
-                evaluate_avatar(judged, settings, assets=assets, progress=_within(progress, place))
-            )
-        finally:
-            judged.engine.close()
-    return results
-
-
-def _within(progress: Progress, place: str) -> Progress:
-    def report(done: int, total: int | None, what: str) -> None:
-        progress(done, total, f"{place}: {what}")
-
-    return report
-
-
 class _Side:
     """One column of the comparison while its frames pass by: landmarks and embeddings, not pictures."""
 

@@ -1,4 +1,4 @@
-"""``evaluate NAME --json FILE``."""
+"""``evaluate NAME --json FILE``, and several names for the mean over clips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.cli.animating import VIDEOS
 from pipelines.cli.building import make
 from pipelines.cli.places import refuse_figures, refuse_place
 from pipelines.cli.screen import Screen
-from pipelines.cli.words import Chosen, Everywhere, Name, parse
+from pipelines.cli.words import Chosen, Everywhere, Names, parse
 from pipelines.evaluate_avatar import EvaluateSettings, Evaluation, Judged, evaluate_avatar
 from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
@@ -25,8 +25,8 @@ from studio.project.store import SubjectFolder
 class EvaluateOptions(Everywhere):
     """What ``evaluate`` can be told."""
 
-    name: Name
-    """The subject."""
+    names: Names
+    """The subject; several are judged one after the other and averaged."""
     engine: str = "instant"
     """What kind of avatar is judged."""
     preset: str = PRESET
@@ -38,6 +38,8 @@ class EvaluateOptions(Everywhere):
     avatar that never saw it is built if there is none."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write the figures there."""
+    report: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
+    """Write evaluations.json and evaluations.md (the mean, and a row for each clip) there."""
     sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write a PNG of real frame, avatar, nearest frame and their differences there."""
     video: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
@@ -57,28 +59,50 @@ def command(words: list[str]) -> int:
             "tracking has learnt the person's shape from what comes before."
         )
     store = options.store
+    if not options.names:
+        raise Problem("Say whose avatar is judged: python main.py evaluate NAME")
+    if len(options.names) > 1 and (options.json or options.sheet or options.video or options.clip):
+        raise Problem(
+            "--json, --sheet, --video and --clip are for one name; use --report FOLDER for several."
+        )
     if options.json is not None:
         refuse_figures(options.json, store)
     for place, endings, what in ((options.sheet, (".png",), "a PNG"), (options.video, VIDEOS, "a video")):
         if place is not None:
             refuse_place(place, endings, store=store, overwrite=options.overwrite, what=what)
-    screen = Screen()
-    subject = options.store.find(options.name)
-    build = plan_build(
-        subject, subject.clip(options.clip), options.engine, options.preset, held_out=options.held_out
-    )
-    make(screen, build)
-    evaluation = evaluate(screen, subject, build, options)
-    if options.json is not None:
-        from pipelines.evaluation_report import write_evaluation
-
-        write_evaluation(options.json, evaluation)
-    from pipelines.evaluation_report import mean_table, verdict
-
-    screen.say(verdict(evaluation))
-    screen.say(f"{evaluation.title}, frames {evaluation.held_out[0]} to {evaluation.held_out[1]}.")
-    screen.say(mean_table([evaluation]))
+    subjects = [store.find(name) for name in options.names]
+    evaluations = [judge(Screen(), subject, options) for subject in subjects]
+    _report(Screen(), evaluations, options)
     return 0
+
+
+def judge(screen: Screen, subject: SubjectFolder, options: EvaluateOptions) -> Evaluation:
+    """Build the avatar that never saw the end of the clip, if there is none, and judge it."""
+    clip = subject.clip(options.clip)
+    build = plan_build(subject, clip, options.engine, options.preset, held_out=options.held_out)
+    make(screen, build)
+    return evaluate(screen, subject, build, options)
+
+
+def _report(screen: Screen, evaluations: list[Evaluation], options: EvaluateOptions) -> None:
+    from pipelines.evaluation_report import (
+        clip_table,
+        mean_table,
+        verdict,
+        write_evaluation,
+        write_evaluations,
+    )
+
+    if options.json is not None:
+        write_evaluation(options.json, evaluations[0])
+    if options.report is not None:
+        write_evaluations(options.report, evaluations)
+    for evaluation in evaluations:
+        screen.say(verdict(evaluation))
+        screen.say(f"{evaluation.title}, frames {evaluation.held_out[0]} to {evaluation.held_out[1]}.")
+    screen.say(mean_table(evaluations))
+    if len(evaluations) > 1:
+        screen.say(clip_table(evaluations))
 
 
 def evaluate(screen: Screen, subject: SubjectFolder, build: Build, options: EvaluateOptions) -> Evaluation:

@@ -20,6 +20,7 @@ O = TypeVar("O")
 Home = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
 Chosen = Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")]
 Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
+Names = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="NAME [NAME ...]")]
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
 
 

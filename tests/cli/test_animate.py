@@ -279,6 +279,17 @@ def test_evaluate_judges_by_frames_the_avatar_never_saw(ann, home, tmp_path):
     assert figures["nearest_frame"].keys() == figures["metrics"].keys()
     assert "without the last 20 %" in ann("list").out
     assert "nothing to do" in ann("build", "Ann Lee 🎬", "--preset", "draft").out
+    several = ann("evaluate", "Ann Lee 🎬", "Ann Lee 🎬", "--preset", "draft", "--json", file)
+    assert several.code == 2
+    assert "--report" in several.sentence
+    assert "NAME" in ann("evaluate").sentence
+    report = tmp_path / "report"
+    twice = ["evaluate", "Ann Lee 🎬", "Ann Lee 🎬", "--preset", "draft", "--size", 96, "--report", report]
+    assert ann(*twice).code == 0
+    mean = json.loads((report / "evaluations.json").read_text())["mean"]
+    assert mean["metrics"]["psnr"] == pytest.approx(figures["metrics"]["psnr"], abs=1e-6)
+    assert mean["clips"]["psnr"] == 2
+    assert "PSNR" in (report / "evaluations.md").read_text(encoding="utf-8")
     for share in (0, 0.3):
         said = ann("evaluate", "Ann Lee 🎬", "--held-out", share)
         assert said.code == 2

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipelines.aligned_crop import cut_view
-from pipelines.evaluate_avatar import EvaluateSettings, check_unseen, evaluate_avatar, evaluate_many
+from pipelines.evaluate_avatar import EvaluateSettings, check_unseen, evaluate_avatar
 from pipelines.evaluation_report import (
     clip_table,
     is_better,
@@ -227,14 +227,7 @@ def test_an_interrupted_evaluation_leaves_nothing(clip: Path, tmp_path: Path) ->
 
 def test_json_and_tables(clip: Path, tmp_path: Path) -> None:
     engines = [KnownEngine(clip, offset(by)) for by in (4, 8)]
-    told: list[str] = []
-    results = evaluate_many(
-        [lambda e=e: judged(clip, e) for e in engines],  # type: ignore[misc]
-        replace(SETTINGS, size=64),
-        progress=lambda done, total, what: told.append(what),
-    )
-    assert all(engine.closed for engine in engines)
-    assert told[-1].startswith("clip 2 of 2: ")
+    results = [evaluate_avatar(judged(clip, e), replace(SETTINGS, size=64)) for e in engines]
     write_evaluation(tmp_path / "a" / "one.json", results[0])
     plain = json.loads((tmp_path / "a" / "one.json").read_text())
     assert plain["engine"] == "known"

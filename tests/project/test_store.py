@@ -94,7 +94,7 @@ def test_an_unknown_name_gets_the_nearest(home):
     with pytest.raises(Problem, match="import CLIP"):
         home.find("Ann")
     home.add("Annabel")
-    with pytest.raises(Problem, match="did you mean Annabel[?]"):
+    with pytest.raises(Problem, match=r"did you mean Annabel[?]"):
         home.find("Anabel")
 
 
