@@ -88,7 +88,7 @@ class Measured:
     @property
     def reached(self) -> bool | None:
         """Whether the promise is kept; None where there is none."""
-        return None if self.target is None else self.value >= self.target
+        return None if self.target is None else bool(self.value >= self.target)
 
 
 @dataclass(frozen=True)

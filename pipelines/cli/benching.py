@@ -40,7 +40,7 @@ def command(words: list[str]) -> int:
     screen = Screen()
     with screen.working() as progress:
         result = bench(options.clip, options.measure, progress, sample_path(options.store.home))
+    screen.say(result.table())
     if options.json is not None:
         write_json(options.json, result.to_json())
-    screen.say(result.table())
     return 0
