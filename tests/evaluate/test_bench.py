@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ def machine() -> Machine:
 def test_a_promise_is_kept_from_the_figure_on() -> None:
     assert Measured("a", "A", 60.0, "frames/s", 60.0).reached is True
     assert Measured("a", "A", 59.9, "frames/s", 60.0).reached is False
-    assert Measured("a", "A", np.float64(59.9), "frames/s", 60.0).reached is False  # JSON knows no numpy
+    measured: Any = np.float64(59.9)  # JSON knows no numpy
+    assert Measured("a", "A", measured, "frames/s", 60.0).reached is False
     assert Measured("a", "A", 1.0, "s").reached is None
 
 
