@@ -56,7 +56,7 @@ TRACK = Stage(
     title="Tracking the face",
     work="pipelines.stages:track",
     settings="studio.tracking.settings:TrackSettings",
-    version=2,
+    version=3,
     inputs=(CLIP,),
     place="clips/{clip}/track/{key}",
 )

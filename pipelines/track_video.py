@@ -231,6 +231,10 @@ def _scores(followed: Followed, count: int) -> Floats:
     return fill_gaps(np.stack(values), followed.seen)
 
 
+OUTLINES = 12.0
+"""Times a second that the network is asked for the outline, at least; in between it is carried along."""
+
+
 def _look_again(
     video: Path,
     folder: Path,
@@ -246,6 +250,7 @@ def _look_again(
     looked: list[int] = []
     shares: list[float] = []
     step = max(1, round(EVERY * rate))
+    look = max(1, int(rate / OUTLINES))
     segmenter, finisher = PersonSegmenter(), MaskFinisher()
     hands = HandFinder() if settings.look_for_hands else None
 
@@ -253,7 +258,8 @@ def _look_again(
         with closing(ahead(read_frames(video, 0, count))) as pictures:
             for frame, picture in enumerate(pictures):
                 box = Similarity.from_array(outline.mask_boxes[frame])
-                raw, boxed = segmenter.raw(picture, box)
+                fresh = frame % look == 0 or outline.breaks[frame] or outline.breaks[frame - 1]
+                raw, boxed = segmenter.raw(picture, box, fresh)
                 yield frame, picture, raw, boxed, box
 
     try:

@@ -37,20 +37,25 @@ class PersonSegmenter:
 
             self._network: Any = mp.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
             self._network.process(np.zeros((MASK_SIZE, MASK_SIZE, 3), np.uint8))
+        self._last: tuple[Plane, Similarity] | None = None
 
-    def raw(self, picture: Picture, box: Similarity) -> tuple[Plane, Picture]:
+    def raw(self, picture: Picture, box: Similarity, fresh: bool = True) -> tuple[Plane, Picture]:
         """What the network says inside a box.
 
         Args:
             picture: the whole frame.
             box: source pixels to the unit square.
+            fresh: ask the network; otherwise what it said last is carried over to this box, which costs a
+                tenth and is right to a pixel or two while frames follow each other closely.
 
         Returns:
             ``[256, 256]`` 0..1 and the boxed picture ``[256, 256, 3]``.
         """
         boxed = cut(picture, box, MASK_SIZE)
-        said = self._network.process(boxed).segmentation_mask
-        return np.asarray(said, np.float32).reshape(MASK_SIZE, MASK_SIZE), boxed
+        if fresh or self._last is None:
+            said = self._network.process(boxed).segmentation_mask
+            self._last = np.asarray(said, np.float32).reshape(MASK_SIZE, MASK_SIZE), box
+        return carried(*self._last, box), boxed
 
     def close(self) -> None:
         """Free the network."""
@@ -79,12 +84,7 @@ class MaskFinisher:
         """
         mask = refine(raw, boxed)
         if self._previous is not None:
-            before, its_box = self._previous
-            # The same places of the picture, wherever the box has moved.
-            move = its_box.scaled(MASK_SIZE).inverse().then(box.scaled(MASK_SIZE))
-            before = cv2.warpAffine(
-                before, move.pixel_matrix, (MASK_SIZE, MASK_SIZE), borderMode=cv2.BORDER_REPLICATE
-            )
+            before = carried(*self._previous, box)
             change = np.abs(mask - before)
             # Flicker is small; where the mask changed much, the person moved: no trail.
             keep = _STEADY * np.clip(1 - change / 0.4, 0, 1)
@@ -92,6 +92,15 @@ class MaskFinisher:
         self._previous = (mask, box)
         whole = joined_to(mask, box.scaled(MASK_SIZE).apply(face))
         return np.asarray(np.clip(whole * 255 + 0.5, 0, 255), np.uint8)
+
+
+def carried(mask: Plane, its_box: Similarity, box: Similarity) -> Plane:
+    """A mask in the place of another box: the same places of the picture, wherever the box has moved."""
+    if its_box == box:
+        return mask
+    move = its_box.scaled(MASK_SIZE).inverse().then(box.scaled(MASK_SIZE)).pixel_matrix
+    size = (MASK_SIZE, MASK_SIZE)
+    return np.asarray(cv2.warpAffine(mask, move, size, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def refine(raw: Plane, boxed: Picture) -> Plane:
