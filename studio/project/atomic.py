@@ -165,7 +165,7 @@ def tidy(parent: Path) -> None:
     for path, match in found:
         if match["host"] != HOST:
             continue
-        if psutil.pid_exists(int(match["pid"])) and int(match["pid"]) != os.getpid():
+        if _lives(int(match["pid"])) and int(match["pid"]) != os.getpid():
             continue
         if int(match["pid"]) == os.getpid() and path.name in _mine:
             continue
@@ -177,6 +177,16 @@ def tidy(parent: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process can still write. One that was killed and not yet reaped by its parent cannot."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
 
 
 def is_aside(name: str) -> bool:
