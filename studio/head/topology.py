@@ -17,8 +17,6 @@ from studio.domain.camera import Floats
 
 POINTS = 478
 """Mesh points with irises."""
-MESH = 468
-"""Mesh points without irises."""
 
 UPPER_LIDS = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
 """Upper lid edge of the viewer's left and right eye, from the outer to the inner corner."""

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from studio.domain.problem import Problem
@@ -348,6 +349,23 @@ def test_what_a_killed_process_left_is_cleared_and_a_displaced_version_returns(t
     atomic.tidy(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {"replaced", "kept", alive.name, elsewhere.name}
     assert (tmp_path / "replaced" / "content").read_text() == "previous"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes are not reaped on Windows")
+def test_a_killed_process_that_nobody_has_reaped_counts_as_dead(tmp_path):
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    aside = tmp_path / f".made.{worker.pid}-{atomic.HOST}00000000.new"
+    aside.mkdir()
+    atomic.tidy(tmp_path)
+    assert aside.is_dir()  # it still lives
+    worker.kill()
+    end = time.monotonic() + 20
+    while psutil.Process(worker.pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    atomic.tidy(tmp_path)
+    assert not aside.exists()
+    worker.wait()
 
 
 _REPLACER = """
