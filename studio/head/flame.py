@@ -21,7 +21,7 @@ from studio.domain.problem import Problem
 from studio.head import topology as mesh
 from studio.head.builtin import builtin_head
 from studio.head.model import NO_EYELIDS, HeadModel
-from studio.head.quarantined_pickle import Record, read_pickle
+from studio.project.quarantined_pickle import Record, read_pickle
 
 SHAPES = 300
 """FLAME's shape directions come first, expressions follow."""

@@ -15,11 +15,12 @@ import pytest
 from studio.domain.camera import project
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
-from studio.head import flame, quarantined_pickle
+from studio.head import flame
 from studio.head import topology as mesh
 from studio.head.builtin import builtin_head
 from studio.head.fitting import fit_landmarks
 from studio.head.flame import load_flame
+from studio.project.quarantined_pickle import Record
 
 COUNT, PARENTS = 60, (-1, 0, 1, 1, 1)
 
@@ -298,7 +299,7 @@ def test_models_of_another_shape_are_refused(tmp_path, spoil):
 
 @pytest.mark.parametrize("picked", [[7], [0]])
 def test_a_selection_that_leads_nowhere_is_refused(picked):
-    record = quarantined_pickle.Record()
+    record = Record()
     record.module, record.name = "chumpy.reordering", "Select"
     # Beyond the source's end, and a selection from itself.
     source = np.zeros(3) if picked == [7] else record

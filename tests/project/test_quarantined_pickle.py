@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from studio.domain.problem import Problem
-from studio.head.quarantined_pickle import Record, read_pickle
+from studio.project import quarantined_pickle
+from studio.project.quarantined_pickle import Record, read_pickle, unpickle
 
 
 class Runs:
@@ -127,6 +128,42 @@ def test_arrays_that_lie_are_refused(tmp_path, array):
 def test_damaged_files_are_said_to_be_so(tmp_path, data):
     with pytest.raises(Problem, match=r"file\.pkl"):
         read_pickle(write(tmp_path, data))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\x80\x02\x82\x01.", "an extension"),
+        (b"\x80\x02\x84\xff\xff\xff\x7f.", "an extension"),
+        (b"\x80\x02]r\xff\xff\xff\xff.", "a memory"),  # LONG_BINPUT: 64 GiB of memo
+        (b"(lp9999999999\n.", "a memory"),
+        (b"\x80\x04\x8e\x00\x00\x00\x00\x00\x01\x00\x00abc.", "too early"),  # BINBYTES8 of a terabyte
+        (b"\x80\x04\x95\x00\x00\x00\x00\x00\x01\x00\x00N.", "too early"),  # FRAME of a terabyte
+        (b"\x80\x02X\xff\xff\xff\x7fabc.", "too early"),
+    ],
+)
+def test_what_would_harm_the_unpickler_itself_is_refused_before_it_runs(tmp_path, monkeypatch, data, words):
+    monkeypatch.setattr(quarantined_pickle._Quarantine, "load", lambda self: pytest.fail("it ran"))
+    with pytest.raises(Problem, match=words):
+        read_pickle(write(tmp_path, data))
+
+
+def test_tuples_of_tuples_do_not_unfold(tmp_path):
+    # A tuple holding one tuple twice, sixty times over: small in the file, 2^60 leaves when walked naively.
+    data = b"\x80\x02)q\x00" + b"".join(b"h%ch%c\x86q%c" % (n, n, n + 1) for n in range(60)) + b"]h<a."
+    read = read_pickle(write(tmp_path, data))
+    depth = 0
+    at = read[0]
+    while at:
+        assert at[0] is at[1]
+        at, depth = at[0], depth + 1
+    assert depth == 60
+
+
+def test_several_pickles_in_one_file_are_read_one_after_another():
+    file = io.BytesIO(b"".join(pickle.dumps(n, 2) for n in (1, "two", [3.0])) + b"raw bytes")
+    assert [unpickle(file) for _ in range(3)] == [1, "two", [3.0]]
+    assert file.read() == b"raw bytes"
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
