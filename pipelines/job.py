@@ -162,6 +162,8 @@ class JobStatus:
     """Units of the present step in all, None while unknown."""
     seconds_left: float | None = None
     """Estimate for the present step."""
+    note: str = ""
+    """Something that changes while the step goes on, e.g. the steps of a training and their pace."""
     message: str = ""
     """For failed and crashed: what happened, in one sentence."""
     problem: bool = False
@@ -337,7 +339,7 @@ class JobContext:
         self._ended = threading.Event()
         self._guard = threading.RLock()
         self._left = TimeLeft()
-        self._what = ""
+        self._what = self._note = ""
         self._written = self._looked = self._told = 0.0
         _end_last_line(self.folder / "events.jsonl")
         self.tell("state", state="running")
@@ -348,13 +350,15 @@ class JobContext:
         """Report progress. Raises Interrupted when asked to stop, Cancelled when asked to give up."""
         now = time.monotonic()
         if what != self._what:
-            self._what, self._left = what, TimeLeft()
+            self._what, self._note, self._left = what, "", TimeLeft()
             self._written = self._told = 0.0
         left = self._left(done, total)
         last = total is not None and done >= total
         if now - self._written >= 0.25 or last:
             with self._guard:
-                self.status = replace(self.status, what=what, done=done, total=total, seconds_left=left)
+                self.status = replace(
+                    self.status, what=what, done=done, total=total, seconds_left=left, note=self._note
+                )
             # A disk that is full for the status is full for the work, which will say so itself.
             with suppress(Problem):
                 self._write(durable=False)
@@ -382,6 +386,18 @@ class JobContext:
         """Record figures of the running step, e.g. a training loss."""
         self.tell("metric", what=self._what, **values)
 
+    def note(self, text: str) -> None:
+        """Show ``text`` beside the progress from its next report on, until another note or stage."""
+        self._note = text
+
+    def say(self, sentence: str) -> None:
+        """Record something that a person should read once, e.g. that memory ran out and what was done."""
+        self.tell("said", what=self._what, sentence=sentence)
+
+    def picture(self, path: Path) -> None:
+        """A preview picture was written or renewed; readers get its path relative to the job's folder."""
+        self.tell("picture", what=self._what, path=path.relative_to(self.folder).as_posix())
+
     def scratch(self, step: Step) -> Path:
         """Folder for a step's checkpoints: survives stops and crashes, removed when the step is done."""
         folder = self.folder / "scratch" / f"{step.id}-{step.key}"
@@ -393,7 +409,7 @@ class JobContext:
         step = self.plan.steps[number]
         with self._guard:
             self.status = replace(
-                self.status, step=number, what=step.title, done=0, total=None, seconds_left=None
+                self.status, step=number, what=step.title, done=0, total=None, seconds_left=None, note=""
             )
         self.tell("step", step=step.id, state="begun", key=step.key)
         self._write(durable=False)
@@ -412,7 +428,13 @@ class JobContext:
         self._ended.set()
         with self._guard:
             self.status = replace(
-                self.status, state=state, message=message, problem=problem, seconds_left=None, pid=None
+                self.status,
+                state=state,
+                message=message,
+                problem=problem,
+                seconds_left=None,
+                note="",
+                pid=None,
             )
         self.tell("state", state=state, message=message)
         if state == "cancelled":

@@ -28,6 +28,7 @@ from pipelines.job import (
     is_made,
     read_job,
 )
+from studio.devices import memory_problem
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted
 from studio.project.atomic import disk_problem, new_folder
@@ -120,8 +121,10 @@ def _understood(error: BaseException | None, folder: Path) -> Problem | None:
             number = error.errno
             if number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 return disk_problem(error, folder)
-        if isinstance(error, MemoryError):
-            return Problem("There is not enough memory: close other programs or use a smaller preset.")
+        if isinstance(error, (MemoryError, RuntimeError)):
+            problem = memory_problem(error, "The work")
+            if problem is not None:
+                return problem
         error = error.__cause__ or error.__context__
     return None
 

@@ -104,11 +104,24 @@ def explaining_memory(what: str, advice: str = "") -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        where = _memory_of(error)
-        if where is None:
+        problem = memory_problem(error, what, advice)
+        if problem is None:
             raise
-        advice = advice or "choose a smaller resolution or preset, or close other programs"
-        raise Problem(f"{what} ran out of {where}: {advice}.") from error
+        raise problem from error
+
+
+def memory_problem(error: BaseException, what: str, advice: str = "") -> Problem | None:
+    """The sentence for an error that says memory is used up, or None for other errors.
+
+    Args:
+        error: what was raised.
+        what, advice: as :func:`explaining_memory`.
+    """
+    where = _memory_of(error)
+    if where is None:
+        return None
+    advice = advice or "choose a smaller resolution or preset, or close other programs"
+    return Problem(f"{what} ran out of {where}: {advice}.")
 
 
 def _memory_of(error: BaseException) -> str | None:
@@ -119,8 +132,9 @@ def _memory_of(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return "the machine's memory"
     words = str(error).lower()
-    if not re.search(r"out of memory|not enough memory|can(not|'t) allocate memory", words):
+    # cuBLAS and cuDNN say ALLOC_FAILED.
+    if not re.search(r"out of memory|not enough memory|can(not|'t) allocate memory|alloc_failed", words):
         return None
     if "mps" in words:
         return "the Apple GPU's memory"
-    return "the graphics card's memory" if "cuda" in words else "the machine's memory"
+    return "the graphics card's memory" if re.search("cuda|cudnn|cublas", words) else "the machine's memory"
