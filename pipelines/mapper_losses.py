@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated
 
 import torch
 from annotated_types import Ge, Le
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from studio.domain.motion import EXPRESSIONS
 from studio.engines.pvp.mappers import Mappers
+from studio.networks.estimator import Estimator, EstimatorReading
 
 JAW_UNIT = 0.02
 """Least deviation of a jaw axis, radians, that errors are measured in."""
@@ -42,43 +43,6 @@ class MapperLossSettings:
     """How much pixels outside of the person count. The paper blacks them out, which is 0."""
 
 
-class Reading(Protocol):
-    """What an estimator reads off pictures."""
-
-    @property
-    def expression(self) -> Tensor:
-        """``[B, 50]`` standard deviations of the head model."""
-
-    @property
-    def jaw(self) -> Tensor:
-        """``[B, 3]`` radians."""
-
-    @property
-    def angles(self) -> Tensor:
-        """``[B, 3]`` yaw, pitch, roll in degrees."""
-
-
-@dataclass(frozen=True)
-class Trust:
-    """How far each number of an estimator can be believed, 0..1; 1 everywhere is the paper's plain mean."""
-
-    expression: Tensor
-    """``[50]``."""
-    jaw: Tensor
-    """``[3]``."""
-    angles: Tensor
-    """``[3]``."""
-
-    @staticmethod
-    def full() -> Trust:
-        """Every number is believed."""
-        return Trust(torch.ones(EXPRESSIONS), torch.ones(3), torch.ones(3))
-
-    def to(self, where: Any) -> Trust:
-        """On another device."""
-        return Trust(self.expression.to(where), self.jaw.to(where), self.angles.to(where))
-
-
 @dataclass(frozen=True)
 class MapperBatch:
     """B training frames in the aligned crop."""
@@ -88,7 +52,7 @@ class MapperBatch:
     face: Tensor
     """``[B, 53 or 57]`` jaw, expression, maybe eyelids and gaze; see ``mapper_inputs``."""
     angles: Tensor
-    """``[B, 3]`` tracked yaw, pitch, roll in degrees."""
+    """``[B, 3]`` tracked yaw, pitch, roll in degrees, as the crop shows them."""
     real: Tensor
     """``[B, 3, R, R]`` the frames, -1..1."""
     keep: Tensor
@@ -198,8 +162,7 @@ class MapperObjective:
         perceptual: Callable[[Tensor, Tensor], Tensor],
         settings: MapperLossSettings,
         jaw_deviation: Tensor,
-        estimator: Callable[[Tensor], Reading] | None = None,
-        trust: Trust | None = None,
+        estimator: Estimator | None = None,
         identity: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         """
@@ -207,15 +170,14 @@ class MapperObjective:
             perceptual: pictures ``[B, 3, R, R]`` in -1..1, twice, to ``[B]``.
             settings: the weights.
             jaw_deviation: ``[3]`` the jaw's deviation on the training frames, radians.
-            estimator: frozen, differentiable; None switches expression matching and pose consistency off.
-            trust: how far the estimator's numbers count; None believes them all.
+            estimator: frozen; each of its numbers counts as far as it is reliable. None switches expression
+                matching and pose consistency off.
             identity: pictures to face embeddings ``[B, D]``; None switches the identity term off.
         """
         self.perceptual = perceptual
         self.settings = settings
         self.jaw_deviation = jaw_deviation
         self.estimator = estimator
-        self.trust = trust or Trust.full()
         self.identity = identity
 
     @property
@@ -265,7 +227,7 @@ class MapperObjective:
                 terms["colour"] = s.colour * colour_consistency(shown.image, shown.second, batch.keep)
             if self.estimator is not None and (s.expression or s.pose):
                 reading = self.estimator(shown.second)
-                trust = self.trust.to(image)
+                trust = self.estimator.reliability
                 if s.expression:
                     unit = self.jaw_deviation.to(image)
                     terms["expression"] = s.expression * expression_matching(
@@ -284,24 +246,26 @@ def identity_loss(embed: Callable[[Tensor], Tensor], image: Tensor, real: Tensor
     return (1.0 - torch.cosine_similarity(embed(image), wanted, dim=-1)).mean()
 
 
-def expression_matching(reading: Reading, asked: Perturbed, jaw_deviation: Tensor, trust: Trust) -> Tensor:
+def expression_matching(
+    reading: EstimatorReading, asked: Perturbed, jaw_deviation: Tensor, trust: EstimatorReading
+) -> Tensor:
     """Eq. 11: what is read off the perturbed rendering against what it was asked to show.
 
     Mean squared error over 50 coefficients, plus that over the jaw's 3 axes in units of the clip's own
     deviation (at least ``JAW_UNIT``): its own mean, or 3 numbers would drown in 50. Each squared error is
-    multiplied by the trust in that number, without renewed normalisation, so that a coefficient that the
-    estimator cannot see asks for nothing.
+    multiplied by the trust in that number (0..1, ``[50]`` and ``[3]``), without renewed normalisation, so
+    that a coefficient that the estimator cannot see asks for nothing.
     """
     unit = jaw_deviation.clamp_min(JAW_UNIT)
-    face = (trust.expression * (reading.expression - asked.expression).square()).mean()
-    jaw = (trust.jaw * ((reading.jaw - asked.jaw) / unit).square()).mean()
+    face = (trust.expression.to(reading.expression) * (reading.expression - asked.expression).square()).mean()
+    jaw = (trust.jaw.to(reading.jaw) * ((reading.jaw - asked.jaw) / unit).square()).mean()
     return face + jaw
 
 
-def pose_consistency(reading: Reading, angles: Tensor, trust: Trust) -> Tensor:
+def pose_consistency(reading: EstimatorReading, angles: Tensor, trust: EstimatorReading) -> Tensor:
     """Eq. 12: head angles read off the perturbed rendering against the frame's tracked ones ``[B, 3]``
     (degrees); mean of trusted squared radians."""
-    return (trust.angles * torch.deg2rad(reading.angles - angles).square()).mean()
+    return (trust.angles.to(reading.angles) * torch.deg2rad(reading.angles - angles).square()).mean()
 
 
 def colour_consistency(image: Tensor, second: Tensor, keep: Tensor) -> Tensor:

@@ -19,8 +19,6 @@ from pipelines.mapper_losses import (
     MapperBatch,
     MapperLossSettings,
     MapperObjective,
-    Reading,
-    Trust,
     render_both,
 )
 from pipelines.training.loop import Batch, TrainReport, train
@@ -42,6 +40,7 @@ from studio.engines.pvp.mappers import (
     PoseMapper,
     mapper_inputs,
 )
+from studio.networks.estimator import Estimator
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -154,10 +153,10 @@ class MapperTraining:
         material: MapperMaterial,
         settings: MapperSettings,
         perceptual: Callable[[Tensor, Tensor], Tensor],
-        estimator: Callable[[Tensor], Reading] | None = None,
-        trust: Trust | None = None,
+        estimator: Estimator | None = None,
         identity: Callable[[Tensor], Tensor] | None = None,
         guides: GuideSource | None = None,
+        angles: Floats | None = None,
     ) -> None:
         """See :func:`train_mapper`."""
         if not len(material.train):
@@ -165,14 +164,14 @@ class MapperTraining:
         self.generator, self.material, self.settings, self.guides = generator, material, settings, guides
         self.device = next(generator.parameters()).device
         self.pose, self.face = mapper_inputs(material.motion, settings.eyes)
-        self.angles = material.motion.angles
+        self.angles = material.motion.angles if angles is None else angles
         learnt = np.asarray(material.train)
         with randomness_kept():
             torch.manual_seed(settings.loop.seed)
             self.mappers = _mappers(pivot_latents, settings).to(self.device)
         self.mappers.expression.standardise_by(self.face[learnt])
         deviation = torch.from_numpy(self.face[learnt, :3].std(0)).to(self.device)
-        self.objective = MapperObjective(perceptual, settings.losses, deviation, estimator, trust, identity)
+        self.objective = MapperObjective(perceptual, settings.losses, deviation, estimator, identity)
         judged = np.asarray(material.validation)
         places = np.linspace(0, len(judged) - 1, min(settings.validation_frames, len(judged)))
         self.judged = judged[np.unique(places.round().astype(np.int64))] if len(judged) else judged
@@ -276,11 +275,11 @@ def train_mapper(
     settings: MapperSettings,
     folder: Path,
     perceptual: Callable[[Tensor, Tensor], Tensor],
-    estimator: Callable[[Tensor], Reading] | None = None,
-    trust: Trust | None = None,
+    estimator: Estimator | None = None,
     identity: Callable[[Tensor], Tensor] | None = None,
     targets: Tensor | None = None,
     guides: GuideSource | None = None,
+    angles: Floats | None = None,
     progress: Progress = silent,
 ) -> TrainedMappers:
     """Train the mappers through a generator that stays as it is, going on from ``folder``.
@@ -295,12 +294,12 @@ def train_mapper(
         settings: shape, weights, loops.
         folder: for checkpoints.
         perceptual: pictures ``[B, 3, R, R]`` in -1..1, twice, to ``[B]``.
-        estimator: frozen and differentiable, pictures to a reading; None switches two terms off.
-        trust: how far the estimator's numbers count.
+        estimator: reads head parameters off renderings; None switches two terms off.
         identity: pictures to face embeddings; None switches the identity term off.
         targets: latents ``[T, num_ws, w_dim]`` of the material's frames, where the prior can give them: the
             mappers are started from them, which costs no rendering.
         guides: renders guides at perturbed expressions, for a guided prior.
+        angles: ``[T, 3]`` degrees as the crop shows them and the estimator reads them; None: the motion's.
         progress: told at every step.
 
     Raises:
@@ -309,7 +308,7 @@ def train_mapper(
     """
     with _frozen(generator, perceptual, estimator, identity):
         training = MapperTraining(
-            generator, pivot_latents, material, settings, perceptual, estimator, trust, identity, guides
+            generator, pivot_latents, material, settings, perceptual, estimator, identity, guides, angles
         )
         for sentence in training.objective.off:
             reporter_of(progress).say(sentence)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
 
 import pytest
 import torch
@@ -16,7 +15,6 @@ from pipelines.mapper_losses import (
     MapperObjective,
     Perturbed,
     Renderings,
-    Trust,
     colour_consistency,
     expression_matching,
     identity_loss,
@@ -25,15 +23,10 @@ from pipelines.mapper_losses import (
     render_both,
 )
 from studio.engines.pvp.mappers import ExpressionMapper, Mappers, PoseMapper
+from studio.networks.estimator import EstimatorReading
 
 SIDE = 8
-
-
-@dataclass(frozen=True)
-class _Reading:
-    expression: Tensor
-    jaw: Tensor
-    angles: Tensor
+FULL = EstimatorReading(torch.ones(50), torch.ones(3), torch.ones(3))
 
 
 def _batch(count: int = 2, inputs: int = 53) -> MapperBatch:
@@ -49,6 +42,13 @@ def _batch(count: int = 2, inputs: int = 53) -> MapperBatch:
 
 def _l1(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).abs().mean((1, 2, 3))
+
+
+class _Estimator:
+    reliability = FULL
+
+    def __call__(self, images: Tensor) -> EstimatorReading:
+        return EstimatorReading.split(images.flatten(1)[:, :56])
 
 
 class _Paint(torch.nn.Module):
@@ -128,20 +128,22 @@ def test_absent_networks_are_said_not_hidden():
 
 def test_expression_matching_closed_form():
     asked = Perturbed(torch.zeros(1, 53))
-    reading = _Reading(torch.full((1, 50), 0.5), torch.tensor([[0.2, 0.04, 0.04]]), torch.zeros(1, 3))
+    reading = EstimatorReading(torch.full((1, 50), 0.5), torch.tensor([[0.2, 0.04, 0.04]]), torch.zeros(1, 3))
     unit = torch.tensor([0.1, 0.04, 0.0])  # the third axis stands still: errors are in units of 0.02
-    got = expression_matching(reading, asked, unit, Trust.full())
+    got = expression_matching(reading, asked, unit, FULL)
     assert float(got) == pytest.approx(0.25 + (4.0 + 1.0 + 4.0) / 3)
-    doubted = Trust(torch.tensor([1.0] * 25 + [0.0] * 25), torch.tensor([0.5, 0.0, 0.0]), torch.ones(3))
+    doubted = EstimatorReading(
+        torch.tensor([1.0] * 25 + [0.0] * 25), torch.tensor([0.5, 0.0, 0.0]), torch.ones(3)
+    )
     assert float(expression_matching(reading, asked, unit, doubted)) == pytest.approx(0.125 + 2.0 / 3)
 
 
 def test_pose_consistency_is_in_squared_radians():
     tracked = torch.tensor([[10.0, 0.0, 0.0]])
-    reading = _Reading(torch.zeros(1, 50), torch.zeros(1, 3), torch.tensor([[40.0, 0.0, 60.0]]))
+    reading = EstimatorReading(torch.zeros(1, 50), torch.zeros(1, 3), torch.tensor([[40.0, 0.0, 60.0]]))
     both = (math.radians(30) ** 2 + math.radians(60) ** 2) / 3
-    assert float(pose_consistency(reading, tracked, Trust.full())) == pytest.approx(both, rel=1e-5)
-    no_roll = Trust(torch.ones(50), torch.ones(3), torch.tensor([1.0, 1.0, 0.0]))
+    assert float(pose_consistency(reading, tracked, FULL)) == pytest.approx(both, rel=1e-5)
+    no_roll = EstimatorReading(torch.ones(50), torch.ones(3), torch.tensor([1.0, 1.0, 0.0]))
     assert float(pose_consistency(reading, tracked, no_roll)) == pytest.approx(math.radians(30) ** 2 / 3)
 
 
@@ -205,12 +207,8 @@ def test_whole_objective_trains_the_mappers_through_the_estimator():
     mappers, paint, batch = _mappers(), _Paint(15), _batch()
     paint.requires_grad_(False)
 
-    def estimator(pictures: Tensor) -> _Reading:
-        flat = pictures.flatten(1)
-        return _Reading(flat[:, :50], flat[:, 50:53], flat[:, 53:56])
-
     objective = MapperObjective(
-        _l1, MapperLossSettings(), torch.ones(3), estimator, identity=lambda p: p.flatten(1)[:, :9]
+        _l1, MapperLossSettings(), torch.ones(3), _Estimator(), identity=lambda p: p.flatten(1)[:, :9]
     )
     assert objective.off == ()
     terms = objective(batch, render_both(mappers, paint, batch, objective.asked(batch.face)))

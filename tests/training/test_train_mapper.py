@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipelines.mapper_losses import MapperBatch, MapperLossSettings, Perturbed, Trust
+from pipelines.mapper_losses import MapperBatch, MapperLossSettings, Perturbed
 from pipelines.train_mapper import (
     MAPPER_LOOP,
     WARM_LOOP,
@@ -24,6 +24,7 @@ from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted
 from studio.engines.pvp.mappers import mapper_inputs
+from studio.networks.estimator import EstimatorReading
 
 SIDE, ROWS, WIDTH, FRAMES = 8, 5, 6, 90
 
@@ -54,11 +55,11 @@ class _Material:
     mask: np.ndarray | None = None
 
 
-@dataclass(frozen=True)
-class _Reading:
-    expression: Tensor
-    jaw: Tensor
-    angles: Tensor
+class _Estimator:
+    reliability = EstimatorReading(torch.ones(50), torch.ones(3), torch.ones(3))
+
+    def __call__(self, images: Tensor) -> EstimatorReading:
+        return EstimatorReading.split(images.flatten(1)[:, :56])
 
 
 def _l1(a: Tensor, b: Tensor) -> Tensor:
@@ -190,10 +191,6 @@ def test_stopped_and_resumed_it_ends_where_it_would_have(tmp_path: Path, step: i
 
 
 def test_every_network_has_its_say(tmp_path: Path):
-    def estimator(pictures: Tensor) -> _Reading:
-        flat = pictures.flatten(1)
-        return _Reading(flat[:, :50], flat[:, 50:53], flat[:, 53:56])
-
     asked: list[tuple[MapperBatch, Perturbed]] = []
 
     def guides(batch: MapperBatch, perturbed: Perturbed) -> Tensor:
@@ -212,8 +209,7 @@ def test_every_network_has_its_say(tmp_path: Path):
         dataclasses.replace(settings, loop=loop),
         tmp_path,
         _l1,
-        estimator,
-        Trust.full(),
+        _Estimator(),
         lambda p: p.flatten(1)[:, :9],
         guides=guides,
     )
