@@ -205,7 +205,7 @@ class _Quarantine(pickle.Unpickler):
         places = (module, f"{module}.{name}")
         if any(place == known or place.startswith(known + ".") for place in places for known in self._inert):
             return type("Record", (Record,), {"module": module, "name": name})
-        raise Refused(f"{module}.{name}")
+        raise Refused(printable(f"{module}.{name}"))
 
     def persistent_load(self, pid: Any) -> Any:
         if self._outside is None:
@@ -304,6 +304,11 @@ def unpickle(
     return value
 
 
+def printable(text: str, most: int = 200) -> str:
+    """Foreign text fit for a message: one line of at most ``most`` characters."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text[:most])
+
+
 @contextmanager
 def explaining_pickle(name: str) -> Iterator[None]:
     """Turn whatever fails while a foreign file is read into a :class:`Problem` about the file ``name``."""
@@ -322,7 +327,8 @@ def explaining_pickle(name: str) -> Iterator[None]:
         raise Problem(f"{name} is damaged or too large; download it again.") from error
     except Exception as error:
         # A damaged pickle can fail in any operation; none of them has run foreign code.
-        raise Problem(f"{name} is not a readable pickle ({error}); download it again.") from error
+        why = printable(str(error))
+        raise Problem(f"{name} is not a readable pickle ({why}); download it again.") from error
 
 
 def read_pickle(path: Path, inert: Sequence[str] = ()) -> Any:

@@ -95,6 +95,15 @@ def test_stand_ins_cannot_be_changed(tmp_path):
         read_pickle(write(tmp_path, data))
 
 
+def test_a_name_cannot_spoil_the_message(tmp_path):
+    name = ("evil\n\x1b[2J" + 1000 * "x").encode()
+    data = b"\x80\x04X" + len(name).to_bytes(4, "little") + name + b"\x8c\x01y\x93."
+    with pytest.raises(Problem) as raised:
+        read_pickle(write(tmp_path, data))
+    assert str(raised.value).isprintable()
+    assert len(str(raised.value)) < 500
+
+
 def test_persistent_references_are_refused(tmp_path):
     with pytest.raises(Problem, match="outside the file"):
         read_pickle(write(tmp_path, b"\x80\x02X\x01\x00\x00\x00aQ."))
