@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -69,17 +70,13 @@ class WeightAverage:
             tensor.copy_(self._average[name])
             self._average[name].copy_(held)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """The average and how many updates it has seen."""
         return {"updates": self.updates, "average": dict(self._average)}
 
     @torch.no_grad()
-    def load_state_dict(self, state: Mapping[str, object]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` gave. Raises KeyError when the networks have changed."""
-        saved = state["average"]
-        assert isinstance(saved, Mapping)
         for name, tensor in self._average.items():
-            tensor.copy_(saved[name])
-        updates = state["updates"]
-        assert isinstance(updates, int)
-        self.updates = updates
+            tensor.copy_(state["average"][name])
+        self.updates = int(state["updates"])

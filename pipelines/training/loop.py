@@ -76,7 +76,9 @@ class Batch:
 
 StepFunction = Callable[[Batch], Tensor | Mapping[str, Tensor]]
 """The loss of a batch as a mean over its examples (so that pieces add up), or several figures of which
-``loss`` is minimised. Its gradients are taken by the loop."""
+``loss`` is minimised; ``norm``, ``step``, ``steps``, ``rate`` and ``what`` are taken. The loop does the rest.
+Buffers that it changes, e.g. counters, may see the pieces of a step twice after it ran out of memory or was
+interrupted half-way; whatever is saved otherwise does not."""
 Validate = Callable[[], float | Figures]
 """How good the networks are, lower is better: one figure, or several of which ``loss`` decides."""
 Preview = Callable[[], npt.NDArray[np.uint8] | None]
