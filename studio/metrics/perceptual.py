@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
-import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,29 +66,10 @@ def _as_tensor(pictures: npt.NDArray[np.uint8]) -> Any:
 
 @functools.lru_cache(maxsize=1)
 def _lpips_network(trunk: Path, backbone: Backbone) -> Any:
-    """The network with the trunk's convolutions put in by hand: the package itself would download them."""
-    import lpips
-    import torch
+    """The network that is also the training loss, kept for the next clip."""
+    from studio.networks.perceptual import LpipsAbsent, lpips_network
 
-    with warnings.catch_warnings():
-        # The package asks torchvision in a way that torchvision no longer likes.
-        warnings.simplefilter("ignore", UserWarning)
-        network = lpips.LPIPS(net=backbone, pnet_rand=True, verbose=False)
     try:
-        if trunk.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            stored = load_file(trunk)
-        else:
-            stored = torch.load(trunk, map_location="cpu", weights_only=True)
-        filled = {
-            name: stored["features." + match[1]]
-            for name in network.net.state_dict()
-            if (match := re.fullmatch(r"slice\d+\.(\d+\.\w+)", name))
-        }
-        network.net.load_state_dict(filled, strict=True)
-    except Exception as error:
-        raise Unavailable(
-            f"LPIPS is off because {trunk.name} is not torchvision's {backbone.upper()} checkpoint"
-        ) from error
-    return network.eval()
+        return lpips_network(trunk, backbone)
+    except LpipsAbsent as reason:
+        raise Unavailable(f"LPIPS is off because {reason}") from reason
