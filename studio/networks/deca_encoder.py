@@ -23,6 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from studio.networks.estimator import NUMBERS, EstimatorReading
+
 FACE = 224
 """Side of the picture that the encoder looks at."""
 SPLIT = {"shape": 100, "texture": 50, "expression": 50, "pose": 6, "camera": 3, "light": 27}
@@ -150,15 +152,24 @@ class DecaEncoder(nn.Module):
 
 
 class DecaEstimator(nn.Module):
-    """DECA as an estimator of expression, jaw and angles: aligned crops in, a reading out."""
+    """DECA as an :class:`~studio.networks.estimator.Estimator`: aligned crops in, a reading out.
+
+    Its expression and jaw belong to FLAME 2020: compare readings with each other, not with the tracker's.
+    """
 
     def __init__(self, encoder: DecaEncoder) -> None:
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, images: Tensor) -> DecaReading:
+    @property
+    def reliability(self) -> EstimatorReading:
+        """All ones: every number is believed as it is."""
+        return EstimatorReading.split(next(self.parameters()).new_ones(NUMBERS))
+
+    def forward(self, images: Tensor) -> EstimatorReading:
         """Aligned crops ``[B, 3, R, R]`` in -1..1."""
-        return self.encoder.read_crops(images)
+        reading = self.encoder.read_crops(images)
+        return EstimatorReading(reading.expression, reading.jaw, reading.angles)
 
 
 def deca_face(crops: Tensor, boxes: Tensor | None = None) -> Tensor:

@@ -23,6 +23,7 @@ from studio.networks.deca_encoder import (
     rotation_from_axis_angle,
 )
 from studio.networks.e4e_encoder import E4eConfig, E4eEncoder
+from studio.networks.estimator import Estimator
 from studio.networks.foreign import load_deca, load_e4e, load_ir_se50
 from studio.networks.ir_se50 import IrSe50, IrSe50Config, identity_face
 
@@ -226,7 +227,8 @@ def test_deca_is_split_in_its_order(tmp_path, new):
 
 
 def test_decas_reading_has_a_gradient_in_the_picture():
-    estimator = DecaEstimator(small_deca().requires_grad_(False))
+    estimator: Estimator = DecaEstimator(small_deca().requires_grad_(False))
+    assert estimator.reliability.expression.tolist() == [1.0] * 50
     crops = torch.rand(2, 3, 64, 64, requires_grad=True)
     reading = estimator(crops)
     (reading.expression.sum() + reading.jaw.sum() + reading.angles.sum()).backward()
