@@ -74,8 +74,9 @@ class PoseMapper(nn.Module):
 
     def bounded(self, pose: Tensor) -> Tensor:
         """Weights before normalisation ``[B, N]``, each above −β; pose ``[B, 2]`` pitch and yaw, radians."""
-        residual = torch.tanh(self.last(functional.leaky_relu(self.first(pose), 0.01)))
-        return functional.softplus(residual + 1.0 / self.pivots + self.beta, beta=SHARPNESS) - self.beta
+        with _precise(pose):
+            residual = torch.tanh(self.last(functional.leaky_relu(self.first(pose), 0.01)))
+            return functional.softplus(residual + 1.0 / self.pivots + self.beta, beta=SHARPNESS) - self.beta
 
     def forward(self, pose: Tensor) -> Tensor:
         """Blending weights ``[B, N]`` that sum to one; pose ``[B, 2]`` pitch and yaw in radians."""
@@ -147,10 +148,16 @@ class ExpressionMapper(nn.Module):
 
     def forward(self, face: Tensor) -> Tensor:
         """Offsets ``[B, rows, w_dim]``, each within ±reach; face ``[B, inputs]`` as :func:`mapper_inputs`."""
-        standard = (face - self.mean) / self.deviation
-        hidden = torch.matmul(standard, self.first) + self.first_bias  # [rows, B, hidden]
-        out = torch.matmul(functional.leaky_relu(hidden, 0.01), self.last) + self.last_bias
-        return torch.tanh(out).transpose(0, 1) * self.reach
+        with _precise(face):
+            standard = (face - self.mean) / self.deviation
+            hidden = torch.matmul(standard, self.first) + self.first_bias  # [rows, B, hidden]
+            out = torch.matmul(functional.leaky_relu(hidden, 0.01), self.last) + self.last_bias
+            return torch.tanh(out).transpose(0, 1) * self.reach
+
+
+def _precise(inputs: Tensor) -> torch.autocast:
+    """Full precision whatever autocast says: half of it would make the head tremble, and nothing faster."""
+    return torch.autocast(inputs.device.type, enabled=False)
 
 
 class Mappers(nn.Module):
@@ -180,7 +187,8 @@ class Mappers(nn.Module):
 
     def blended(self, alpha: Tensor, delta: Tensor | None = None) -> Tensor:
         """Styles ``[B, num_ws, w_dim]`` of weights ``[B, N]`` and offsets; None blends the pivots alone."""
-        ws = torch.matmul(alpha, self.pivots.flatten(1)).reshape(-1, *self.pivots.shape[1:])
+        with _precise(alpha):
+            ws = torch.matmul(alpha, self.pivots.flatten(1)).reshape(-1, *self.pivots.shape[1:])
         if delta is None:
             return ws
         return torch.cat([ws[:, : delta.shape[1]] + delta, ws[:, delta.shape[1] :]], 1)

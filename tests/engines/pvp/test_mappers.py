@@ -168,6 +168,14 @@ def test_stored_mappers_are_the_same_mappers(tmp_path):
     assert torch.equal(again.ws(pose, face), mappers.ws(pose, face))
 
 
+def test_mixed_precision_does_not_reach_the_styles():
+    mappers, pose, face = _made(), _poses(4), torch.randn(4, 53)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = mappers.ws(pose, face)
+    assert mixed.dtype == torch.float32
+    assert torch.equal(mixed, mappers.ws(pose, face))
+
+
 def test_pivots_must_fit():
     with pytest.raises(ValueError, match="expected"):
         Mappers(PoseMapper(4), ExpressionMapper(5), torch.zeros(3, 10, 5))
