@@ -7,16 +7,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from pipelines.prior_settings import InvertSettings
 from pipelines.training.checkpoint import Torn, load_state, save_state
 from pipelines.training.randomness import step_seed
 from pipelines.tune_generator import as_pictures
@@ -29,45 +28,6 @@ Places = npt.NDArray[np.int64]
 
 _COARSEST = 8
 """Noise maps are compared with their shifted selves down to this side (Karras et al. 2020, appendix D)."""
-
-
-@dataclass(frozen=True)
-class InvertSettings:
-    """The projector: W with noise (StyleGAN2, appendix D, with PTI's values), then W+."""
-
-    w_steps: Annotated[int, Ge(0)] = 450
-    """Steps in W for the pivot that all others start from. PTI: 450 for every image."""
-    neighbour_w_steps: Annotated[int, Ge(0)] = 150
-    """Steps in W for a pivot that starts from its neighbour."""
-    plus_steps: Annotated[int, Ge(0)] = 250
-    """Steps in W+ after that; the paper's encoder answers in W+, too."""
-    neighbour_plus_steps: Annotated[int, Ge(0)] = 100
-    """Steps in W+ for a pivot that starts from its neighbour."""
-    learning_rate: Annotated[float, Gt(0)] = 0.01
-    """Adam's. PTI: 0.01 at its height (its schedule overwrites the 5e-3 that it names)."""
-    w_samples: Annotated[int, Ge(2)] = 600
-    """Samples of w for its mean and deviation. PTI: 600."""
-    wander: Annotated[float, Ge(0)] = 0.05
-    """Noise on w at the beginning, in deviations of w. Projector: 0.05. None from a neighbour."""
-    wander_until: Annotated[float, Gt(0), Le(1)] = 0.75
-    """Share of the steps in W at which that noise has faded."""
-    ramp_up: Annotated[float, Ge(0), Le(1)] = 0.05
-    """Share of the steps in which the rate rises."""
-    ramp_down: Annotated[float, Ge(0), Le(1)] = 0.25
-    """Share of the steps, at the end, in which it falls."""
-    noise_weight: Annotated[float, Ge(0)] = 1e5
-    """Weight of the noise maps' regulariser in W. Projector: 1e5."""
-    pixel: Annotated[float, Ge(0)] = 1.0
-    """Weight of the mean squared difference, beside the perceptual one. PTI's projector: 0."""
-    together: Annotated[float, Ge(0)] = 1e-3
-    """Weight of the mean squared distance of W+ rows from their mean: keeps latents near W, where editing
-    works; in the spirit of e4e's offset regulariser."""
-    enough: Annotated[float, Ge(0)] = 0.0
-    """Perceptual error at which a stage ends early; 0: never."""
-    batch: Annotated[int, Ge(1)] = 4
-    """Pivots optimised at once."""
-    seed: Annotated[int, Ge(0)] = 0
-    """Of all random numbers."""
 
 
 @dataclass(frozen=True)

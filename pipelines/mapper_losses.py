@@ -4,43 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
 
 import torch
-from annotated_types import Ge, Le
 from torch import Tensor
 
+from pipelines.prior_settings import MapperLossSettings
 from studio.domain.motion import EXPRESSIONS
 from studio.engines.pvp.mappers import Mappers
 from studio.networks.estimator import Estimator, EstimatorReading
 
 JAW_UNIT = 0.02
 """Least deviation of a jaw axis, radians, that errors are measured in."""
-
-
-@dataclass(frozen=True)
-class MapperLossSettings:
-    """Weights of eq. 15. The paper's digits are lost in the text at hand; these are the public code's."""
-
-    pixel: Annotated[float, Ge(0)] = 10.0
-    """Weight of the mean squared difference to the frame. Code: 10."""
-    perceptual: Annotated[float, Ge(0)] = 10.0
-    """Weight of the perceptual difference to the frame. Code: 10, with LPIPS-VGG."""
-    identity: Annotated[float, Ge(0)] = 0.5
-    """Weight of one minus the cosine of face embeddings. Code: 0.5. Off without ArcFace weights."""
-    expression: Annotated[float, Ge(0)] = 0.1
-    """Weight of expression matching (eq. 11). Code: 0.1, on 50 coefficients; paper: jaw too, as here."""
-    pose: Annotated[float, Ge(0)] = 0.1
-    """Weight of pose consistency (eq. 12), in squared radians. Code: 0.1."""
-    colour: Annotated[float, Ge(0)] = 1.0
-    """Weight of colour consistency outside of eyes and mouth (eq. 13). Code: 1."""
-    offset: Annotated[float, Ge(0)] = 0.5
-    """Weight of the size of the expression offset, of both renderings (eq. 14). Code: 0.5."""
-    perturbation: Annotated[float, Ge(0)] = 0.5
-    """Size of the random change of expression and jaw for the second rendering, in standard deviations.
-    Code: 0.5, of expression alone; paper: jaw too, as here."""
-    background: Annotated[float, Ge(0), Le(1)] = 1.0
-    """How much pixels outside of the person count. The paper blacks them out, which is 0."""
 
 
 @dataclass(frozen=True)

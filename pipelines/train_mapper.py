@@ -6,27 +6,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from pipelines.mapper_losses import (
     GuideSource,
     MapperBatch,
-    MapperLossSettings,
     MapperObjective,
     render_both,
 )
+from pipelines.prior_settings import MapperSettings
 from pipelines.training.loop import Batch, TrainReport, train
 from pipelines.training.order import Indices, ShuffledOrder
 from pipelines.training.randomness import randomness_kept
 from pipelines.training.reporter import reporter_of
-from pipelines.training.schedule import Schedule
-from pipelines.training.settings import LoopSettings
 from pipelines.tune_generator import as_pictures
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
@@ -43,58 +40,6 @@ from studio.engines.pvp.mappers import (
 from studio.networks.estimator import Estimator
 
 Bytes = npt.NDArray[np.uint8]
-
-MAPPER_LOOP = LoopSettings(
-    steps=50_000,
-    batch=1,
-    precision="float32",
-    schedule=Schedule("constant", warmup=0.0),
-    validate_steps=2_000,
-)
-"""The paper's 50,000 steps of one image at a constant rate."""
-WARM_LOOP = LoopSettings(
-    steps=1_500,
-    batch=64,
-    precision="float32",
-    schedule=Schedule("cosine", warmup=0.02, final=0.02),
-    validate_steps=150,
-    patience=4,
-)
-"""A few seconds: no picture is rendered."""
-MAPPER_LOSSES = MapperLossSettings()
-"""The public code's weights."""
-
-
-@dataclass(frozen=True)
-class MapperSettings:
-    """The mappers' shape and training."""
-
-    hidden: Annotated[int, Ge(1)] = 128
-    """Hidden channels of each mapper. Paper: 128."""
-    rows: Annotated[int, Ge(1)] = 8
-    """First rows of W+ that expression moves. Paper: 8."""
-    beta: Annotated[float, Ge(0)] = 0.02
-    """How far outside of the pivots' hull a blending weight may go. Code: 0.02."""
-    eyes: bool = True
-    """Let the expression mapper see eyelids and gaze, which this head model keeps apart from expression:
-    without them the avatar cannot blink. Paper: no."""
-    reach: Annotated[float, Ge(0)] = 1.0
-    """Largest offset of a number in W+. Paper: 1. With 0 it is three deviations of the pivots' latents, for
-    priors whose styles are not of FFHQ's size."""
-    losses: MapperLossSettings = MAPPER_LOSSES
-    """Weights of eq. 15."""
-    learning_rate: Annotated[float, Gt(0)] = 5e-4
-    """Adam's. Code: 5e-4."""
-    loop: LoopSettings = MAPPER_LOOP
-    """Steps, batch, minutes and memory of the training through the prior."""
-    warm_rate: Annotated[float, Gt(0)] = 3e-3
-    """Adam's rate while the mappers are started from given latents. Not in the paper."""
-    warm_loop: LoopSettings = WARM_LOOP
-    """Steps of that start; 0 leaves it out."""
-    validation_frames: Annotated[int, Ge(1)] = 48
-    """Validation frames looked at each time, evenly spread."""
-    preview_frames: Annotated[int, Ge(1)] = 4
-    """Validation frames in the preview picture."""
 
 
 class MapperMaterial(Protocol):

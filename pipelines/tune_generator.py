@@ -7,57 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
+from pipelines.prior_settings import TuneSettings
 from pipelines.training.loop import Batch, TrainReport, train
 from pipelines.training.order import Indices
-from pipelines.training.schedule import Schedule
-from pipelines.training.settings import LoopSettings
 from studio.domain.camera import Floats
 from studio.domain.progress import Progress, silent
 
 FFHQ_DISTANCE = 30.0
 """How far from a pivot FFHQ's generator is held, in the norm over all rows of W+; PTI's value."""
-
-
-TUNE_LOOP = LoopSettings(
-    steps=1_000_000, batch=1, precision="float32", schedule=Schedule("constant", warmup=0.0)
-)
-"""PTI's: one image a step, in full precision, at a constant rate."""
-
-
-@dataclass(frozen=True)
-class TuneSettings:
-    """How the generator is tuned. Paper and public code agree unless said."""
-
-    threshold: Annotated[float, Ge(0)] = 0.03
-    """An image whose perceptual error is below this is left alone. Paper: 0.03, with LPIPS."""
-    steps_per_image: Annotated[int, Ge(1)] = 350
-    """Steps that one image takes part in at most. Paper: 350."""
-    perceptual: Annotated[float, Ge(0)] = 1.0
-    """Weight of the perceptual difference. PTI: 1, with LPIPS-Alex."""
-    pixel: Annotated[float, Ge(0)] = 1.0
-    """Weight of the mean squared difference. PTI: 1."""
-    locality: bool = True
-    """Hold the generator where it was away from the pivots. Off in PTI's code, essential in the paper."""
-    locality_samples: Annotated[int, Ge(1)] = 1
-    """Latents held at each step. PTI: 1."""
-    locality_perceptual: Annotated[float, Ge(0)] = 0.1
-    """Weight of the perceptual difference between tuned and original generator. PTI: 0.1."""
-    locality_pixel: Annotated[float, Ge(0)] = 0.1
-    """Weight of the mean squared difference between tuned and original generator. PTI: 0.1."""
-    background: Annotated[float, Ge(0), Le(1)] = 1.0
-    """How much pixels outside of the person count. The paper blacks them out, which is 0."""
-    learning_rate: Annotated[float, Gt(0)] = 3e-4
-    """Adam's. PTI: 3e-4."""
-    loop: LoopSettings = TUNE_LOOP
-    """Batch (PTI: 1), minutes and memory; steps are what the images need, at most these."""
 
 
 class Anchors(Protocol):

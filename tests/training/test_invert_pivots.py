@@ -13,7 +13,6 @@ from scipy.spatial.distance import cdist
 from torch import Tensor, nn
 
 from pipelines.invert_pivots import (
-    InvertSettings,
     encode_pivots,
     invert_pivots,
     noise_structure,
@@ -21,6 +20,7 @@ from pipelines.invert_pivots import (
     visit_features,
     visits,
 )
+from pipelines.prior_settings import InvertSettings
 from studio.domain.progress import Interrupted
 from studio.networks.stylegan2 import Generator, StyleGan2Config
 

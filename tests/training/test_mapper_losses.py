@@ -11,7 +11,6 @@ from torch import Tensor
 
 from pipelines.mapper_losses import (
     MapperBatch,
-    MapperLossSettings,
     MapperObjective,
     Perturbed,
     Renderings,
@@ -22,6 +21,7 @@ from pipelines.mapper_losses import (
     pose_consistency,
     render_both,
 )
+from pipelines.prior_settings import MapperLossSettings
 from studio.engines.pvp.mappers import ExpressionMapper, Mappers, PoseMapper
 from studio.networks.estimator import EstimatorReading
 

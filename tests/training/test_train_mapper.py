@@ -11,11 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipelines.mapper_losses import MapperBatch, MapperLossSettings, Perturbed
+from pipelines.mapper_losses import MapperBatch, Perturbed
+from pipelines.prior_settings import MAPPER_LOOP, WARM_LOOP, MapperLossSettings, MapperSettings
 from pipelines.train_mapper import (
-    MAPPER_LOOP,
-    WARM_LOOP,
-    MapperSettings,
     MapperTraining,
     TrainedMappers,
     train_mapper,

@@ -11,15 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipelines.prior_settings import TUNE_LOOP, TuneSettings
 from pipelines.training.loop import Batch
 from pipelines.tune_generator import (
-    TUNE_LOOP,
     Anchors,
     BlendedAnchors,
     MappedAnchors,
     PivotPictures,
     TuneBook,
-    TuneSettings,
     Tuning,
     held_latents,
     tune_generator,
