@@ -15,18 +15,18 @@ from studio.domain.pivots import PivotSet
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.sequence import TrackedSequence
-from studio.engines.instant.artefact import save_parts
-from studio.engines.instant.engine import InstantParts, facing, pivot_positions
-from studio.engines.instant.mesh import InstantMesh, boundary_loop, picture_border
-from studio.engines.instant.plate import recover_plate
-from studio.engines.instant.regions import region_weights
-from studio.engines.instant.settings import InstantSettings
-from studio.engines.instant.shell import learn_shell
-from studio.engines.instant.trust import vertex_trust
 from studio.head import HeadModel, builtin_head
 from studio.head.sheet import head_sheet
 from studio.media import read_selected
 from studio.project.sequence_files import MaskReader, load_sequence
+from studio.warping.mesh import PersonMesh, boundary_loop, picture_border
+from studio.warping.plate import recover_plate
+from studio.warping.regions import region_weights
+from studio.warping.settings import WarpSettings
+from studio.warping.shell import learn_shell
+from studio.warping.trust import vertex_trust
+from studio.warping.warp_files import save_parts
+from studio.warping.warper import WarpParts, facing, pivot_positions
 
 STAGE_MARGIN = 1.04
 """Side of the stage in sides of the square that holds the clip's crops."""
@@ -36,7 +36,7 @@ def build_instant(
     video: Path,
     tracked: Path,
     pivots: PivotSet,
-    settings: InstantSettings,
+    settings: WarpSettings,
     folder: Path,
     progress: Progress = silent,
 ) -> View:
@@ -46,7 +46,7 @@ def build_instant(
         video: the clip that was tracked.
         tracked: its sequence folder, with masks.
         pivots: the chosen frames; nothing outside ``pivots.learnt_from`` is looked at.
-        settings: see :class:`InstantSettings`.
+        settings: see :class:`WarpSettings`.
         folder: an empty folder; the caller renames it into place when this returns.
         progress: told for each frame read.
 
@@ -87,7 +87,7 @@ def build_instant(
         stage,
     )
     sheet = head_sheet(sequence.motion.take(learn), mesh.rest_camera)
-    parts = InstantParts(mesh, motion, textures, shell, trust, plate, stage, settings, sheet)
+    parts = WarpParts(mesh, motion, textures, shell, trust, plate, stage, settings, sheet)
     progress(0, 1, "Writing the avatar")
     save_parts(folder, parts)
     progress(1, 1, "Writing the avatar")
@@ -115,7 +115,7 @@ def choose_stage(sequence: TrackedSequence, frames: npt.NDArray[np.integer], siz
 
 def person_mesh(
     model: HeadModel, sequence: TrackedSequence, frames: npt.NDArray[np.integer], stage: View
-) -> InstantMesh:
+) -> PersonMesh:
     """The person's mesh with its rest pose and the ring around the stage."""
     rest_camera = np.median(sequence.motion.camera[frames], axis=0).astype(np.float32)
     rest_angles = np.median(sequence.motion.angles[frames], axis=0).astype(np.float32)
@@ -124,7 +124,7 @@ def person_mesh(
     corners = np.array([[0, 0], [stage.width, stage.height]], np.float32)
     left, top, right, bottom = stage.placement.inverse().apply(corners).ravel().tolist()
     border = picture_border(rim, rim.mean(0), (left, top, right, bottom))
-    return InstantMesh(model, sequence.identity, sequence.offset, rest_camera, rest_angles, border)
+    return PersonMesh(model, sequence.identity, sequence.offset, rest_camera, rest_angles, border)
 
 
 def _cut_frames(

@@ -74,8 +74,8 @@ INSTANT = Stage(
     id="instant",
     title="Building the instant avatar",
     work="pipelines.stages:build_instant_avatar",
-    settings="studio.engines.instant.settings:InstantSettings",
-    version=2,
+    settings="studio.warping.settings:WarpSettings",
+    version=3,
     inputs=(CLIP, "track", "pivots"),
     place="avatars/instant-{key}",
 )

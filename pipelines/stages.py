@@ -37,7 +37,7 @@ def build_instant_avatar(task: Task) -> None:
     pivots = load_pivots(task.inputs["pivots"])
     clip, tracked = task.inputs["clip"], task.inputs["track"]
     stage = build_instant(clip, tracked, pivots, task.settings, task.out, task.progress)
-    with np.load(task.out / "instant.npz", allow_pickle=False) as numbers:
+    with np.load(task.out / "warp.npz", allow_pickle=False) as numbers:
         rest_camera = numbers["rest_camera"]
     _sign(task, "instant", stage, pivots.learnt_from, rest_camera)
 

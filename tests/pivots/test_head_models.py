@@ -12,10 +12,10 @@ from pipelines.build_instant import build_instant
 from pipelines.pick_pivots import PivotSettings, pick_pivots
 from pipelines.track_video import choose_head
 from studio.domain.problem import Problem
-from studio.engines.instant.settings import InstantSettings
 from studio.head import builtin_head
 from studio.project.sequence_files import save_sequence
 from studio.tracking.settings import TrackSettings
+from studio.warping.settings import WarpSettings
 from tests.pivots.test_pick_pivots import sequence_of, three_poses
 
 
@@ -40,5 +40,5 @@ def test_an_instant_avatar_of_a_flame_sequence_is_refused(tmp_path: Path) -> Non
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(Problem, match="without --flame"):
-        build_instant(tmp_path / "clip.mp4", tmp_path, pivots, InstantSettings(), out)
+        build_instant(tmp_path / "clip.mp4", tmp_path, pivots, WarpSettings(), out)
     assert not list(out.iterdir())

@@ -17,22 +17,22 @@ from studio.domain.controls import track_from_motion
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import RenderRequest
 from studio.domain.sequence import held_out_split
-from studio.engines.instant.artefact import load_parts
-from studio.engines.instant.engine import InstantEngine
-from studio.engines.instant.settings import InstantSettings
 from studio.head import builtin_head, fit_motion
 from studio.media import read_selected
 from studio.tracking import MediapipeTracker
+from studio.warping.settings import WarpSettings
+from studio.warping.warp_files import load_parts
+from studio.warping.warper import Warper
 
 
 @pytest.fixture(scope="module")
-def avatar(sample, tracked_folder, tmp_path_factory) -> tuple[InstantEngine, View, np.ndarray]:
+def avatar(sample, tracked_folder, tmp_path_factory) -> tuple[Warper, View, np.ndarray]:
     folder, sequence = tracked_folder
     out = tmp_path_factory.mktemp("avatar")
     pivots = pick_pivots(sequence, PivotSettings(count=80), held_out_split(len(sequence))[0])
-    stage = build_instant(sample[0], folder, pivots, InstantSettings(), out)
+    stage = build_instant(sample[0], folder, pivots, WarpSettings(), out)
     parts = load_parts(out)
-    return InstantEngine(parts), stage, parts.mesh.rest_camera
+    return Warper(parts), stage, parts.mesh.rest_camera
 
 
 def psnr(real: np.ndarray, drawn: np.ndarray) -> float:

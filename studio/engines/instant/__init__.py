@@ -1,1 +1,1 @@
-"""The instant engine: no training. Pivots warped by the tracked head mesh and blended, region by region."""
+"""The instant engine: no training. It shows what :mod:`studio.warping` draws."""

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from studio.domain.camera import Floats, View
 from studio.domain.motion import HeadMotion
-from studio.engines.instant.mesh import InstantMesh
-from studio.engines.instant.paint import Pivots, Textures, paint
 from studio.head.rasterise import Visibility, rasterise
+from studio.warping.mesh import PersonMesh
+from studio.warping.paint import Pivots, Textures, paint
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class CommonPose:
 
 
 def common_pose(
-    mesh: InstantMesh, meshes: Floats, textures: npt.NDArray[np.uint8], stage: View, size: int
+    mesh: PersonMesh, meshes: Floats, textures: npt.NDArray[np.uint8], stage: View, size: int
 ) -> CommonPose:
     """Warp every pivot to the rest pose.
 

@@ -1,4 +1,4 @@
-"""An instant avatar on disk: numbers, one JPEG and one mask per pivot, and the background."""
+"""What a warper draws with, on disk: numbers, one JPEG and one mask per pivot, and the background."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from studio.domain.camera import Similarity, View
 from studio.domain.controls import Control, ControlSheet
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
-from studio.engines.instant.engine import InstantParts
-from studio.engines.instant.mesh import InstantMesh, ShellMotion
-from studio.engines.instant.plate import Plate
-from studio.engines.instant.settings import InstantSettings
 from studio.head import builtin_head
+from studio.warping.mesh import PersonMesh, ShellMotion
+from studio.warping.plate import Plate
+from studio.warping.settings import WarpSettings
+from studio.warping.warper import WarpParts
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the files below."""
 JPEG_QUALITY = 97
 """Above this, files grow and nothing is seen; measured loss is under 0.05 dB in renders."""
-_CARD, _NUMBERS, _PLATE, _PICTURES = "instant.json", "instant.npz", "plate.png", "pivots"
+_CARD, _NUMBERS, _PLATE, _PICTURES = "warp.json", "warp.npz", "plate.png", "pivots"
 
 
-def save_parts(folder: Path, parts: InstantParts) -> None:
+def save_parts(folder: Path, parts: WarpParts) -> None:
     """Write all files into an existing folder. The caller renames the folder into place when it is whole."""
     mesh = parts.mesh
     pictures = folder / _PICTURES
@@ -72,7 +72,7 @@ def save_parts(folder: Path, parts: InstantParts) -> None:
     (folder / _CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
 
 
-def load_parts(folder: Path) -> InstantParts:
+def load_parts(folder: Path) -> WarpParts:
     """Read what :func:`save_parts` wrote.
 
     Raises:
@@ -81,7 +81,7 @@ def load_parts(folder: Path) -> InstantParts:
     try:
         card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
         if card["schema_version"] != SCHEMA:
-            raise Problem("This avatar was built by another version of the instant engine; build it again.")
+            raise Problem("This avatar was built by another version of the program; build it again.")
         with np.load(folder / _NUMBERS) as archive:
             numbers = {name: archive[name] for name in archive.files}
         textures = _read_textures(folder / _PICTURES, int(card["pivots"]))
@@ -89,7 +89,7 @@ def load_parts(folder: Path) -> InstantParts:
         return _assemble(card, numbers, textures, plate)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Problem(
-            f"The instant avatar in “{folder.name}” is damaged ({error}); build it again to repair it."
+            f"The avatar in “{folder.name}” is damaged ({error}); build it again to repair it."
         ) from error
 
 
@@ -98,14 +98,14 @@ def _assemble(
     numbers: dict[str, npt.NDArray[Any]],
     textures: npt.NDArray[np.uint8],
     plate: npt.NDArray[np.uint8],
-) -> InstantParts:
+) -> WarpParts:
     model = builtin_head()
     if card["head_model"] != model.id:
         raise Problem(
             f"This avatar was built with the head model “{card['head_model']}”, which this version does not "
             "have; build it again."
         )
-    mesh = InstantMesh(
+    mesh = PersonMesh(
         model,
         **{name: numbers[name] for name in ("identity", "offset", "rest_camera", "rest_angles", "border")},
         shell_motion=ShellMotion(**{f.name: numbers[f"shell_{f.name}"] for f in fields(ShellMotion)}),
@@ -116,7 +116,7 @@ def _assemble(
         for c in card["controls"]
     ]
     width, height = card["stage_size"]
-    return InstantParts(
+    return WarpParts(
         mesh=mesh,
         motion=motion,
         textures=textures,
@@ -124,7 +124,7 @@ def _assemble(
         trust=numbers["trust"].astype(np.float32),
         plate=Plate(np.ascontiguousarray(plate), float(card["plate_deviation"])),
         stage=View(Similarity.from_array(numbers["stage"]), width, height),
-        settings=InstantSettings(**card["settings"]),
+        settings=WarpSettings(**card["settings"]),
         sheet=ControlSheet(tuple(controls)),
     )
 

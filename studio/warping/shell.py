@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from studio.domain.camera import Floats, View
 from studio.domain.motion import HeadMotion
-from studio.engines.instant.common_pose import common_pose
-from studio.engines.instant.mesh import InstantMesh, ShellMotion, shell_features
+from studio.warping.common_pose import common_pose
+from studio.warping.mesh import PersonMesh, ShellMotion, shell_features
 
 SIZE = 256
 """Side of the pictures that flow is measured in, pixels."""
@@ -29,7 +29,7 @@ RIDGE = 1.0
 
 
 def learn_shell(
-    mesh: InstantMesh, motion: HeadMotion, textures: npt.NDArray[np.uint8], stage: View
+    mesh: PersonMesh, motion: HeadMotion, textures: npt.NDArray[np.uint8], stage: View
 ) -> tuple[ShellMotion, Floats]:
     """Measure the shell in every pivot and fit its motion.
 

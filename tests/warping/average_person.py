@@ -1,4 +1,4 @@
-"""A synthetic person for the instant engine: the built-in head with textures whose every pixel is known."""
+"""A synthetic person: the built-in head with textures whose every pixel is known."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from studio.domain.camera import Similarity, View, project
 from studio.domain.controls import ControlState, track_from_motion
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import RenderRequest
-from studio.engines.instant.engine import InstantEngine, InstantParts
-from studio.engines.instant.mesh import InstantMesh, ShellMotion, boundary_loop, picture_border
-from studio.engines.instant.plate import Plate
-from studio.engines.instant.settings import InstantSettings
 from studio.head import builtin_head
 from studio.head.sheet import head_sheet
+from studio.warping.mesh import PersonMesh, ShellMotion, boundary_loop, picture_border
+from studio.warping.plate import Plate
+from studio.warping.settings import WarpSettings
+from studio.warping.warper import Warper, WarpParts
 
 SIZE = 192
 CAMERA = np.array([750.0, 96.0, 100.0], np.float32)
 STAGE = View(Similarity(1.0, 0.0, 0.0, 0.0), SIZE, SIZE)
 
 
-def one_pivot_each() -> InstantSettings:
+def one_pivot_each() -> WarpSettings:
     """Settings that blend nothing, so that what is drawn can be traced to one pivot."""
-    return InstantSettings(face_blend=1, outer_blend=1, mouth_blend=1, eyes_blend=1)
+    return WarpSettings(face_blend=1, outer_blend=1, mouth_blend=1, eyes_blend=1)
 
 
-def average_person() -> InstantMesh:
+def average_person() -> PersonMesh:
     """A person of average shape in the middle of the stage."""
     model = builtin_head()
     offset = np.zeros_like(model.template)
@@ -39,7 +39,7 @@ def average_person() -> InstantMesh:
     still = model.vertices(identity, offset, HeadMotion.neutral(1, CAMERA))[0]
     rim = project(still[boundary_loop(model.triangles)], rest, CAMERA)[:, :2]
     border = picture_border(rim, rim.mean(0), (0.0, 0.0, float(SIZE), float(SIZE)))
-    return InstantMesh(model, identity, offset, CAMERA, rest, border)
+    return PersonMesh(model, identity, offset, CAMERA, rest, border)
 
 
 def motion_of(yaw: np.ndarray | list[float], jaw: float | list[float] = 0.0) -> HeadMotion:
@@ -50,7 +50,7 @@ def motion_of(yaw: np.ndarray | list[float], jaw: float | list[float] = 0.0) -> 
     return motion
 
 
-def no_shell_motion(mesh: InstantMesh) -> ShellMotion:
+def no_shell_motion(mesh: PersonMesh) -> ShellMotion:
     """A shell that only turns with the head."""
     first, last = mesh.shell
     return ShellMotion(
@@ -66,16 +66,16 @@ def pattern(seed: int, size: int = SIZE) -> np.ndarray:
 
 
 def parts_from(
-    mesh: InstantMesh,
+    mesh: PersonMesh,
     motion: HeadMotion,
     textures: np.ndarray,
-    settings: InstantSettings | None = None,
+    settings: WarpSettings | None = None,
     plate: np.ndarray | None = None,
-) -> InstantParts:
+) -> WarpParts:
     """An avatar of pivots' motion and textures; the background is white unless given."""
     background = np.full((SIZE, SIZE, 4), 255, np.uint8) if plate is None else plate
     first, last = mesh.shell
-    return InstantParts(
+    return WarpParts(
         mesh=replace(mesh, shell_motion=no_shell_motion(mesh)),
         motion=motion,
         textures=textures,
@@ -88,9 +88,9 @@ def parts_from(
     )
 
 
-def engine_from(mesh: InstantMesh, motion: HeadMotion, textures: np.ndarray, **rest: Any) -> InstantEngine:
+def engine_from(mesh: PersonMesh, motion: HeadMotion, textures: np.ndarray, **rest: Any) -> Warper:
     """An engine that draws :func:`parts_from`."""
-    return InstantEngine(parts_from(mesh, motion, textures, **rest))
+    return Warper(parts_from(mesh, motion, textures, **rest))
 
 
 def ask(motion: HeadMotion, view: View = STAGE) -> RenderRequest:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.domain.camera import Floats, View
-from studio.engines.instant.common_pose import common_pose
-from studio.engines.instant.mesh import InstantMesh
+from studio.warping.common_pose import common_pose
+from studio.warping.mesh import PersonMesh
 
 SIZE = 160
 """Side of the common picture, pixels: covers have some extent, noise and hair do not matter."""
@@ -26,7 +26,7 @@ SPREAD = {"skin": 1.5, "features": 7.0}
 
 
 def vertex_trust(
-    mesh: InstantMesh,
+    mesh: PersonMesh,
     meshes: Floats,
     visible: Floats,
     region_weight: Floats,

@@ -1,4 +1,4 @@
-"""The instant engine draws the right pixels of the right pivots in the right place."""
+"""A warper draws the right pixels of the right pivots in the right place."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 from studio.domain.camera import Similarity, View
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
-from studio.engines.instant.artefact import load_parts, save_parts
-from studio.engines.instant.engine import InstantEngine, facing, pivot_positions
-from studio.engines.instant.mesh import InstantMesh
-from studio.engines.instant.paint import Textures, soften_silhouettes
-from studio.engines.instant.regions import EYES, LIPS, REGIONS, PivotChooser, region_weights
-from studio.engines.instant.settings import InstantSettings
-from tests.engines.instant_person import CAMERA, SIZE, STAGE, ask, engine_from, motion_of, parts_from, pattern
+from studio.warping.mesh import PersonMesh
+from studio.warping.paint import Textures, soften_silhouettes
+from studio.warping.regions import EYES, LIPS, REGIONS, PivotChooser, region_weights
+from studio.warping.settings import WarpSettings
+from studio.warping.warp_files import load_parts, save_parts
+from studio.warping.warper import Warper, facing, pivot_positions
+from tests.warping.average_person import CAMERA, SIZE, STAGE, ask, engine_from, motion_of, parts_from, pattern
 
 
-def test_a_pivots_own_parameters_give_back_the_pivot(mesh: InstantMesh) -> None:
+def test_a_pivots_own_parameters_give_back_the_pivot(mesh: PersonMesh) -> None:
     motion = motion_of([-20.0, 0.0, 20.0])
     textures = np.stack([pattern(i) for i in range(3)])
     engine = engine_from(mesh, motion, textures)
@@ -32,7 +32,7 @@ def test_a_pivots_own_parameters_give_back_the_pivot(mesh: InstantMesh) -> None:
         assert frame.alpha.min() == 255
 
 
-def test_a_head_between_two_pivots_moves_the_picture_with_it(mesh: InstantMesh) -> None:
+def test_a_head_between_two_pivots_moves_the_picture_with_it(mesh: PersonMesh) -> None:
     # One pivot, and the same face shifted 12 pixels: what was at the nose must be 12 pixels further.
     texture = pattern(4)
     engine = engine_from(mesh, motion_of([0.0]), texture[None])
@@ -45,7 +45,7 @@ def test_a_head_between_two_pivots_moves_the_picture_with_it(mesh: InstantMesh) 
     assert np.abs(image[nose].astype(int) - texture[nose][..., :3]).mean() > 5.0
 
 
-def test_an_open_mouth_comes_from_the_pivot_that_has_one(mesh: InstantMesh) -> None:
+def test_an_open_mouth_comes_from_the_pivot_that_has_one(mesh: PersonMesh) -> None:
     # Closed pivots in red at many turns; one open pivot, in green, turned elsewhere.
     yaw = [-10.0, -5.0, 0.0, 5.0, 20.0]
     motion = motion_of(yaw, [0.0, 0.0, 0.0, 0.0, 0.3])
@@ -64,7 +64,7 @@ def test_an_open_mouth_comes_from_the_pivot_that_has_one(mesh: InstantMesh) -> N
     assert at_forehead[0] > 150 > 50 > at_forehead[1]
 
 
-def test_a_blink_of_a_tilted_head_comes_from_closed_eyes(mesh: InstantMesh) -> None:
+def test_a_blink_of_a_tilted_head_comes_from_closed_eyes(mesh: PersonMesh) -> None:
     # Open eyes in red, tilted as asked for and turned a little; closed ones in green, on an upright head.
     motion = motion_of([-8.0, -4.0, 0.0, 4.0, 8.0, 0.0])
     motion.angles[:5, 2] = 15.0
@@ -82,7 +82,7 @@ def test_a_blink_of_a_tilted_head_comes_from_closed_eyes(mesh: InstantMesh) -> N
         assert image[int(y), int(x), 1] > 150 > 50 > image[int(y), int(x), 0]
 
 
-def test_background_stays_where_it_is_when_the_head_moves(mesh: InstantMesh) -> None:
+def test_background_stays_where_it_is_when_the_head_moves(mesh: PersonMesh) -> None:
     texture = pattern(1)
     yy, xx = np.mgrid[:SIZE, :SIZE]
     texture[..., 3] = np.where((xx - 96) ** 2 + (yy - 96) ** 2 < 60**2, 255, 0)
@@ -97,7 +97,7 @@ def test_background_stays_where_it_is_when_the_head_moves(mesh: InstantMesh) -> 
     assert np.abs(frame.image[clear].astype(int) - plate[..., :3][clear]).max() <= 1
 
 
-def test_a_view_shows_the_same_picture_elsewhere_and_smaller(mesh: InstantMesh) -> None:
+def test_a_view_shows_the_same_picture_elsewhere_and_smaller(mesh: PersonMesh) -> None:
     motion = motion_of([0.0])
     engine = engine_from(mesh, motion, pattern(3)[None])
     whole = engine.render(ask(motion)).image.astype(np.float32)
@@ -108,9 +108,9 @@ def test_a_view_shows_the_same_picture_elsewhere_and_smaller(mesh: InstantMesh) 
     assert np.abs(corner.astype(int) - whole[30:94, 40:104]).max() <= 2
 
 
-def test_equal_requests_give_equal_frames_and_draft_differs_little(mesh: InstantMesh) -> None:
+def test_equal_requests_give_equal_frames_and_draft_differs_little(mesh: PersonMesh) -> None:
     motion = motion_of(np.linspace(-20, 20, 9))
-    engine = engine_from(mesh, motion, np.stack([pattern(i) for i in range(9)]), settings=InstantSettings())
+    engine = engine_from(mesh, motion, np.stack([pattern(i) for i in range(9)]), settings=WarpSettings())
     request = ask(motion_of([3.0]))
     first, second = engine.render(request), engine.render(request)
     assert np.array_equal(first.image, second.image)
@@ -119,7 +119,7 @@ def test_equal_requests_give_equal_frames_and_draft_differs_little(mesh: Instant
     assert 0.5 < difference < 40.0  # fewer pivots are blended: not the same picture, but the same face
 
 
-def test_blend_weights_change_gradually(mesh: InstantMesh) -> None:
+def test_blend_weights_change_gradually(mesh: PersonMesh) -> None:
     pivots = motion_of(np.linspace(-25, 25, 12))
     chooser = PivotChooser(mesh, pivots, np.ones((12, len(REGIONS)), np.float32))
 
@@ -134,7 +134,7 @@ def test_blend_weights_change_gradually(mesh: InstantMesh) -> None:
     assert np.abs(np.diff(sweep, axis=0)).max() < 0.05
 
 
-def test_an_untrusted_pivot_is_not_chosen(mesh: InstantMesh) -> None:
+def test_an_untrusted_pivot_is_not_chosen(mesh: PersonMesh) -> None:
     pivots = motion_of([-8.0, 0.0, 8.0])
     trust = np.ones((3, len(REGIONS)), np.float32)
     trust[1] = 0.0
@@ -157,7 +157,7 @@ def test_stairs_are_smoothed_where_depth_jumps_and_nowhere_else() -> None:
     assert np.array_equal(soften_silhouettes(image, np.zeros_like(alpha), depth, 1.0), image)
 
 
-def test_regions_share_every_vertex(mesh: InstantMesh) -> None:
+def test_regions_share_every_vertex(mesh: PersonMesh) -> None:
     weights = region_weights(mesh)
     assert np.allclose(weights.sum(1), 1.0, atol=1e-5)
     assert weights.min() >= -1e-6
@@ -167,7 +167,7 @@ def test_regions_share_every_vertex(mesh: InstantMesh) -> None:
     assert weights[1, 1] > 0.5  # the tip of the nose is neither mouth nor eyes nor rim
 
 
-def test_facing_tells_the_far_side_of_a_turned_head(mesh: InstantMesh) -> None:
+def test_facing_tells_the_far_side_of_a_turned_head(mesh: PersonMesh) -> None:
     turned = motion_of([0.0, 55.0])
     seen = facing(mesh.positions(turned), mesh)
     left_cheek, right_cheek = 234, 454  # viewer's left and right ends of the face
@@ -177,11 +177,11 @@ def test_facing_tells_the_far_side_of_a_turned_head(mesh: InstantMesh) -> None:
     assert seen[1, right_cheek] < 0.1 < 0.5 < seen[1, left_cheek]
 
 
-def test_an_older_avatar_is_refused_in_words(mesh: InstantMesh, tmp_path: Path) -> None:
+def test_an_older_avatar_is_refused_in_words(mesh: PersonMesh, tmp_path: Path) -> None:
     save_parts(tmp_path, parts_from(mesh, motion_of([-10.0, 10.0]), np.stack([pattern(1), pattern(2)])))
-    card = (tmp_path / "instant.json").read_text("utf-8")
-    (tmp_path / "instant.json").write_text(
-        card.replace('"schema_version": 2', '"schema_version": 1'), "utf-8"
+    card = (tmp_path / "warp.json").read_text("utf-8")
+    (tmp_path / "warp.json").write_text(
+        card.replace('"schema_version": 3', '"schema_version": 1'), "utf-8"
     )
     with pytest.raises(Problem, match="another version"):
         load_parts(tmp_path)
@@ -197,10 +197,10 @@ def test_hair_keeps_its_colour_when_shrunk_before_a_bright_wall() -> None:
     assert np.abs(edge[:3] * 255 / edge[3] - (40, 30, 20)).max() < 3  # not lightened by the wall
 
 
-def test_an_avatar_comes_back_from_disk_as_it_was(mesh: InstantMesh, tmp_path: Path) -> None:
+def test_an_avatar_comes_back_from_disk_as_it_was(mesh: PersonMesh, tmp_path: Path) -> None:
     motion = motion_of([-10.0, 10.0])
-    parts = parts_from(mesh, motion, np.stack([pattern(1), pattern(2)]), InstantSettings())
-    engine = InstantEngine(parts)
+    parts = parts_from(mesh, motion, np.stack([pattern(1), pattern(2)]), WarpSettings())
+    engine = Warper(parts)
     save_parts(tmp_path, parts)
     loaded = load_parts(tmp_path)
     assert loaded.stage == STAGE
@@ -210,12 +210,12 @@ def test_an_avatar_comes_back_from_disk_as_it_was(mesh: InstantMesh, tmp_path: P
         mesh.positions(motion)[:, :468],
         atol=1e-3,
     )
-    again = InstantEngine(loaded).render(ask(motion_of([2.0]))).image
+    again = Warper(loaded).render(ask(motion_of([2.0]))).image
     assert np.abs(again.astype(int) - engine.render(ask(motion_of([2.0]))).image).mean() < 2.5
 
 
-@pytest.mark.parametrize("damage", ["instant.json", "instant.npz", "plate.png", "pivots/0001.jpg"])
-def test_a_damaged_avatar_is_named(mesh: InstantMesh, tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["warp.json", "warp.npz", "plate.png", "pivots/0001.jpg"])
+def test_a_damaged_avatar_is_named(mesh: PersonMesh, tmp_path: Path, damage: str) -> None:
     parts = parts_from(mesh, motion_of([-10.0, 10.0]), np.stack([pattern(1), pattern(2)]))
     save_parts(tmp_path, parts)
     (tmp_path / damage).write_bytes(b"not it")
@@ -223,7 +223,7 @@ def test_a_damaged_avatar_is_named(mesh: InstantMesh, tmp_path: Path, damage: st
         load_parts(tmp_path)
 
 
-def test_rest_is_where_the_camera_says(mesh: InstantMesh) -> None:
+def test_rest_is_where_the_camera_says(mesh: PersonMesh) -> None:
     rest = mesh.positions(HeadMotion.neutral(1, CAMERA))[0]
     eyes = rest[[33, 263], :2].mean(0)
     assert abs(eyes[0] - CAMERA[1]) < 2.0  # a frontal head is centred on its camera

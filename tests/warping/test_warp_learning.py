@@ -1,18 +1,18 @@
-"""What the instant engine finds out about a clip: background, covers, and how hair moves."""
+"""What warping finds out about a clip: background, covers, and how hair moves."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from studio.engines.instant.engine import facing
-from studio.engines.instant.mesh import InstantMesh
-from studio.engines.instant.paint import Pivots, Textures, paint
-from studio.engines.instant.plate import fill_smoothly, recover_plate
-from studio.engines.instant.regions import region_weights
-from studio.engines.instant.shell import learn_shell
-from studio.engines.instant.trust import vertex_trust
 from studio.head.rasterise import rasterise
-from tests.engines.instant_person import CAMERA, SIZE, STAGE, motion_of, pattern
+from studio.warping.mesh import PersonMesh
+from studio.warping.paint import Pivots, Textures, paint
+from studio.warping.plate import fill_smoothly, recover_plate
+from studio.warping.regions import region_weights
+from studio.warping.shell import learn_shell
+from studio.warping.trust import vertex_trust
+from studio.warping.warper import facing
+from tests.warping.average_person import CAMERA, SIZE, STAGE, motion_of, pattern
 
 
 def test_the_background_behind_a_moving_person_is_found_exactly() -> None:
@@ -44,7 +44,7 @@ def test_what_was_never_seen_is_filled_from_around_it() -> None:
     assert np.abs(fill_smoothly(picture, known).astype(int) - 80).max() <= 1
 
 
-def _painted(mesh: InstantMesh, texture: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def _painted(mesh: PersonMesh, texture: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The texture, whose mesh is ``source [V, 2]``, drawn where ``target [V, 3]`` says."""
     one = Pivots(
         chosen=np.zeros((1, 1), np.int32),
@@ -57,7 +57,7 @@ def _painted(mesh: InstantMesh, texture: np.ndarray, source: np.ndarray, target:
     return np.dstack(paint(seen, mesh.triangles, whole, Textures.pack(texture[None]), one, None, None))
 
 
-def test_a_covered_cheek_is_not_trusted_and_the_rest_is(mesh: InstantMesh) -> None:
+def test_a_covered_cheek_is_not_trusted_and_the_rest_is(mesh: PersonMesh) -> None:
     yaw = np.linspace(-12, 12, 11)
     motion = motion_of(yaw)
     positions = mesh.positions(motion)
@@ -76,7 +76,7 @@ def test_a_covered_cheek_is_not_trusted_and_the_rest_is(mesh: InstantMesh) -> No
     assert others.mean() > 0.97
 
 
-def test_hair_that_lags_behind_the_head_is_measured(mesh: InstantMesh) -> None:
+def test_hair_that_lags_behind_the_head_is_measured(mesh: PersonMesh) -> None:
     # Shell vertices of this person really move 12 mm to the right for 20 degrees of turn, more than a skull.
     yaw = np.linspace(-20, 20, 15)
     motion = motion_of(yaw)

@@ -8,9 +8,9 @@ from scipy.spatial import cKDTree
 
 from studio.domain.camera import Floats, project, rotation_from_angles
 from studio.domain.motion import HeadMotion
-from studio.engines.instant.mesh import InstantMesh
 from studio.head.topology import EYE_CORNERS, LOWER_LIDS, UPPER_LIDS
 from studio.head.topology import IRISES as IRIS_POINTS
+from studio.warping.mesh import PersonMesh
 
 REGIONS = ("outer", "face", "mouth", "eyes")
 """Column order of region weights."""
@@ -44,7 +44,7 @@ def _fade(distance: npt.NDArray[np.floating], full: float, none: float) -> Float
     return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
 
 
-def region_weights(mesh: InstantMesh) -> Floats:
+def region_weights(mesh: PersonMesh) -> Floats:
     """``[V, 4]`` share of each of REGIONS at each vertex; rows sum to 1."""
     still = HeadMotion.neutral(1, mesh.rest_camera)
     face = mesh.model.vertices(mesh.identity, mesh.offset, still)[0]
@@ -69,7 +69,7 @@ class PivotChooser:
     principal components over the pivots: what pivots do not differ in cannot tell them apart.
     """
 
-    def __init__(self, mesh: InstantMesh, pivots: HeadMotion, trust: Floats) -> None:
+    def __init__(self, mesh: PersonMesh, pivots: HeadMotion, trust: Floats) -> None:
         """Learn the pivots' shapes.
 
         Args:
@@ -91,7 +91,11 @@ class PivotChooser:
             self._features.append((shapes - mean) @ self._bases[-1])
 
     def choose(
-        self, wanted: HeadMotion, face: Floats, blends: tuple[int, ...]
+        self,
+        wanted: HeadMotion,
+        face: Floats,
+        blends: tuple[int, ...],
+        without: npt.NDArray[np.bool_] | None = None,
     ) -> tuple[npt.NDArray[np.int32], Floats]:
         """The pivots to blend in each region for one frame.
 
@@ -99,6 +103,7 @@ class PivotChooser:
             wanted: parameters of the one frame to draw.
             face: ``[1, Vm, 3]`` its face, from ``mesh.face(wanted)``.
             blends: how many pivots each region blends.
+            without: ``[N]`` pivots that must not be used; at least one must be left.
 
         Returns:
             ``[R, K]`` pivot numbers (-1 for none) and ``[R, K]`` weights summing to 1 over each row. A
@@ -108,18 +113,19 @@ class PivotChooser:
         chosen = np.full((len(REGIONS), places), -1, np.int32)
         share = np.zeros((len(REGIONS), places), np.float32)
         shapes = self._describe(wanted, face)
+        left = slice(None) if without is None else np.flatnonzero(~without)
         for r, blend in enumerate(blends):
-            features = self._features[r]
+            features = self._features[r][left]
             distance = np.linalg.norm(features - (shapes[r] - self._means[r]) @ self._bases[r], axis=1)
             # A covered pivot is taken only where nothing clean is anywhere near.
-            distance = distance + DISTRUST * (1.0 - self._trust[:, r])
+            distance = distance + DISTRUST * (1.0 - self._trust[left, r])
             count = min(blend, len(features))
             order = np.argsort(distance)[: count + 1]
             limit = distance[order[-1]] if len(order) > count else distance[order[-1]] * 1.5
             order = order[:count]
             weight = (1.0 - distance[order] / (limit + 1e-6)) ** 2 / (distance[order] + 0.15 * limit + 1e-6)
             weight += 1e-6
-            chosen[r, :count] = order
+            chosen[r, :count] = order if without is None else left[order]
             share[r, :count] = weight / weight.sum()
         return chosen, share
 

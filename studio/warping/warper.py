@@ -1,4 +1,4 @@
-"""InstantEngine: RenderRequest to Frame, by warping and blending pivots."""
+"""Warper: RenderRequest to Frame, by warping and blending pivots."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from studio.domain.camera import Floats, View
 from studio.domain.controls import ControlSheet, motion_from_values
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, RenderRequest
-from studio.engines.instant.mesh import InstantMesh, shell_features
-from studio.engines.instant.paint import Pivots, Textures, paint, soften_silhouettes
-from studio.engines.instant.plate import Plate
-from studio.engines.instant.regions import PivotChooser, region_weights
-from studio.engines.instant.settings import InstantSettings
 from studio.head.rasterise import rasterise
+from studio.warping.mesh import PersonMesh, shell_features
+from studio.warping.paint import Pivots, Textures, paint, soften_silhouettes
+from studio.warping.plate import Plate
+from studio.warping.regions import PivotChooser, region_weights
+from studio.warping.settings import WarpSettings
 
 FACING = (0.05, 0.35)
 """Cosine to the camera at which a vertex of a pivot starts to count as seen, and at which fully."""
@@ -30,10 +30,10 @@ DRAFT_BLENDS = (2, 2, 1, 1)
 
 
 @dataclass(frozen=True)
-class InstantParts:
-    """What an instant avatar consists of, in memory."""
+class WarpParts:
+    """What a warper draws with, in memory."""
 
-    mesh: InstantMesh
+    mesh: PersonMesh
     """The person's mesh."""
     motion: HeadMotion
     """Parameters of the N pivots."""
@@ -47,16 +47,16 @@ class InstantParts:
     """Background of the stage."""
     stage: View
     """Source pixels to texture pixels."""
-    settings: InstantSettings
+    settings: WarpSettings
     """How many pivots are blended where."""
     sheet: ControlSheet
     """Controls with the ranges that the clip covered."""
 
 
-class InstantEngine:
-    """Draws an instant avatar. Safe to use from one thread at a time."""
+class Warper:
+    """Draws a person by warping pivots. Safe to use from one thread at a time."""
 
-    def __init__(self, parts: InstantParts) -> None:
+    def __init__(self, parts: WarpParts) -> None:
         mesh = self._mesh = parts.mesh
         self._stage, self._settings, self._sheet = parts.stage, parts.settings, parts.sheet
         self._still = parts.plate.still
@@ -77,8 +77,19 @@ class InstantEngine:
         """Head controls with the clip's own ranges."""
         return self._sheet
 
-    def render(self, request: RenderRequest) -> Frame:
-        """Draw one frame; see :class:`studio.engines.engine.Engine`."""
+    @property
+    def mesh(self) -> PersonMesh:
+        """The person's mesh."""
+        return self._mesh
+
+    def render(self, request: RenderRequest, without: npt.NDArray[np.bool_] | None = None) -> Frame:
+        """Draw one frame; equal requests give equal frames.
+
+        Args:
+            request: what to draw.
+            without: ``[N]`` pivots that must not be used, at least one must be left: what trained engines
+                learn to improve on must not have seen the very moment that it shows.
+        """
         began = time.perf_counter()
         mesh, settings = self._mesh, self._settings
         motion = motion_from_values(request.state.values[None], mesh.rest_camera)
@@ -87,7 +98,7 @@ class InstantEngine:
         if request.quality == "draft":
             blends = DRAFT_BLENDS
         face = mesh.face(motion)
-        chosen, share = self._chooser.choose(motion, face, blends)
+        chosen, share = self._chooser.choose(motion, face, blends, without)
         positions = mesh.positions(motion, face)[0]
         # Hair and shoulders have a will of their own: what the pivots here deviate from what was learnt.
         own = share[0] @ self._shell_residual[chosen[0]].reshape(len(share[0]), -1)
@@ -127,14 +138,14 @@ class InstantEngine:
         return textures, plate, plate.shape[1] / self._levels[0][1].shape[1]
 
 
-def pivot_positions(mesh: InstantMesh, motion: HeadMotion, shell: Floats) -> Floats:
+def pivot_positions(mesh: PersonMesh, motion: HeadMotion, shell: Floats) -> Floats:
     """``[N, V, 3]`` where the pivots' vertices are, source pixels: the plain mesh with the measured shell."""
     positions = replace(mesh, shell_motion=None).positions(motion)
     positions[:, slice(*mesh.shell), :2] += shell * motion.camera[:, :1, None]
     return positions
 
 
-def facing(positions: Floats, mesh: InstantMesh) -> Floats:
+def facing(positions: Floats, mesh: PersonMesh) -> Floats:
     """``[N, V]`` how well each vertex faces the viewer: 0 turned away, 1 seen well.
 
     Args:

@@ -1,4 +1,4 @@
-"""The instant engine's mesh: the face, a shell for hair, ears and neck, and the rest of the picture.
+"""The mesh that pictures are warped by: the face, a shell for hair, ears and neck, and the rest of the picture.
 
 The head model ends at the rim of the face. Rings of vertices carry its motion outwards: they turn with the
 head, at depths of a typical skull, so that hair and ears move behind the face; below the chin they let go of
@@ -64,7 +64,7 @@ class ShellMotion:
 
 
 @dataclass(frozen=True)
-class InstantMesh:
+class PersonMesh:
     """A person's mesh. V = model vertices + 36 per ring + 36 around the picture."""
 
     model: HeadModel
@@ -163,7 +163,7 @@ class InstantMesh:
         return out
 
 
-def shell_features(motion: HeadMotion, mesh: InstantMesh) -> Floats:
+def shell_features(motion: HeadMotion, mesh: PersonMesh) -> Floats:
     """``[T, 7]`` what the shell's motion depends on: 1, then turn, nod, tilt (in 20 degrees), shift right and
     down (in 5 centimetres) and growth (in tenths), all relative to rest."""
     angles = (motion.angles - mesh.rest_angles) / 20.0

@@ -1,4 +1,4 @@
-"""Settings of the instant engine."""
+"""Settings of warping."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from annotated_types import Ge
 
 
 @dataclass(frozen=True)
-class InstantSettings:
-    """What the instant engine keeps and how it blends."""
+class WarpSettings:
+    """What is kept of the pivots and how they are blended."""
 
     texture_size: Annotated[int, Ge(64)] = 640
     """Longest side, in pixels, at which pivots are kept. Never more than the clip itself has."""
