@@ -38,10 +38,10 @@ def _same(one, other):
 
 def test_it_learns(learning):
     attempt = learning()
-    report = attempt.run(steps=400, checkpoint_steps=0, validate_steps=100)
-    assert (report.reason, report.steps) == ("steps", 400)
+    report = attempt.run(steps=250, checkpoint_steps=0, validate_steps=50)
+    assert (report.reason, report.steps) == ("steps", 250)
     assert report.best["loss"] < 0.7 * report.validations[0][1]["loss"]
-    assert [point[0] for point in report.losses] == list(range(4, 401, 4))
+    assert [point[0] for point in report.losses] == list(range(4, 251, 4))
     assert not attempt.net.training
 
 
