@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,10 @@ TREMBLE = np.array([2.0, 2.0, *(0.03,) * 3, *(0.2,) * 50, *(0.1,) * 2])
 blow a tracker's tremble up to a movement."""
 
 
+Whitened = npt.NDArray[np.float64]
+"""Features in deviations, weighted."""
+
+
 @dataclass(frozen=True)
 class PivotSettings:
     """How pivots are chosen."""
@@ -33,7 +37,10 @@ class PivotSettings:
     sharpest_of: Annotated[int, Ge(1)] = 5
     """The sharpest of this many frames nearest to a cluster's centre is taken."""
     seed: Annotated[int, Ge(0)] = 0
-    """K-means' random seed; the same clip and settings give the same pivots."""
+    """The random seed; the same clip and settings give the same pivots."""
+    choice: Literal["kmeans", "random"] = "kmeans"
+    """kmeans: a frame from each cluster. random: as many good frames, whatever they show; only to measure
+    what clustering is worth."""
 
 
 def pivot_features(motion: HeadMotion) -> Floats:
@@ -50,6 +57,9 @@ def pick_pivots(
 ) -> PivotSet:
     """Cluster the good frames of ``train`` and take one frame from each cluster (PVP, section 4.1).
 
+    With ``choice="random"`` every good frame is as likely as any other instead, and a pivot stands for the
+    frames that it is the nearest pivot of.
+
     Features are divided by their standard deviation (scipy's "whitening", as PVP does); the 50 expression
     coefficients together weigh as much as pitch, yaw, jaw and eyelids do, because the basis has many small
     ones that are mostly noise.
@@ -57,10 +67,6 @@ def pick_pivots(
     Raises:
         Problem: fewer than two good frames to choose from.
     """
-    from sklearn.cluster import (
-        KMeans,
-    )  # heavy, and the command line reads this module's settings for its help
-
     candidates = np.arange(len(sequence))[train]
     candidates = candidates[sequence.good[candidates]]
     if len(candidates) < 2:
@@ -75,35 +81,73 @@ def pick_pivots(
     white = (features - mean) / deviation * weight
     count = int(min(settings.count, max(2, len(candidates) // 2)))
     progress(0, count, "Choosing pivots")
+    if settings.choice == "random":
+        picks = _drawn(white, count, settings.seed)
+    else:
+        picks = _clustered(white, count, settings, sequence.sharpness[candidates])
+    chosen = candidates[[pick.row for pick in picks]]
+    order = np.argsort(chosen)
+    progress(count, count, "Choosing pivots")
+    return PivotSet(
+        frames=chosen[order].astype(np.int32),
+        members=np.array([pick.members for pick in picks], np.int32)[order],
+        distance=np.array([pick.distance for pick in picks], np.float32)[order],
+        reasons=tuple(f"{picks[i].reason} ({_pose(sequence.motion, int(chosen[i]))})" for i in order),
+        features=FEATURES,
+        mean=mean.astype(np.float32),
+        deviation=deviation.astype(np.float32),
+        learnt_from=(int(train.start or 0), int(len(sequence) if train.stop is None else train.stop)),
+    )
+
+
+class _Pick(NamedTuple):
+    """One candidate that becomes a pivot; the rest as in PivotSet."""
+
+    row: int
+    members: int
+    distance: float
+    reason: str
+
+
+def _clustered(white: Whitened, count: int, settings: PivotSettings, sharpness: Floats) -> list[_Pick]:
+    """The sharpest of the candidates near each centre. ``white`` ``[C, D]``, ``sharpness`` ``[C]``."""
+    # Heavy, and the command line reads this module's settings for its help.
+    from sklearn.cluster import KMeans
+
     means = KMeans(count, n_init=1, max_iter=50, random_state=settings.seed).fit(white)
-    chosen, members, distances, reasons = [], [], [], []
+    picks = []
     for cluster in range(count):
         inside = np.flatnonzero(means.labels_ == cluster)
         if not len(inside):
             continue
         distance = np.linalg.norm(white[inside] - means.cluster_centers_[cluster], axis=1)
         near = inside[np.argsort(distance)[: settings.sharpest_of]]
-        best = near[np.argmax(sequence.sharpness[candidates[near]])]
-        chosen.append(int(candidates[best]))
-        members.append(len(inside))
-        distances.append(float(np.linalg.norm(white[best] - means.cluster_centers_[cluster])))
-        pitch, yaw = sequence.motion.angles[chosen[-1], 1], sequence.motion.angles[chosen[-1], 0]
-        reasons.append(
-            f"sharpest of {len(near)} near the middle of {len(inside)} alike frames "
-            f"(yaw {yaw:+.0f}°, pitch {pitch:+.0f}°)"
+        best = int(near[np.argmax(sharpness[near])])
+        picks.append(
+            _Pick(
+                best,
+                len(inside),
+                float(np.linalg.norm(white[best] - means.cluster_centers_[cluster])),
+                f"sharpest of {len(near)} near the middle of {len(inside)} alike frames",
+            )
         )
-    order = np.argsort(chosen)
-    progress(count, count, "Choosing pivots")
-    return PivotSet(
-        frames=np.array(chosen, np.int32)[order],
-        members=np.array(members, np.int32)[order],
-        distance=np.array(distances, np.float32)[order],
-        reasons=tuple(reasons[i] for i in order),
-        features=FEATURES,
-        mean=mean.astype(np.float32),
-        deviation=deviation.astype(np.float32),
-        learnt_from=(int(train.start or 0), int(len(sequence) if train.stop is None else train.stop)),
-    )
+    return picks
+
+
+def _drawn(white: Whitened, count: int, seed: int) -> list[_Pick]:
+    """As many of the ``[C, D]`` candidates at random."""
+    rows = np.random.default_rng(seed).choice(len(white), count, replace=False)
+    nearest = [int(((white[rows] - one) ** 2).sum(1).argmin()) for one in white]
+    members = np.bincount(nearest, minlength=count)
+    return [
+        _Pick(int(row), int(alike), 0.0, f"drawn at random, nearest to {alike} frames")
+        for row, alike in zip(rows, members)
+    ]
+
+
+def _pose(motion: HeadMotion, frame: int) -> str:
+    yaw, pitch, _ = motion.angles[frame]
+    return f"yaw {yaw:+.0f}°, pitch {pitch:+.0f}°"
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,39 @@ def test_the_choice_is_the_same_every_time_and_short_clips_get_fewer() -> None:
     assert (np.diff(first.frames) > 0).all()
 
 
+def test_random_pivots_are_good_training_frames_whatever_they_show() -> None:
+    motion = three_poses(100)
+    motion.angles[50:250, :2] = motion.angles[150, :2]  # two thirds of the clip stand still
+    flags = np.zeros(300, np.int32)
+    flags[20:40] = int(Flag.BLURRED)
+    sequence = replace(sequence_of(motion), flags=flags)
+    settings = PivotSettings(count=40, choice="random")
+    pivots = pick_pivots(sequence, settings, slice(0, 280))
+    assert len(set(pivots.frames.tolist())) == len(pivots) == 40
+    assert (np.diff(pivots.frames) > 0).all()
+    assert pivots.frames.max() < 280
+    assert not set(pivots.frames.tolist()) & set(range(20, 40))
+    assert pivots.members.sum() == 260
+    still = ((pivots.frames >= 50) & (pivots.frames < 250)).mean()
+    clustered = pick_pivots(sequence, replace(settings, choice="kmeans"), slice(0, 280)).frames
+    assert still > 0.6 > 0.2 > ((clustered >= 50) & (clustered < 250)).mean()
+    assert np.array_equal(pick_pivots(sequence, settings, slice(0, 280)).frames, pivots.frames)
+    other = pick_pivots(sequence, replace(settings, seed=1), slice(0, 280)).frames
+    assert not np.array_equal(other, pivots.frames)
+    assert "at random" in pivots.reasons[0]
+
+
+def test_a_random_pivot_stands_for_the_frames_that_it_is_nearest_to() -> None:
+    motion = HeadMotion.neutral(30, CAMERA)
+    motion.angles[:, 0] = np.arange(30.0)  # yaw alone changes: the nearest pivot is the nearest in time
+    pivots = pick_pivots(sequence_of(motion), PivotSettings(count=4, choice="random"), slice(0, 30))
+    nearest = np.abs(np.arange(30)[:, None] - pivots.frames).argmin(1)
+    ties = np.abs(pivots.members - np.bincount(nearest, minlength=4))
+    assert ties.max() <= 1  # half way between two either may have it
+    for frame, reason in zip(pivots.frames, pivots.reasons):
+        assert f"yaw {frame:+.0f}°" in reason
+
+
 def test_nothing_to_choose_from_is_explained() -> None:
     sequence = replace(sequence_of(three_poses(10)), flags=np.full(30, int(Flag.BLURRED), np.int32))
     with pytest.raises(Problem, match="record a longer clip"):
