@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from annotated_types import Ge, Gt, Interval
 from torch import Tensor
 from torch.nn import functional as F
 
 from pipelines.estimator_worth import EstimatorReport, Numbers, judge
+from pipelines.pvp_settings import EstimatorSettings
 from pipelines.training.loop import Batch, train
 from pipelines.training.order import ShuffledOrder
 from pipelines.training.randomness import randomness_kept
@@ -31,32 +30,6 @@ FEWEST = 20
 LEAST_JAW, LEAST_ANGLE = 0.002, 1.0
 """Least deviations, radians and degrees, that the network's units of jaw and angles stand for: what never
 moves is not blown up to unit size."""
-
-
-@dataclass(frozen=True)
-class EstimatorSettings:
-    """How the estimator of a person is learnt."""
-
-    size: Annotated[int, Ge(32)] = 64
-    """Side, in pixels, of the crop that it looks at; a multiple of 16."""
-    steps: Annotated[int, Ge(1)] = 700
-    """Training steps. 700 take about half a minute on one core at 64 pixels."""
-    batch: Annotated[int, Ge(1)] = 32
-    """Frames a step."""
-    learning_rate: Annotated[float, Gt(0)] = 2e-3
-    """Height of AdamW's learning rate."""
-    kept: Annotated[float, Interval(gt=0, le=1)] = 0.98
-    """Share of the variance of this person's expressions that is kept as principal components."""
-    shift: Annotated[float, Ge(0)] = 0.03
-    """Largest random shift of a training crop, as a share of its side."""
-    scale: Annotated[float, Ge(0)] = 0.04
-    """Largest random change of scale."""
-    turn: Annotated[float, Ge(0)] = 3.0
-    """Largest random turn, degrees; the head's angles are turned along."""
-    light: Annotated[float, Ge(0)] = 0.15
-    """Largest random change of brightness and contrast; a third of it for each colour alone."""
-    seed: int = 0
-    """Same seed, same estimator."""
 
 
 @dataclass(frozen=True)

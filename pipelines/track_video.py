@@ -28,7 +28,7 @@ from studio.head.topology import topology
 from studio.media import ClipInfo, probe, read_frames
 from studio.project.sequence_files import MaskWriter, new_sequence_folder, save_scores, save_sequence
 from studio.tracking.ahead import ahead
-from studio.tracking.aligned_crop import crop_frames, crop_similarities, mask_squares, upright_similarities
+from studio.head.ffhq_crop import crop_frames, crop_similarities, mask_squares, upright_similarities
 from studio.tracking.following import Followed, follow
 from studio.tracking.hands import EVERY, HandFinder, under_hands
 from studio.tracking.person_mask import MaskFinisher, PersonSegmenter

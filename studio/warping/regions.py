@@ -113,7 +113,7 @@ class PivotChooser:
         chosen = np.full((len(REGIONS), places), -1, np.int32)
         share = np.zeros((len(REGIONS), places), np.float32)
         shapes = self._describe(wanted, face)
-        left = slice(None) if without is None else np.flatnonzero(~without)
+        left = np.arange(len(self._trust)) if without is None else np.flatnonzero(~without)
         for r, blend in enumerate(blends):
             features = self._features[r][left]
             distance = np.linalg.norm(features - (shapes[r] - self._means[r]) @ self._bases[r], axis=1)
@@ -125,7 +125,7 @@ class PivotChooser:
             order = order[:count]
             weight = (1.0 - distance[order] / (limit + 1e-6)) ** 2 / (distance[order] + 0.15 * limit + 1e-6)
             weight += 1e-6
-            chosen[r, :count] = order if without is None else left[order]
+            chosen[r, :count] = left[order]
             share[r, :count] = weight / weight.sum()
         return chosen, share
 

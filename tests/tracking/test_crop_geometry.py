@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from studio.domain.camera import Similarity
-from studio.tracking.aligned_crop import (
+from studio.head.ffhq_crop import (
     MOUTH_CORNERS,
     VIEWER_LEFT_EYE,
     VIEWER_RIGHT_EYE,
