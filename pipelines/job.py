@@ -199,6 +199,8 @@ class Task:
     """Name of the subject it belongs to."""
     progress: JobContext
     """Where to report; also gives the checkpoint folder."""
+    home: Path
+    """The home folder, where the user's weights are."""
 
 
 def create_job(jobs: Path, plan: JobPlan) -> Path:

@@ -115,6 +115,9 @@ class PriorSettings:
     """scratch: a painter over the warped rendering, learnt from the clip alone. pretrained: StyleGAN2 weights
     (FFHQ) that you own, into which the pivots are inverted; it draws faces by itself and can be edited far
     beyond what the clip shows."""
+    weights: str = ""
+    """Of the pretrained prior: a StyleGAN2 file of your own (.pkl of NVIDIA's PyTorch releases, .pt of
+    rosinality's); empty: FFHQ's from the weights folder."""
     painter: PainterSettings = PAINTER
     """Of the prior from scratch."""
     invert: InvertSettings = INVERT

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.job import JobPlan, Step
+from pipelines.presets import PRESETS
 from studio.domain.problem import Problem
 from studio.engines.catalog import engine_spec
 from studio.project.settings_json import settings_from_plain, settings_to_plain
@@ -80,7 +81,38 @@ INSTANT = Stage(
     place="avatars/instant-{key}",
 )
 
-RECIPES: dict[str, tuple[Stage, ...]] = {"instant": (TRACK, PIVOTS, INSTANT)}
+MATERIAL = Stage(
+    id="material",
+    title="Cutting out what to learn from",
+    work="pipelines.pvp_stages:material",
+    settings="pipelines.pvp_settings:MaterialSettings",
+    version=1,
+    inputs=(CLIP, "track", "pivots", "instant"),
+    place="material/{key}",
+)
+PRIOR = Stage(
+    id="prior",
+    title="Making the personal prior",
+    work="pipelines.pvp_stages:prior",
+    settings="pipelines.pvp_settings:PriorSettings",
+    version=1,
+    inputs=("material",),
+    place="priors/{key}",
+)
+PVP = Stage(
+    id="pvp",
+    title="Tuning the prior and training the mappers",
+    work="pipelines.pvp_stages:avatar",
+    settings="pipelines.pvp_settings:PvpSettings",
+    version=1,
+    inputs=("track", "pivots", "instant", "material", "prior"),
+    place="avatars/pvp-{key}",
+)
+
+RECIPES: dict[str, tuple[Stage, ...]] = {
+    "instant": (TRACK, PIVOTS, INSTANT),
+    "pvp": (TRACK, PIVOTS, INSTANT, MATERIAL, PRIOR, PVP),
+}
 """The last stage of a recipe bears the engine's id and its settings."""
 
 
@@ -95,8 +127,8 @@ def settings_for(engine: str, preset: str) -> dict[str, Any]:
         raise Problem(
             f"The engine {engine!r} has no preset {preset!r}; there are: {', '.join(spec.presets)}."
         )
-    chosen = {stage.id: stage.default() for stage in RECIPES[engine][:-1]}
-    return {**chosen, engine: spec.make_settings(preset)}
+    chosen = {stage.id: stage.default() for stage in RECIPES[engine]}
+    return {**chosen, **PRESETS[engine][preset]}
 
 
 def plan(

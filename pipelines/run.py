@@ -100,7 +100,7 @@ def make(step: Step, root: Path, context: JobContext) -> bool:
     settings = settings_from_plain(_resolve(step.settings_class), step.settings)
     inputs = {name: root / path for name, path in step.inputs.items()}
     with new_folder(output) as aside:
-        work(Task(inputs, aside, settings, step, context.plan.subject, context))
+        work(Task(inputs, aside, settings, step, context.plan.subject, context, root.parents[1]))
         made = {
             "stage": step.id,
             "key": step.key,

@@ -39,10 +39,10 @@ def build_instant_avatar(task: Task) -> None:
     stage = build_instant(clip, tracked, pivots, task.settings, task.out, task.progress)
     with np.load(task.out / "warp.npz", allow_pickle=False) as numbers:
         rest_camera = numbers["rest_camera"]
-    _sign(task, "instant", stage, pivots.learnt_from, rest_camera)
+    sign(task, "instant", stage, pivots.learnt_from, rest_camera)
 
 
-def _sign(task: Task, engine: str, stage: View, learnt_from: tuple[int, int], rest_camera: Floats) -> None:
+def sign(task: Task, engine: str, stage: View, learnt_from: tuple[int, int], rest_camera: Floats) -> None:
     """Write the card that every avatar has; its head controls are relative to ``rest_camera`` ``[3]``."""
     from studio.project.avatar_files import save_avatar
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,16 +68,13 @@ def teach_painter(
     teaching = _Teaching(material, settings, device)
     warped = teaching.judge(corrected=False)
     learnt = np.asarray(material.train, np.int64)
+    groups: list[dict[str, Any]] = [
+        {"params": list(teaching.painter.parameters())},
+        {"params": list(teaching.latents.parameters()), "weight_decay": settings.style_decay},
+    ]
     report = train(
         modules={"painter": teaching.painter, "latents": teaching.latents},
-        optimisers=torch.optim.Adam(
-            [
-                {"params": teaching.painter.parameters()},
-                {"params": teaching.latents.parameters(), "weight_decay": settings.style_decay},
-            ],
-            settings.learning_rate,
-            betas=(0.9, 0.99),
-        ),
+        optimisers=torch.optim.Adam(groups, settings.learning_rate, betas=(0.9, 0.99)),
         step=teaching.step,
         order=ShuffledOrder(learnt, settings.loop.batch, settings.loop.seed),
         settings=settings.loop,

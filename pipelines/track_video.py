@@ -23,12 +23,12 @@ from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.sequence import TrackedSequence, held_out_split
 from studio.head import HeadModel, builtin_head, fit_landmarks, load_flame
+from studio.head.ffhq_crop import crop_frames, crop_similarities, mask_squares, upright_similarities
 from studio.head.flame import EMBEDDING as FLAME_EMBEDDING
 from studio.head.topology import topology
 from studio.media import ClipInfo, probe, read_frames
 from studio.project.sequence_files import MaskWriter, new_sequence_folder, save_scores, save_sequence
 from studio.tracking.ahead import ahead
-from studio.head.ffhq_crop import crop_frames, crop_similarities, mask_squares, upright_similarities
 from studio.tracking.following import Followed, follow
 from studio.tracking.hands import EVERY, HandFinder, under_hands
 from studio.tracking.person_mask import MaskFinisher, PersonSegmenter

@@ -7,8 +7,9 @@ import difflib
 from studio.domain.problem import Problem
 from studio.engines.engine import EngineSpec
 from studio.engines.instant.spec import SPEC as INSTANT
+from studio.engines.pvp.spec import SPEC as PVP
 
-ENGINES: dict[str, EngineSpec] = {spec.id: spec for spec in (INSTANT,)}
+ENGINES: dict[str, EngineSpec] = {spec.id: spec for spec in (INSTANT, PVP)}
 """Engine id to its entry, in the order they are offered."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -36,18 +36,12 @@ class EngineSpec:
     """What a person reads."""
     summary: str
     """One sentence: what it does and what it costs."""
-    settings: str
-    """``module:ClassName`` of its frozen settings dataclass."""
     loader: str
     """``module:function`` taking an Avatar and returning an Engine; imported on first use."""
-    presets: Mapping[str, Mapping[str, Any]]
-    """Preset name to settings that differ from the default."""
+    presets: tuple[str, ...]
+    """Names of its presets, the cheapest first; what they set is data of the recipes."""
     missing: Callable[[], str | None]
     """None when it can run here, otherwise one sentence: what is missing and what to do."""
-
-    def make_settings(self, preset: str) -> Any:
-        """The settings of a preset. Raises KeyError for an unknown preset."""
-        return _resolve(self.settings)(**self.presets[preset])
 
     def load(self, avatar: Avatar) -> Engine:
         """Open an avatar for rendering."""

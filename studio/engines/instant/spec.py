@@ -18,12 +18,7 @@ SPEC = EngineSpec(
     id="instant",
     title="Instant",
     summary="No training: the clip's own frames, warped by the tracked head and blended. Ready in seconds.",
-    settings="studio.warping.settings:WarpSettings",
     loader="studio.engines.instant.spec:load",
-    presets={
-        "draft": {"texture_size": 384, "face_blend": 2, "outer_blend": 2, "mouth_blend": 2, "eyes_blend": 2},
-        "standard": {},
-        "best": {"texture_size": 1024},
-    },
+    presets=("draft", "standard", "best"),
     missing=lambda: None,
 )
