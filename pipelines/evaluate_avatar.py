@@ -1,7 +1,8 @@
 """How good is an avatar on frames that it has never seen, and is it better than showing a training frame?
 
 Every good held-out frame is asked for by its tracked head parameters, drawn in its own aligned crop and
-compared with what the camera saw there. Beside the engine always stands the nearest training frame.
+compared with what the camera saw there. Beside the engine always stands the nearest training frame and, if
+wished, another engine: every column goes through the same frames and the same code.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from pipelines.evaluation_pictures import ContactSheet, SideBySide
 from pipelines.nearest_frame import Nearness, nearest_training_frames
 from studio.assets import AssetLibrary
 from studio.domain.avatar import Avatar
-from studio.domain.camera import Floats, Similarity
+from studio.domain.camera import Floats, Similarity, View
 from studio.domain.controls import HEAD_NAMES, ControlSheet, ControlState, track_from_motion
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
@@ -41,9 +42,20 @@ LEARNT_FROM = "learnt_from"
 """Entry of an avatar's lineage: ``[first, one past last]`` of the frames it was allowed to see."""
 
 Picture = npt.NDArray[np.uint8]
+Shown = TypeVar("Shown")
 Masks = Callable[[int], Picture]
 """Frame number to the stored person mask ``[M, M]`` uint8, in the frame's mask box."""
 
+WORST = 3
+"""Frames on the contact sheet in which the engine loses most."""
+APART = 0.3
+"""Seconds that lie between them at least: neighbours look alike."""
+JUDGES = ("lpips", "haarpsi", "psnr")
+"""Measures that say which frames those are; the first that there is."""
+ENGINE_SHOWN = -2
+"""Place of the judged engine among the pictures that are shown."""
+NEAREST = 2
+"""Column of the nearest training frame; 0 is the real one, 1 the judged engine."""
 _CHUNK = 16
 """Frames whose pictures are measured at once."""
 _STREAMED = ("pictures", "masks", "perceptual_weights")
@@ -85,6 +97,22 @@ class Judged:
     """Name of the clip, for tables."""
     masks: Masks | None = None
     """Person masks of the clip, where there are any."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """How the avatar was built, as JSON values, for the report."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Another opened avatar of the same clip, shown and measured beside the judged one."""
+
+    engine: Engine
+    """Draws the frames."""
+    name: str
+    """What reports call it, e.g. ``instant`` or ``instant:draft``."""
+    rest_camera: npt.NDArray[np.floating]
+    """``[3]`` scale, cx, cy that its own move and zoom controls are relative to."""
+    avatar: Avatar | None = None
+    """Checked for having learnt from held-out frames; None where that is known otherwise."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +140,16 @@ class Evaluation:
     counts: Mapping[str, int]
     """``not_good``: held-out frames left out because they were flagged in tracking; ``no_face_in_real``: no
     face found in the real crop, so measures of faces leave the frame out on both sides; ``no_face_in_engine``
-    and ``no_face_in_nearest_frame``: entered with the worst value of the frames where one was found."""
+    and ``no_face_in_nearest_frame`` (and ``no_face_in_beside``): entered with the worst value of the frames
+    where one was found."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What the figures depend on."""
+    beside_engine: str = ""
+    """Name of the engine beside it; empty for none."""
+    beside: Mapping[str, float] = field(default_factory=dict)
+    """Metric id to its mean over the same frames, for the engine beside it."""
+    beside_fps: float = 0.0
+    """Frames a second that the engine beside it drew."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""
@@ -144,6 +179,7 @@ def evaluate_avatar(
     settings: EvaluateSettings | None = None,
     *,
     avatar: Avatar | None = None,
+    beside: Beside | None = None,
     assets: AssetLibrary | None = None,
     new_tracker: Callable[[], Tracker] | None = None,
     head: HeadModel | None = None,
@@ -157,11 +193,14 @@ def evaluate_avatar(
         judged: the avatar and its clip.
         settings: see :class:`EvaluateSettings`.
         avatar: checked for having learnt from held-out frames; None where that is known otherwise.
+        beside: another engine, measured on the same frames.
         assets: where LPIPS and identity weights are looked for; None for none.
         new_tracker: makes the tracker that looks at crops; MediaPipe when None.
         head: the head model of the sequence; the built-in one when None.
-        contact_sheet: write a PNG of real, engine, nearest frame and differences there.
-        video_out: write an MP4 of the same, side by side, there.
+        contact_sheet: write a PNG there of real, other engine, engine, nearest frame and their errors: frames
+            spread over the held-out part, and those in which the engine loses most against the other engine
+            (against the nearest frame if there is none).
+        video_out: write an MP4 of the same pictures, side by side, there.
         progress: told after every frame.
 
     Returns:
@@ -175,8 +214,9 @@ def evaluate_avatar(
     sequence, held_out = judged.sequence, judged.held_out
     if chosen.size < 32:
         raise Problem(f"Pictures of {chosen.size} pixels are too small to compare: choose at least 32.")
-    if avatar is not None:
-        check_unseen(avatar, held_out)
+    for known in (avatar, beside.avatar if beside else None):
+        if known is not None:
+            check_unseen(known, held_out)
     frames = np.arange(len(sequence))[held_out]
     usable = frames[sequence.good[held_out]]
     if not len(usable):
@@ -184,42 +224,39 @@ def evaluate_avatar(
             f"No held-out frame can be judged: {_usual_fault(sequence, held_out)}. Use another clip."
         )
     nearest = nearest_training_frames(sequence, usable, judged.train, chosen.nearest)
-    states = _states(judged, usable)
     metrics, off = _measurable(chosen, judged, assets)
     identity = _identity(assets, off)
 
     with ExitStack() as stack:
         bank = stack.enter_context(_CropBank(judged, nearest, chosen.size, progress))
-        sheet = ContactSheet(contact_sheet, len(usable)) if contact_sheet else None
-        film = stack.enter_context(SideBySide(video_out, chosen.size, sequence.rate)) if video_out else None
-        sides = [_Side(usable, chosen.size, _tracker(new_tracker, stack), identity) for _ in range(3)]
-        measuring = _Measuring(metrics, usable, off)
-        spent = 0.0
-        # The first picture pays for compiling and caching, which is not the engine's speed.
-        judged.engine.render(RenderRequest(states[0], sequence.crop_view(int(usable[0]), chosen.size)))
+        columns = _Columns(judged, beside, usable, nearest, bank, chosen.size)
+        names = columns.displayed(columns.names)
+        sheet = ContactSheet(contact_sheet, len(usable), names) if contact_sheet else None
+        film = None
+        if video_out:
+            film = stack.enter_context(SideBySide(video_out, chosen.size, sequence.rate, names, ENGINE_SHOWN))
+        sides = [_Side(usable, chosen.size, _tracker(new_tracker, stack), identity) for _ in columns.names]
+        measuring = _Measuring(metrics, usable, off, len(sides) - 1)
+        columns.warm_up()
         for k, (frame, source) in enumerate(read_selected(judged.video, usable.tolist())):
-            view = sequence.crop_view(frame, chosen.size)
-            real = cut_view(source, view)
-            began = time.perf_counter()
-            drawn = judged.engine.render(RenderRequest(states[k], view)).image
-            spent += time.perf_counter() - began
-            inside = inside_source(view, sequence.width, sequence.height)[..., None]
-            shown = [real, np.where(inside, drawn, real), np.where(inside, bank[int(nearest[k])], real)]
-            mask = None
-            if judged.masks is not None:
-                mask = cut_mask(
-                    judged.masks(frame), Similarity.from_array(sequence.mask_boxes[frame]), view
-                ) * inside[..., 0].astype(np.uint8)
+            shown = columns.cut(k, source)
             for side, picture in zip(sides, shown):
                 side.add(k, picture)
-            measuring.add(k, shown, mask)
+            measuring.add(k, shown, columns.mask(k))
             if sheet is not None:
-                sheet.add(k, frame, *shown)
+                sheet.add(k, f"frame {frame}", columns.displayed(shown))
             if film is not None:
-                film.add(*shown)
+                film.add(columns.displayed(shown))
             progress(k + 1, len(usable), "comparing with held-out frames")
         measuring.flush()
         if sheet is not None:
+            rival = -1 if beside else NEAREST - 1
+            lost, by = measuring.losses(rival)
+            worst = _apart(lost, WORST, round(sequence.rate * APART))
+            for (frame, source), k in zip(read_selected(judged.video, usable[worst].tolist()), worst):
+                how = "worse" if lost[k] > 0 else "better"
+                said = f"frame {frame}: {by.title} {abs(lost[k]):.{by.digits}f} {how}"
+                sheet.append(said, columns.displayed(columns.cut(k, source)))
             sheet.save()
 
     model = _same_head(head, sequence, off)
@@ -228,25 +265,30 @@ def evaluate_avatar(
     observed = [side.observed() for side in sides]
     seen = [side.found for side in sides]
     results, reasons = [], []
-    for index in (1, 2):
+    for index in range(1, len(sides)):
         values = measuring.values[index - 1] | _tracked(metrics, observed[0], observed[index], off)
         reasons.append(dict(off))
         results.append(_means(metrics, values, seen[0] & ~seen[index], reasons[-1]))
+    fps = columns.fps(len(usable))
     return Evaluation(
         title=judged.title or judged.video.stem,
         engine=judged.engine_id,
         resolution=chosen.size,
         frames=len(usable),
-        fps=len(usable) / spent if spent > 0 else 0.0,
+        fps=fps[0],
         metrics=results[0],
         nearest_frame=results[1],
-        off=reasons[1] | reasons[0],
+        beside_engine=beside.name if beside else "",
+        beside=results[2] if beside else {},
+        beside_fps=fps[1] if beside else 0.0,
+        off={name: why for off_in_column in reversed(reasons) for name, why in off_in_column.items()},
         held_out=(int(frames[0]), int(frames[-1])),
         counts={
             "not_good": len(frames) - len(usable),
             "no_face_in_real": int((~seen[0]).sum()),
             "no_face_in_engine": int((seen[0] & ~seen[1]).sum()),
             "no_face_in_nearest_frame": int((seen[0] & ~seen[2]).sum()),
+            **({"no_face_in_beside": int((seen[0] & ~seen[3]).sum())} if beside else {}),
         },
         settings={
             **asdict(chosen),
@@ -254,8 +296,96 @@ def evaluate_avatar(
             "tracker": sides[0].tracker.name,
             "head_model": sequence.head_model,
             "identity_network": identity.name if identity else None,
+            **judged.about,
         },
     )
+
+
+class _Columns:
+    """The pictures of a held-out frame: real, engine, nearest training frame and perhaps another engine."""
+
+    def __init__(
+        self,
+        judged: Judged,
+        beside: Beside | None,
+        frames: npt.NDArray[np.integer],
+        nearest: npt.NDArray[np.integer],
+        bank: _CropBank,
+        size: int,
+    ) -> None:
+        self.names = ["real", judged.engine_id, "nearest frame", *([beside.name] if beside else [])]
+        self._judged, self._frames, self._nearest, self._bank = judged, frames, nearest, bank
+        self._views = [judged.sequence.crop_view(int(frame), size) for frame in frames]
+        self._painters = [_Painter(judged.engine, judged.rest_camera, judged.sequence, frames)]
+        if beside:
+            self._painters.append(_Painter(beside.engine, beside.rest_camera, judged.sequence, frames))
+
+    def warm_up(self) -> None:
+        """The first picture pays for compiling and caching, which is not an engine's speed."""
+        for painter in self._painters:
+            painter.draw(0, self._views[0])
+            painter.spent = 0.0
+
+    def cut(self, k: int, source: Picture) -> list[Picture]:
+        """The k-th frame ``[S, S, 3]`` of every column; what is beyond the camera is as in the real one."""
+        view = self._views[k]
+        real = cut_view(source, view)
+        inside = self._inside(view)[..., None]
+        drawn = [painter.draw(k, view) for painter in self._painters]
+        others = [drawn[0], self._bank[int(self._nearest[k])], *drawn[1:]]
+        return [real, *(np.where(inside, picture, real) for picture in others)]
+
+    def mask(self, k: int) -> Picture | None:
+        """Person mask ``[S, S]`` of the k-th frame, if the clip has masks."""
+        if self._judged.masks is None:
+            return None
+        frame, view = int(self._frames[k]), self._views[k]
+        box = Similarity.from_array(self._judged.sequence.mask_boxes[frame])
+        return cut_mask(self._judged.masks(frame), box, view) * self._inside(view).astype(np.uint8)
+
+    def displayed(self, columns: Sequence[Shown]) -> list[Shown]:
+        """Names or pictures in the order in which people compare: real, other engine, engine, nearest."""
+        real, engine, nearest, *beside = columns
+        return [real, *beside, engine, nearest]
+
+    def fps(self, frames: int) -> list[float]:
+        """Speed of each engine over so many frames."""
+        return [frames / painter.spent if painter.spent > 0 else 0.0 for painter in self._painters]
+
+    def _inside(self, view: View) -> npt.NDArray[np.bool_]:
+        return inside_source(view, self._judged.sequence.width, self._judged.sequence.height)
+
+
+class _Painter:
+    """An engine and what it is asked for."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        rest_camera: npt.NDArray[np.floating],
+        sequence: TrackedSequence,
+        frames: npt.NDArray[np.integer],
+    ) -> None:
+        self._engine = engine
+        self._states = _states(engine.sheet, rest_camera, sequence, frames)
+        self.spent = 0.0
+        """Seconds of drawing."""
+
+    def draw(self, k: int, view: View) -> Picture:
+        began = time.perf_counter()
+        drawn = self._engine.render(RenderRequest(self._states[k], view)).image
+        self.spent += time.perf_counter() - began
+        return drawn
+
+
+def _apart(values: npt.NDArray[np.floating], count: int, gap: int) -> list[int]:
+    """Indices of the largest values that lie more than ``gap`` frames apart, ascending."""
+    left = np.where(np.isfinite(values), values, -np.inf)
+    found: list[int] = []
+    while len(found) < count and np.isfinite(left.max()):
+        found.append(int(left.argmax()))
+        left[max(found[-1] - gap, 0) : found[-1] + gap + 1] = -np.inf
+    return sorted(found)
 
 
 class _Side:
@@ -317,12 +447,16 @@ class _Measuring:
     """Picture metrics, a chunk of frames at a time, so that memory does not grow with the clip."""
 
     def __init__(
-        self, metrics: Sequence[Metric], frames: npt.NDArray[np.integer], off: dict[str, str]
+        self,
+        metrics: Sequence[Metric],
+        frames: npt.NDArray[np.integer],
+        off: dict[str, str],
+        rendered: int,
     ) -> None:
         self._metrics = [m for m in metrics if m.needs in _STREAMED]
         self._frames, self._off = frames.astype(np.int64), off
-        self.values = [{m.id: np.full(len(frames), np.nan) for m in self._metrics} for _ in range(2)]
-        """For engine and nearest frame: metric id to ``[T]`` values."""
+        self.values = [{m.id: np.full(len(frames), np.nan) for m in self._metrics} for _ in range(rendered)]
+        """For every column but the real one: metric id to ``[T]`` values."""
         self._waiting: list[tuple[int, list[Picture], Picture | None]] = []
         self._kept = 0
 
@@ -339,14 +473,14 @@ class _Measuring:
         where = np.array([k for k, _, _ in self._waiting])
         masks = [mask for _, _, mask in self._waiting if mask is not None]
         mask = np.stack(masks) if len(masks) == len(self._waiting) else None
-        real, engine, nearest = (
+        real, *others = (
             Observed(self._frames[where], np.stack([shown[i] for _, shown, _ in self._waiting]), mask)
-            for i in range(3)
+            for i in range(1 + len(self.values))
         )
         for metric in self._metrics:
             if metric.id in self._off:
                 continue
-            for values, rendered in zip(self.values, (engine, nearest)):
+            for values, rendered in zip(self.values, others):
                 try:
                     values[metric.id][where[fresh]] = metric.measure(real, rendered)[fresh]
                 except Unavailable as reason:
@@ -354,6 +488,14 @@ class _Measuring:
                     break
         self._waiting = self._waiting[-1:]
         self._kept = 1
+
+    def losses(self, rival: int) -> tuple[npt.NDArray[np.float64], Metric]:
+        """By how much the engine is worse than another column in each frame ``[T]`` (negative: better), in
+        the measure nearest to a person's eye that there is, and which that is."""
+        known = {m.id: m for m in self._metrics if m.id not in self._off}
+        chosen = known[next(name for name in JUDGES if name in known)]
+        ours, theirs = self.values[0][chosen.id], self.values[rival][chosen.id]
+        return (ours - theirs if chosen.better == "lower" else theirs - ours), chosen
 
 
 class _CropBank:
@@ -387,12 +529,14 @@ class _CropBank:
         return np.asarray(self._crops[self._row[frame]])
 
 
-def _states(judged: Judged, frames: npt.NDArray[np.integer]) -> list[ControlState]:
-    """What the engine is asked for: the tracked parameters; controls of its own stay at their default."""
-    sheet: ControlSheet = judged.engine.sheet
-    track = track_from_motion(
-        judged.sequence.motion.take(frames), np.asarray(judged.rest_camera), judged.sequence.rate
-    )
+def _states(
+    sheet: ControlSheet,
+    rest_camera: npt.NDArray[np.floating],
+    sequence: TrackedSequence,
+    frames: npt.NDArray[np.integer],
+) -> list[ControlState]:
+    """What an engine is asked for: the tracked parameters; controls of its own stay at their default."""
+    track = track_from_motion(sequence.motion.take(frames), np.asarray(rest_camera), sequence.rate)
     place = {name: column for column, name in enumerate(sheet.names)}
     wanted = [(place[name], column) for column, name in enumerate(HEAD_NAMES) if name in place]
     states = []

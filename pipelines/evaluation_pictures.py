@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -15,11 +16,12 @@ from studio.project.atomic import explaining_disk
 
 Picture = npt.NDArray[np.uint8]
 
-COLUMNS = 8
+SPREAD = 6
 """Frames on a contact sheet, spread evenly over the held-out part."""
+CELL = 256
+"""Smallest side of a picture on a contact sheet in pixels: eyes and teeth must be seen."""
 GAIN = 4
 """Differences are shown this much larger than they are."""
-ROWS = ("real", "engine", "nearest frame", f"{GAIN} x engine error", f"{GAIN} x nearest error")
 _HEADING = 22
 """Height of a line of text in pixels."""
 
@@ -30,26 +32,34 @@ def error_picture(real: Picture, rendered: Picture) -> Picture:
 
 
 class ContactSheet:
-    """Collects some frames as they pass by and writes one PNG: a column per frame."""
+    """Collects some frames as they pass by and writes one PNG: a column per frame, a row per picture of
+    it and per error."""
 
-    def __init__(self, path: Path, frames: int) -> None:
-        """``path``: where it goes; ``frames``: how many will pass by."""
-        self._path = path
-        self._wanted = set(np.linspace(0, frames - 1, min(COLUMNS, frames)).round().astype(int).tolist())
+    def __init__(self, path: Path, frames: int, names: Sequence[str]) -> None:
+        """``path``: where it goes; ``frames``: how many will pass by; ``names``: of the pictures of a frame,
+        the first being the real one."""
+        self._path, self._names = path, names
+        self._wanted = set(np.linspace(0, frames - 1, min(SPREAD, frames)).round().astype(int).tolist())
         self._columns: list[Picture] = []
 
-    def add(self, k: int, frame: int, real: Picture, engine: Picture, nearest: Picture) -> None:
-        """Show the k-th compared frame, if it is one of the chosen; all pictures ``[S, S, 3]``."""
-        if k not in self._wanted:
-            return
-        cells = [real, engine, nearest, error_picture(real, engine), error_picture(real, nearest)]
+    def add(self, k: int, caption: str, pictures: Sequence[Picture]) -> None:
+        """Show the k-th compared frame, if it is one of the chosen; ``pictures`` ``[S, S, 3]``."""
+        if k in self._wanted:
+            self.append(caption, pictures)
+
+    def append(self, caption: str, pictures: Sequence[Picture]) -> None:
+        """Show a frame, whichever it is."""
+        real, others, names = pictures[0], pictures[1:], self._names[1:]
+        cells = [*pictures, *(error_picture(real, other) for other in others)]
         captions = [
-            f"frame {frame}",
-            *(f"{name} {_decibels(real, p)}" for name, p in (("engine", engine), ("nearest", nearest))),
-            ROWS[3],
-            ROWS[4],
+            caption,
+            *(f"{name} {_decibels(real, other)}" for name, other in zip(names, others)),
+            *(f"{GAIN} x error of {name}" for name in names),
         ]
-        parts = [part for cell, text in zip(cells, captions) for part in (_line(text, cell.shape[1]), cell)]
+        parts = []
+        for cell, text in zip(cells, captions):
+            shown = _enlarged(cell)
+            parts += [_line(text, shown.shape[1]), shown]
         self._columns.append(np.concatenate(parts))
 
     def save(self) -> None:
@@ -66,31 +76,41 @@ class ContactSheet:
 
 
 class SideBySide:
-    """Writes real, engine, nearest frame and the engine's error next to each other, as a film."""
+    """Writes the pictures of each frame and the judged engine's error next to each other, as a film."""
 
-    def __init__(self, path: Path, size: int, rate: Fraction) -> None:
-        """``size``: side of each picture; frames left out of the comparison are missing in the film too."""
-        self._path, self._size, self._rate = path, size, rate
+    def __init__(self, path: Path, size: int, rate: Fraction, names: Sequence[str], engine: int) -> None:
+        """``size``: side of each picture; ``names``: of the pictures, the first being the real one;
+        ``engine``: which of them is judged. Frames left out of the comparison are missing in the film too."""
+        self._path, self._rate, self._engine = path, rate, engine
+        # The picture format of MP4 wants even sides.
+        self._even = size - size % 2
+        titles = [*names, f"{GAIN} x error of {names[engine]}"]
+        self._heading = np.concatenate([_line(title, self._even) for title in titles], 1)
         self._stack = ExitStack()
         self._writer: Any = None
 
     def __enter__(self) -> SideBySide:
         from studio.media import VideoWriter
 
-        # The picture format of MP4 wants even sides.
-        self._even = self._size - self._size % 2
-        self._writer = self._stack.enter_context(
-            VideoWriter(self._path, 4 * self._even, self._even, self._rate)
-        )
+        width, height = self._heading.shape[1], self._even + _HEADING
+        self._writer = self._stack.enter_context(VideoWriter(self._path, width, height, self._rate))
         return self
 
     def __exit__(self, *ended: Any) -> None:
         self._stack.__exit__(*ended)
 
-    def add(self, real: Picture, engine: Picture, nearest: Picture) -> None:
-        """One frame of the film; all pictures ``[S, S, 3]``."""
-        pictures = [real, engine, nearest, error_picture(real, engine)]
-        self._writer.write(np.concatenate([p[: self._even, : self._even] for p in pictures], 1))
+    def add(self, pictures: Sequence[Picture]) -> None:
+        """One frame of the film; ``pictures`` ``[S, S, 3]``, as many as names."""
+        shown = [*pictures, error_picture(pictures[0], pictures[self._engine])]
+        row = np.concatenate([p[: self._even, : self._even] for p in shown], 1)
+        self._writer.write(np.concatenate([self._heading, row]))
+
+
+def _enlarged(picture: Picture) -> Picture:
+    size = picture.shape[0]
+    if size >= CELL:
+        return picture
+    return np.asarray(cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _decibels(real: Picture, rendered: Picture) -> str:
@@ -99,6 +119,9 @@ def _decibels(real: Picture, rendered: Picture) -> str:
 
 
 def _line(text: str, width: int) -> Picture:
+    """A line of text, drawn smaller where it would not fit."""
     line = np.full((_HEADING, width, 3), 24, np.uint8)
-    cv2.putText(line, text, (6, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (235, 235, 235), 1, cv2.LINE_AA)
+    (needed, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)
+    scale = 0.42 * min(1.0, (width - 8) / max(needed, 1))
+    cv2.putText(line, text, (6, 15), cv2.FONT_HERSHEY_SIMPLEX, scale, (235, 235, 235), 1, cv2.LINE_AA)
     return line

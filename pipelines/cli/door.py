@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "pipelines.cli.evaluating:command",
         "Measure an avatar on the part of its clip it never saw.",
     ),
+    "ablate": ("pipelines.cli.ablating:command", "Measure what each part of an engine is worth."),
     "controls": ("pipelines.cli.naming:command", "List what control files can name, with units and limits."),
     "demo": ("pipelines.cli.demonstrating:command", "Build and animate the bundled sample."),
     "bench": ("pipelines.cli.benching:command", "Measure the speed of tracking, rendering and export here."),

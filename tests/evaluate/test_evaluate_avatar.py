@@ -5,19 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from pipelines.ablation_report import Ablation, Variant, ablation_table, write_ablation
 from pipelines.aligned_crop import cut_view
-from pipelines.evaluate_avatar import EvaluateSettings, check_unseen, evaluate_avatar
+from pipelines.evaluate_avatar import (
+    Beside,
+    EvaluateSettings,
+    Evaluation,
+    _apart,
+    check_unseen,
+    evaluate_avatar,
+)
+from pipelines.evaluation_pictures import CELL
 from pipelines.evaluation_report import (
     clip_table,
     is_better,
     mean_over_clips,
     mean_table,
+    verdicts,
     write_evaluation,
     write_evaluations,
 )
@@ -31,6 +43,7 @@ from tests.evaluate.judged_clip import (
     EXTRA,
     FRAMES,
     HELD_OUT,
+    REST,
     TRAIN,
     KnownEngine,
     PosedTracker,
@@ -200,12 +213,110 @@ def test_pictures_of_an_evaluation(clip: Path, tmp_path: Path) -> None:
         video_out=film,
     )
     picture = cv2.imread(str(sheet))
-    row = SIZE + 22
-    assert picture.shape == (5 * row, 8 * SIZE, 3)
+    row = CELL + 22
+    assert picture.shape[0] == 5 * row
+    assert picture.shape[1] // CELL in (6 + 1, 6 + 2)  # ten frames are too few for three worst ones apart
     assert np.all(picture[3 * row + 30 : 4 * row - 4] == 32)  # four times the known error of 8
     capture = cv2.VideoCapture(str(film))
     assert (capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FRAME_WIDTH)) == (10, 4 * SIZE)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["film.mp4", "new"]
+
+
+def test_another_engine_is_measured_as_if_it_were_the_engine(clip: Path) -> None:
+    """Whichever of two engines is judged and whichever stands beside it, each has its own figures."""
+
+    def half_lost(frame: int, picture: np.ndarray) -> np.ndarray:
+        return 0 * picture if frame % 2 else picture + np.uint8(3)
+
+    one, other = KnownEngine(clip, offset(8)), KnownEngine(clip, half_lost)
+    forth = evaluate_avatar(
+        judged(clip, one),
+        SETTINGS,
+        beside=Beside(other, "other", REST),
+        new_tracker=posed(0.0, 5.0, 2.0, -9.0),
+    )
+    back = evaluate_avatar(
+        judged(clip, other),
+        SETTINGS,
+        beside=Beside(one, "one", REST),
+        new_tracker=posed(0.0, -9.0, 2.0, 5.0),
+    )
+    assert (forth.beside_engine, back.beside_engine) == ("other", "one")
+    assert forth.metrics == back.beside
+    assert forth.beside == back.metrics
+    assert forth.nearest_frame == back.nearest_frame
+    assert forth.metrics["psnr"] == pytest.approx(20 * np.log10(255 / 8))
+    assert forth.beside["pose_degrees"] == pytest.approx(9 / 3, abs=0.5)
+    assert (forth.beside["face_found"], forth.counts["no_face_in_beside"]) == (0.5, 5)
+    assert (back.metrics["face_found"], back.counts["no_face_in_beside"]) == (0.5, 0)
+    assert forth.fps > 0
+    assert forth.beside_fps > 0
+    assert [state["yaw"] for state in one.asked] == [state["yaw"] for state in other.asked]
+    assert len(one.asked) == 2 * (1 + 10)
+
+
+def test_each_engine_is_asked_relative_to_its_own_rest(clip: Path) -> None:
+    one, other = KnownEngine(clip, offset(1)), KnownEngine(clip, offset(2))
+    rest = REST * np.array([0.5, 1, 1], np.float32)
+    beside = Beside(other, "other", rest)
+    evaluate_avatar(judged(clip, one), SETTINGS, beside=beside, new_tracker=PosedTracker)
+    assert {round(state["zoom"], 5) for state in one.asked} == {1.0}
+    assert {round(state["zoom"], 5) for state in other.asked} == {2.0}
+
+
+def test_no_engine_beside_may_have_seen_the_held_out_frames(clip: Path, tmp_path: Path) -> None:
+    seen = Avatar("A", "other", "k", tmp_path, View(Similarity(1, 0, 0, 0), 8, 8), {"learnt_from": [0, 25]})
+    one, other = KnownEngine(clip, offset(1)), KnownEngine(clip, offset(2))
+    with pytest.raises(Problem, match="This other avatar learnt from frames 0 to 24"):
+        evaluate_avatar(judged(clip, one), SETTINGS, beside=Beside(other, "other", REST, seen))
+    assert not one.asked + other.asked
+
+
+def test_pictures_with_another_engine_beside(clip: Path, tmp_path: Path) -> None:
+    """The sheet ends with the frames in which the engine loses most, and every row is who it says it is."""
+    sheet, film = tmp_path / "sheet.png", tmp_path / "film.mp4"
+
+    def fails_in_two(frame: int, picture: np.ndarray) -> np.ndarray:
+        return picture + np.uint8({21: 20, 22: 5, 28: 30}.get(frame, 1))
+
+    engine, other = KnownEngine(clip, fails_in_two), KnownEngine(clip, offset(2))
+    sequence = replace(tracked_clip(), rate=Fraction(10))  # 0.3 s are three frames
+    evaluate_avatar(
+        judged(clip, engine, sequence=sequence),
+        SETTINGS,
+        beside=Beside(other, "other", REST),
+        new_tracker=PosedTracker,
+        contact_sheet=sheet,
+        video_out=film,
+    )
+    picture = cv2.imread(str(sheet))
+    row = CELL + 22
+    assert picture.shape[0] == 7 * row  # real, other, engine, nearest and the errors of three
+    columns = picture.shape[1] // CELL
+    assert columns == 6 + 2
+
+    def errors(which: int) -> list[int]:
+        """Four times the error of a row's renderings."""
+        cells = picture[which * row + 30 : which * row + row - 4]
+        return [int(np.median(cells[:, k * CELL : (k + 1) * CELL])) for k in range(columns)]
+
+    assert errors(4) == [8] * columns
+    assert errors(5) == [4, 20, 4, 4, 4, 4, 80, 120]  # frames 20, 22, 24, 25, 27, 29; then 21 and 28
+    capture = cv2.VideoCapture(str(film))
+    assert capture.get(cv2.CAP_PROP_FRAME_WIDTH) == 5 * SIZE
+    frame = capture.read()[1][22:].astype(int)
+    panels = [frame[20:-20, i * SIZE + 20 : (i + 1) * SIZE - 20].mean() for i in range(5)]
+    assert panels[1] - panels[0] == pytest.approx(2, abs=0.7)
+    assert panels[2] - panels[0] == pytest.approx(1, abs=0.7)
+    assert panels[4] == pytest.approx(4, abs=2)
+
+
+def test_the_frames_lost_most_lie_apart() -> None:
+    values = np.array([0, 5, 9, 8, 1, np.nan, 7, -2, np.inf, -3])
+    assert _apart(values, 3, 1) == [2, 4, 6]
+    assert _apart(values, 2, 2) == [2, 6]
+    assert _apart(values, 9, 100) == [2]
+    assert _apart(np.full(4, np.nan), 3, 1) == []
 
 
 def test_an_interrupted_evaluation_leaves_nothing(clip: Path, tmp_path: Path) -> None:
@@ -248,6 +359,75 @@ def test_json_and_tables(clip: Path, tmp_path: Path) -> None:
     assert "| PSNR (dB) | ↑ | 33.08 |" in text
     assert "| 2 of 2 |" in text
     assert "off / off" in clip_table(results)  # MS-SSIM at 64²
+
+
+def _evaluation(title: str, ours: float, beside: float, nearest: float, **changes: Any) -> Evaluation:
+    """Figures as if they had been measured."""
+    sides = [{"psnr": value, "flmd": 40 - value} for value in (ours, beside, nearest)]
+    whole = Evaluation(
+        title, "pvp", 256, 9, 12.0, sides[0], sides[2], {}, (1, 9), {}, {}, "instant", sides[1], 30.0
+    )
+    return replace(whole, **changes)
+
+
+def test_tables_with_another_engine_beside(tmp_path: Path) -> None:
+    clips = [_evaluation("A", 30, 28, 20), _evaluation("B", 26, 28, 20), _evaluation("C", 21, 22, 23)]
+    means = mean_over_clips(clips)
+    assert means["beside_engine"] == "instant"
+    assert [means[side]["psnr"] for side in ("metrics", "beside", "nearest_frame")] == pytest.approx(
+        [77 / 3, 26, 21]
+    )
+    assert means["better_than"] == {"nearest_frame": {"psnr": 2, "flmd": 2}, "beside": {"psnr": 1, "flmd": 1}}
+    assert (means["fps"], means["beside_fps"]) == (12.0, 30.0)
+    table = mean_table(clips)
+    assert "| pvp | instant | nearest training frame | better than instant on | better than nearest" in table
+    assert "| PSNR (dB) | ↑ | 25.67 | 26.00 | 21.00 | 1 of 3 | 2 of 3 |" in table
+    assert "| A | 9 | 12 / 30 | 30.00 / 28.00 / 20.00 |" in clip_table(clips)
+    assert "In each cell: pvp / instant / nearest training frame." in clip_table(clips)
+    assert "| 30.00 | 28.00 | 20.00 | yes | yes |" in mean_table(clips[:1])
+    assert verdicts(clips[1]) == [
+        "Better than the nearest frame on 2 of 2 measures.",
+        "Better than instant on 0 of 2 measures (not on PSNR (dB), F-LMD (px at 256²)).",
+    ]
+    # A clip that lacks a figure on one side counts on no side.
+    lacking = [clips[0], replace(clips[1], beside={"flmd": 1.0})]
+    assert mean_over_clips(lacking)["clips"] == {"psnr": 1, "flmd": 2}
+    assert mean_over_clips(lacking)["metrics"]["psnr"] == 30
+    # With different engines beside there is nothing to average.
+    mixed = mean_over_clips([clips[0], replace(clips[1], beside_engine="other")])
+    assert "beside" not in mixed
+    assert mixed["metrics"]["psnr"] == 28
+    write_evaluations(tmp_path, clips)
+    told = json.loads((tmp_path / "evaluations.json").read_text())
+    assert told["clips"][0]["beside"] == {"psnr": 28, "flmd": 12}
+    assert told["mean"] == json.loads(json.dumps(means))
+
+
+def test_what_a_variant_changes_is_told_against_the_full_method(tmp_path: Path) -> None:
+    full = [_evaluation("A", 30, 28, 20), _evaluation("B", 26, 28, 20)]
+    without = [_evaluation("A", 29, 28, 20), _evaluation("B", 24, 28, 20, metrics={"psnr": 24})]
+    better = [_evaluation("A", 31, 28, 20), _evaluation("B", 27, 28, 20)]
+    ablation = Ablation(
+        "pvp",
+        "draft",
+        full,
+        {"no x": Variant({"pvp.x": False}, without), "more y": Variant({"pvp.y": 2}, better)},
+    )
+    # B has no F-LMD without x: the difference is A's alone, while the full method's mean has both clips.
+    assert ablation.differences() == {"no x": {"psnr": -1.5, "flmd": 1}, "more y": {"psnr": 1, "flmd": -1}}
+    write_ablation(tmp_path / "new", ablation)
+    table = (tmp_path / "new" / "ablation.md").read_text(encoding="utf-8")
+    assert table == ablation_table(ablation)
+    assert "| metric | better | full method | no x | more y | instant | nearest training frame |" in table
+    assert "| PSNR (dB) | ↑ | 28.00 | 26.50 (**−1.50**) | 29.00 (+1.00) | 28.00 | 20.00 |" in table
+    assert "| ↓ | 12.000 | 11.000 (**+1.000**) | 11.000 (−1.000) |" in table
+    assert "| worse than the full method on |  |  | 2 of 2 | 0 of 2 |  |  |" in table
+    assert "- no x: pvp.x = False" in table
+    told = json.loads((tmp_path / "new" / "ablation.json").read_text())
+    assert told["full"]["mean"]["metrics"]["psnr"] == 28
+    assert told["variants"]["more y"]["changes"] == {"pvp.y": 2}
+    assert told["variants"]["more y"]["difference"]["flmd"] == -1
+    assert [clip["title"] for clip in told["variants"]["no x"]["clips"]] == ["A", "B"]
 
 
 @pytest.mark.parametrize(
