@@ -27,7 +27,7 @@ PVP_DRAFT: Mapping[str, Any] = {
             _PAINTER,
             channel_base=2048,
             channel_max=96,
-            loop=replace(_PAINTER.loop, minutes=5.0),
+            loop=replace(_PAINTER.loop, minutes=3.0),
         ),
         invert=InvertSettings(w_steps=200, neighbour_w_steps=40, plus_steps=60, neighbour_plus_steps=20),
     ),
@@ -40,7 +40,7 @@ PVP_DRAFT: Mapping[str, Any] = {
             loop=replace(
                 _MAPPER.loop,
                 steps=20_000,
-                minutes=2.5,
+                minutes=2.0,
                 batch=4,
                 schedule=_FALLING,
                 validate_steps=0,
