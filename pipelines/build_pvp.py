@@ -122,8 +122,8 @@ def build_pvp(
             notes.append(
                 f"On validation frames {strength:.0%} of what the painter corrects shows the person best."
                 if strength
-                else "On validation frames nothing that the painter corrects is better than warping: this avatar "
-                "shows what the instant one shows."
+                else "On validation frames nothing that the painter corrects is better than warping: this "
+                "avatar shows what the instant one shows."
             )
             report.say(notes[-1])
     learnt = material.motion.angles[np.asarray(material.train)][:, [1, 0]]

@@ -1,9 +1,9 @@
 """Cut out what a personal prior learns from: aligned crops, what warping makes of them, and made-up moments.
 
 A trained engine must not learn to copy. Every training frame is therefore shown to it with a *guide* that
-was warped without the pivots of the same moment, and in several versions, each without other pivots: what is wrong
-with a guide then has to be read from the guide itself, and cannot be known by heart. Beside the frames stand
-*recombined* moments: the pose of one frame with the expression of another, also beyond what the clip
+was warped without the pivots of the same moment, and in several versions, each without other pivots: what is
+wrong with a guide then has to be read from the guide itself, and cannot be known by heart. Beside the frames
+stand *recombined* moments: the pose of one frame with the expression of another, also beyond what the clip
 shows, where the best that is known is what warping makes of all pivots.
 """
 
@@ -109,8 +109,8 @@ def cut_material(
     frames = np.arange(first, past)[sequence.good[first:past]]
     if len(frames) < 20:
         raise Problem(
-            f"Only {len(frames)} good frames are left to train on; record a longer clip with the face lit and "
-            "in view."
+            f"Only {len(frames)} good frames are left to train on; record a longer clip with the face lit "
+            "and in view."
         )
     chance = np.random.default_rng(settings.seed)
     size, count = settings.resolution, len(frames)

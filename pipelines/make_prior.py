@@ -28,9 +28,9 @@ from studio.networks.stylegan2 import MappingNetwork, StyleGan2Config
 FFHQ = ("stylegan2-ffhq", "stylegan2-ffhq-rosinality")
 """Assets that hold FFHQ's StyleGAN2, the usual one first."""
 GAIN = (
-    "The prior was learnt from this clip alone. With StyleGAN2 weights trained on many faces (FFHQ), which you "
-    "may own, it would know what faces look like beyond the clip and could be edited with words: build with "
-    "--prior.kind pretrained."
+    "The prior was learnt from this clip alone. With StyleGAN2 weights trained on many faces (FFHQ), which "
+    "you may own, it would know what faces look like beyond the clip and could be edited with words: build "
+    "with --prior.kind pretrained."
 )
 """What a pretrained prior would add."""
 

@@ -88,7 +88,8 @@ class PainterSettings:
     learning_rate: Annotated[float, Gt(0)] = 1e-3
     """Adam's, at its height."""
     style_noise: Annotated[float, Ge(0)] = 0.4
-    """Noise on the parameters that styles come from, in deviations of the clip: neighbours stay neighbours."""
+    """Noise on the parameters that styles come from, in deviations of the clip: neighbours stay
+    neighbours."""
     style_decay: Annotated[float, Ge(0)] = 1e-3
     """Weight decay of the linear map from parameters to styles."""
     edges: Annotated[float, Ge(0)] = 0.5

@@ -17,7 +17,9 @@ def load(avatar: Avatar) -> Engine:
 SPEC = EngineSpec(
     id="pvp",
     title="Personal prior (PVP)",
-    summary="A generator of this one face, moved by pivots and by mappers of pose and expression. Takes minutes.",
+    summary=(
+        "A generator of this one face, moved by pivots and by mappers of pose and expression. Takes minutes."
+    ),
     loader="studio.engines.pvp.spec:load",
     presets=("draft", "standard", "full"),
     missing=lambda: None,
