@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Measure an avatar on the part of its clip it never saw.",
     ),
     "ablate": ("pipelines.cli.ablating:command", "Measure what each part of an engine is worth."),
+    "sweep": (
+        "pipelines.cli.sweeping:command",
+        "Sweep an avatar's controls one by one: does it do what it is asked?",
+    ),
     "controls": ("pipelines.cli.naming:command", "List what control files can name, with units and limits."),
     "demo": ("pipelines.cli.demonstrating:command", "Build and animate the bundled sample."),
     "bench": ("pipelines.cli.benching:command", "Measure the speed of tracking, rendering and export here."),
