@@ -28,7 +28,7 @@ class RecipeOptions(Everywhere):
     engine: Annotated[str, tyro.conf.arg(metavar="{" + ",".join(ENGINES) + "}")] = ENGINE
     """What kind of avatar."""
     preset: str = PRESET
-    """A choice of settings: draft, standard or best. The options below then differ from it."""
+    """A choice of settings, e.g. draft or standard. The options below then differ from it."""
     clip: Chosen = None
     """Which of the subject's clips, by title or key; needed when there are several."""
 
