@@ -77,7 +77,7 @@ class PvpEngine:
     def close(self) -> None:
         """Let go of textures and networks."""
         self._warper.close()
-        self._live = LiveSynthesis.__new__(LiveSynthesis)
+        del self._live
 
     @torch.inference_mode()
     def _synthesis(self, motion: HeadMotion, guide: npt.NDArray[np.uint8] | None) -> Floats:
