@@ -10,6 +10,8 @@ shows, where the best that is known is what warping makes of all pivots.
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,8 @@ EYES_AND_MOUTH = (
 """Outlines of what expression may change, MediaPipe's numbers: landmarks 36-41, 42-47 and 48-60 of 68."""
 DILATE, BLUR, BLUR_SIGMA = 31 / 512, 51 / 512, 5 / 512
 """PVP's public code, per side of the crop: how far the outlines grow, then how they are softened."""
+FEWEST = 20
+"""Training frames without which no later stage can learn anything."""
 _ARRAYS = ("real", "guides", "inside", "mask", "keep", "made_guides", "made_targets")
 
 
@@ -107,9 +111,11 @@ def cut_material(
     """
     first, past = pivots.learnt_from
     frames = np.arange(first, past)[sequence.good[first:past]]
-    if len(frames) < 20:
+    validation = validation_blocks(len(frames), settings.validation, settings.validation_blocks)
+    train = np.setdiff1d(np.arange(len(frames)), validation)
+    if len(train) < FEWEST:
         raise Problem(
-            f"Only {len(frames)} good frames are left to train on; record a longer clip with the face lit "
+            f"Only {len(train)} good frames are left to train on; record a longer clip with the face lit "
             "and in view."
         )
     chance = np.random.default_rng(settings.seed)
@@ -155,8 +161,6 @@ def cut_material(
         progress(count + place + 1, total, "Drawing moments that never were")
     for array in arrays.values():
         array.flush()
-    validation = validation_blocks(count, settings.validation, settings.validation_blocks)
-    train = np.setdiff1d(np.arange(count), validation)
     own = np.searchsorted(frames, pivots.frames)
     own = np.intersect1d(own[frames[np.minimum(own, count - 1)] == pivots.frames], train)
     np.savez(
@@ -178,24 +182,26 @@ def load_material(folder: Path) -> Material:
         with np.load(folder / "material.npz", allow_pickle=False) as archive:
             numbers: dict[str, Any] = {name: archive[name] for name in archive.files}
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
-    except (OSError, ValueError) as error:
+        motion, made_motion = (
+            HeadMotion(**{f.name: numbers[f"{prefix}_{f.name}"] for f in fields(HeadMotion)})
+            for prefix in ("motion", "made")
+        )
+        return Material(
+            **{name: numbers[name] for name in ("frames", "crops", "train", "validation", "pivots")},
+            motion=motion,
+            made_motion=made_motion,
+            **arrays,
+        )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise Problem(
             f"The training material is damaged ({error}); remove {folder} and build again."
         ) from error
 
-    def head_motion(prefix: str) -> HeadMotion:
-        return HeadMotion(**{f.name: numbers[f"{prefix}_{f.name}"] for f in fields(HeadMotion)})
-
-    return Material(
-        **{name: numbers[name] for name in ("frames", "crops", "train", "validation", "pivots")},
-        motion=head_motion("motion"),
-        made_motion=head_motion("made"),
-        **arrays,
-    )
-
 
 def validation_blocks(count: int, share: float, blocks: int) -> npt.NDArray[np.int64]:
-    """Places of ``blocks`` evenly spread runs that together are ``share`` of ``count``."""
+    """Places of evenly spread runs that together are ``share`` of ``count``: ``blocks`` of them, fewer where
+    frames are few, because a run has two frames at least and most frames must be left to learn from."""
+    blocks = max(1, min(blocks, count // 8))
     length = max(2, round(count * share / blocks))
     starts = (np.arange(blocks) + 0.5) * count / blocks - length / 2
     return np.unique(np.concatenate([np.arange(int(s), int(s) + length) for s in starts])).clip(0, count - 1)

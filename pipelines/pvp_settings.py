@@ -16,7 +16,7 @@ from pipelines.training.settings import LoopSettings
 class MaterialSettings:
     """What is cut out to learn from."""
 
-    resolution: Annotated[int, Ge(32)] = 512
+    resolution: Literal[32, 64, 128, 256, 512, 1024] = 512
     """Side of the aligned crop in pixels; what the prior works at."""
     guides: Annotated[int, Ge(1)] = 4
     """Versions of each frame's warped guide, each without other pivots."""
