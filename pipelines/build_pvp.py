@@ -116,7 +116,7 @@ def build_pvp(
 
     strength = 1.0
     if isinstance(generator, Painter):
-        strength, tried = _strength(generator, trained.mappers, material, settings, device)
+        strength, tried = _strength(generator, trained.mappers, material, settings, device, progress)
         figures["strengths"] = tried
         if strength < 1.0:
             notes.append(
@@ -165,7 +165,7 @@ def _tune(
         mapping = prior.mapping.to(device)
         anchors = MappedAnchors(mapping, prior.shape.z_dim, device=device)
     generator.requires_grad_(True)
-    before = _error(generator, prior, material, device) if prior.targets is not None else None
+    before = _error(generator, prior, material, device, progress) if prior.targets is not None else None
     tuned = tune_generator(
         generator, pictures, perceptual, settings.tune, folder / "tune", anchors=anchors, progress=progress
     )
@@ -179,7 +179,7 @@ def _tune(
         "pivots": len(places),
     }
     if before is not None:
-        after = _error(generator, prior, material, device)
+        after = _error(generator, prior, material, device, progress)
         figures |= {"validation_before": before, "validation_after": after, "kept": after <= before}
         if after > before:
             generator.load_state_dict(prior.generator.state_dict())
@@ -189,12 +189,20 @@ def _tune(
     return figures
 
 
-def _error(generator: torch.nn.Module, prior: Prior, material: Material, device: torch.device | str) -> float:
+def _error(
+    generator: torch.nn.Module,
+    prior: Prior,
+    material: Material,
+    device: torch.device | str,
+    progress: Progress,
+) -> float:
     """Mean squared difference on validation frames at the prior's own latents."""
     assert prior.targets is not None
-    errors = []
+    errors: list[float] = []
+    places = np.asarray(material.validation)
     with torch.no_grad():
-        for place in np.asarray(material.validation):
+        for place in places:
+            progress(len(errors), len(places), "judging the generator")
             real, guide, inside = _frame(material, int(place), device)
             shown = generator(prior.targets[int(place)][None].to(device), guide).clamp(-1, 1)
             errors.append(float(((shown - real).square() * inside).mean()))
@@ -207,6 +215,7 @@ def _strength(
     material: Material,
     settings: PvpSettings,
     device: torch.device | str,
+    progress: Progress,
 ) -> tuple[float, Mapping[str, float]]:
     """The share of the correction with the least squared error on validation frames, and PSNR of each."""
     painter.eval()
@@ -214,15 +223,16 @@ def _strength(
     pose, face = mapper_inputs(material.motion, settings.mapper.eyes)
     places = np.asarray(material.validation)
     with torch.no_grad():
-        for place in places:
+        for number, place in enumerate(places):
+            progress(number, len(places), "choosing how much of the painting to show")
             real, guide, inside = _frame(material, int(place), device)
             some = slice(int(place), int(place) + 1)
             ws = mappers.ws(_tensor(pose[some], device), _tensor(face[some], device))
             colour, flow = painter.correction(ws, guide)
-            for number, share in enumerate(STRENGTHS):
+            for column, share in enumerate(STRENGTHS):
                 shown = painter.corrected(guide, share * colour, share * flow).clamp(-1, 1)
                 squared = float(((shown - real).square() * inside).mean())
-                sums[number] += 10 * np.log10(4.0 / max(squared, 1e-9)) / len(places)
+                sums[column] += 10 * np.log10(4.0 / max(squared, 1e-9)) / len(places)
     return STRENGTHS[int(sums.argmax())], {f"{s:g}": float(v) for s, v in zip(STRENGTHS, sums, strict=True)}
 
 

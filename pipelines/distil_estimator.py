@@ -86,7 +86,7 @@ def distil_estimator(
     labels = _labels(motion)
     mean, basis = _coordinates_of(labels[learnt], settings.kept)
     components = basis.shape[1] - 6
-    pictures = _pictures(images, settings.size).to(device)
+    pictures = _pictures(images, settings.size, progress).to(device)
     rotations = rotation_from_angles(motion.angles)
     weights = _weights(basis)
     to_coordinates = np.linalg.pinv(basis)
@@ -184,10 +184,14 @@ def _weights(basis: Numbers) -> Numbers:
     return np.concatenate([deviations[:-6] / deviations[:-6].mean(), 2.0 * jaw / jaw.max(), np.full(3, 2.0)])
 
 
-def _pictures(images: npt.NDArray[np.uint8], size: int) -> Tensor:
+def _pictures(images: npt.NDArray[np.uint8], size: int, progress: Progress = silent) -> Tensor:
     """``[T, 3, size, size]`` in -1..1."""
     if images.shape[1:3] != (size, size):
-        images = np.stack([cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) for image in images])
+        small = np.empty((len(images), size, size, 3), np.uint8)
+        for place, image in enumerate(images):
+            progress(place, len(images), "shrinking crops for the estimator")
+            cv2.resize(image, (size, size), dst=small[place], interpolation=cv2.INTER_AREA)
+        images = small
     return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 127.5 - 1.0
 
 

@@ -22,6 +22,7 @@ from pipelines.tune_generator import as_pictures
 from studio.devices import explaining_memory
 from studio.domain.camera import Floats
 from studio.domain.progress import Progress, silent
+from studio.project.atomic import tidy
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
@@ -158,6 +159,7 @@ def invert_pivots(
         "error": torch.zeros(count),
         "steps": torch.zeros(count, dtype=torch.int64),
     }
+    tidy(folder)  # killed between two renamings, the kept state stands aside
     try:
         kept = load_state(folder / "pivots")
         if {name: value.shape for name, value in kept.items()} == {n: v.shape for n, v in state.items()}:

@@ -33,7 +33,7 @@ import psutil
 from pipelines.time_left import TimeLeft
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted
-from studio.project.atomic import explaining_disk, write_json
+from studio.project.atomic import explaining_disk, tidy, write_json
 from studio.project.documents import DocumentKind, read_document, write_document
 from studio.project.lineage import key_of
 from studio.project.settings_json import settings_to_plain
@@ -273,6 +273,44 @@ def read_events(folder: Path) -> Iterator[dict[str, Any]]:
         return
 
 
+class NewSentences:
+    """Sentences that a job says from now on, each once: a job that was stopped says some of them again."""
+
+    def __init__(self, folder: Path) -> None:
+        """
+        Args:
+            folder: the job's; it need not have begun.
+        """
+        self._path = folder / "events.jsonl"
+        self._heard: set[str] = set()
+        try:
+            self._place = self._path.stat().st_size
+        except OSError:
+            self._place = 0
+
+    def __call__(self) -> list[str]:
+        """What has been said since the last call, oldest first; a line still being written is left for the
+        next one."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._place)
+                whole = file.read().rpartition(b"\n")[0]
+        except OSError:
+            return []
+        if not whole:
+            return []
+        self._place += len(whole) + 1
+        found: list[str] = []
+        for line in whole.split(b"\n"):
+            with suppress(ValueError):
+                event = json.loads(line)
+                sentence = event.get("sentence") if isinstance(event, dict) else None
+                if isinstance(sentence, str) and event.get("event") == "said" and sentence not in self._heard:
+                    self._heard.add(sentence)
+                    found.append(sentence)
+        return found
+
+
 def request(folder: Path, wish: Literal["stop", "cancel"]) -> None:
     """Ask the worker to stop or to give up; it obeys at its next report of progress."""
     with explaining_disk(folder):
@@ -344,6 +382,7 @@ class JobContext:
         self._what = self._note = ""
         self._written = self._looked = self._told = 0.0
         _end_last_line(self.folder / "events.jsonl")
+        tidy(self.folder)
         self.tell("state", state="running")
         self._write(durable=True)
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
@@ -355,7 +394,8 @@ class JobContext:
             self._what, self._note, self._left = what, "", TimeLeft()
             self._written = self._told = 0.0
         left = self._left(done, total)
-        last = total is not None and done >= total
+        shown = (self.status.what, self.status.done, self.status.total)
+        last = total is not None and done >= total and (what, done, total) != shown
         if now - self._written >= 0.25 or last:
             with self._guard:
                 self.status = replace(

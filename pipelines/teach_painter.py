@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pipelines.pvp_settings import PainterSettings
 from pipelines.training.loop import Batch, TrainReport, train
 from pipelines.training.order import Indices, ShuffledOrder
 from pipelines.training.randomness import randomness_kept
+from pipelines.training.reporter import Repeating
 from pipelines.tune_generator import as_pictures
 from studio.domain.motion import HeadMotion
 from studio.domain.progress import Progress, silent
@@ -65,7 +67,9 @@ def teach_painter(
         Interrupted: asked to stop; the checkpoint is written.
         Problem: memory or disk used up.
     """
-    teaching = _Teaching(material, settings, device)
+    what = "teaching the painter"
+    report_to = Repeating(progress, what)
+    teaching = _Teaching(material, settings, device, report_to.again)
     warped = teaching.judge(corrected=False)
     learnt = np.asarray(material.train, np.int64)
     groups: list[dict[str, Any]] = [
@@ -79,8 +83,8 @@ def teach_painter(
         order=ShuffledOrder(learnt, settings.loop.batch, settings.loop.seed),
         settings=settings.loop,
         folder=folder,
-        what="teaching the painter",
-        progress=progress,
+        what=what,
+        progress=report_to,
         validate=teaching.judge if len(material.validation) else None,
         preview=teaching.picture,
     )
@@ -90,8 +94,15 @@ def teach_painter(
 
 
 class _Teaching:
-    def __init__(self, material: Material, settings: PainterSettings, device: torch.device | str) -> None:
-        self.material, self.settings, self.device = material, settings, device
+    def __init__(
+        self,
+        material: Material,
+        settings: PainterSettings,
+        device: torch.device | str,
+        alive: Callable[[], None],
+    ) -> None:
+        """``alive`` is called between the batches of a judgement and may raise Interrupted."""
+        self.material, self.settings, self.device, self.alive = material, settings, device, alive
         shape = PainterShape(material.resolution, settings.w_dim, settings.channel_base, settings.channel_max)
         parameters, made = _parameters(material.motion), _parameters(material.made_motion)
         with randomness_kept():
@@ -136,6 +147,7 @@ class _Teaching:
         sums = {"loss": 0.0, "psnr": 0.0}
         with torch.no_grad():
             for first in range(0, len(places), self.settings.loop.batch):
+                self.alive()
                 some = places[first : first + self.settings.loop.batch]
                 guide, real, inside = self._frames(some, 0)
                 shown = self.painter(self.latents(self.standard[some]), guide) if corrected else guide

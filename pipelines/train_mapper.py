@@ -23,7 +23,7 @@ from pipelines.prior_settings import MapperSettings
 from pipelines.training.loop import Batch, TrainReport, train
 from pipelines.training.order import Indices, ShuffledOrder
 from pipelines.training.randomness import randomness_kept
-from pipelines.training.reporter import reporter_of
+from pipelines.training.reporter import Repeating
 from pipelines.tune_generator import as_pictures
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
@@ -102,12 +102,14 @@ class MapperTraining:
         identity: Callable[[Tensor], Tensor] | None = None,
         guides: GuideSource | None = None,
         angles: Floats | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """See :func:`train_mapper`."""
+        """See :func:`train_mapper`; ``alive`` is called between pictures that are only looked at, and may
+        raise Interrupted."""
         if not len(material.train):
             raise Problem("There is no frame to train on: record a longer clip with the face in view.")
         self.generator, self.material, self.settings, self.guides = generator, material, settings, guides
-        self.device = next(generator.parameters()).device
+        self.alive, self.device = alive, next(generator.parameters()).device
         self.pose, self.face = mapper_inputs(material.motion, settings.eyes)
         self.angles = material.motion.angles if angles is None else angles
         learnt = np.asarray(material.train)
@@ -150,6 +152,7 @@ class MapperTraining:
         sums: dict[str, float] = {}
         size = max(self.settings.loop.micro_batch or self.settings.loop.batch, 1)
         for first in range(0, len(self.judged), size):
+            self.alive()
             frames = self.batch(self.judged[first : first + size])
             shown = render_both(self.mappers, self.generator, frames, None)
             terms = self.objective(frames, shown)
@@ -171,6 +174,7 @@ class MapperTraining:
         ]
         rows = []
         for place in places:
+            self.alive()
             frames = self.batch(np.array([place]))
             image = render_both(self.mappers, self.generator, frames, None).image
             both = torch.cat([frames.real, image.clamp(-1, 1)], 2)[0]
@@ -251,12 +255,23 @@ def train_mapper(
         Interrupted: asked to stop; the checkpoint is written.
         Problem: no frames, or no memory or disk left, or the training diverged.
     """
+    what = "training the mappers"
+    report_to = Repeating(progress, what)
     with _frozen(generator, perceptual, estimator, identity):
         training = MapperTraining(
-            generator, pivot_latents, material, settings, perceptual, estimator, identity, guides, angles
+            generator,
+            pivot_latents,
+            material,
+            settings,
+            perceptual,
+            estimator,
+            identity,
+            guides,
+            angles,
+            report_to.again,
         )
         for sentence in training.objective.off:
-            reporter_of(progress).say(sentence)
+            report_to.say(sentence)
         warm = None
         if targets is not None and settings.warm_loop.steps:
             warm = training.warm(targets, folder / "start", progress)
@@ -268,8 +283,8 @@ def train_mapper(
             order=ShuffledOrder(learnt, settings.loop.batch, settings.loop.seed),
             settings=settings.loop,
             folder=folder / "mappers",
-            what="training the mappers",
-            progress=progress,
+            what=what,
+            progress=report_to,
             validate=training.judge if len(training.judged) else None,
             preview=training.picture,
         )

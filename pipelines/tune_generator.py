@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from pipelines.prior_settings import TuneSettings
 from pipelines.training.loop import Batch, TrainReport, train
 from pipelines.training.order import Indices
+from pipelines.training.reporter import Repeating
 from studio.domain.camera import Floats
 from studio.domain.progress import Progress, silent
 
@@ -198,6 +199,7 @@ class Tuning:
         perceptual: Callable[[Tensor, Tensor], Tensor],
         settings: TuneSettings,
         anchors: Anchors | None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         """
         Args:
@@ -206,9 +208,10 @@ class Tuning:
             perceptual: pictures ``[B, 3, R, R]`` in -1..1, twice, to ``[B]``.
             settings: weights and limits.
             anchors: where the generator is held; None leaves locality out.
+            alive: called between pictures that are only measured; may raise Interrupted.
         """
         self.generator, self.pictures = generator, pictures
-        self.perceptual, self.settings = perceptual, settings
+        self.perceptual, self.settings, self.alive = perceptual, settings, alive
         self.anchors = anchors if settings.locality else None
         self.device = next(generator.parameters()).device
         self.latents = pictures.latents.detach().to(self.device)
@@ -261,6 +264,7 @@ class Tuning:
         errors = []
         size = max(self.settings.loop.batch, 1)
         for first in range(0, len(images), size):
+            self.alive()
             piece = images[first : first + size]
             real = as_pictures(self.pictures.real[piece], self.device)
             latents = self.latents[torch.from_numpy(piece).to(self.device)]
@@ -322,8 +326,10 @@ def tune_generator(
     """
     if settings.locality and anchors is None:
         anchors = BlendedAnchors(pictures.latents)
+    what = "tuning the generator"
+    report_to = Repeating(progress, what)
     with _evaluating(perceptual):
-        tuning = Tuning(generator, pictures, perceptual, settings, anchors)
+        tuning = Tuning(generator, pictures, perceptual, settings, anchors, report_to.again)
         everything = np.arange(len(pictures.real))
         before = tuning.measure(everything)
         rounds = -(-len(everything) // settings.loop.batch)
@@ -336,8 +342,8 @@ def tune_generator(
             order=tuning.book,
             settings=loop,
             folder=folder,
-            what="tuning the generator",
-            progress=progress,
+            what=what,
+            progress=report_to,
         )
         after = tuning.measure(everything)
     return Tuned(

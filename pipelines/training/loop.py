@@ -455,7 +455,7 @@ class TrainingLoop:
             if not self._held:
                 self._held = memory_held(self._device)
                 to_come = replace(to_come, memory_gigabytes=self._held / 1e9)
-                self._report.say(to_come.sentence)
+                self._report.say(f"{self._title}: {to_come.sentence}")
                 self._report.metric(
                     step=self._step,
                     forecast_minutes=to_come.minutes,

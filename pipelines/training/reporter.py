@@ -55,6 +55,31 @@ class _Adapted:
             method(*values, **named)
 
 
+class Repeating(_Adapted):
+    """A Reporter that can repeat its last report, so that long work between two of them hears a wish to stop.
+
+    Validations, measurements and previews look at many pictures in the middle of a training, whose own count
+    they must not disturb.
+    """
+
+    def __init__(self, progress: Progress, what: str) -> None:
+        """
+        Args:
+            progress: where reports go.
+            what: the work, for as long as nothing has been reported.
+        """
+        super().__init__(progress)
+        self._last: tuple[int, int | None, str] = (0, None, what)
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        self._last = (done, total, what)
+        super().__call__(done, total, what)
+
+    def again(self) -> None:
+        """Repeat the last report; may raise Interrupted."""
+        super().__call__(*self._last)
+
+
 def reporter_of(progress: Progress) -> Reporter:
     """``progress`` itself if it takes everything, otherwise an adapter around it."""
     return progress if isinstance(progress, Reporter) else _Adapted(progress)

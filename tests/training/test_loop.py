@@ -474,7 +474,7 @@ def test_a_job_hears_figures_notes_and_pictures(learning, clock, tmp_path):
     (prediction,) = [e for e in events if "forecast_minutes" in e]
     assert prediction["forecast_minutes"] == pytest.approx(57 / 60)
     (sentence,) = [e["sentence"] for e in events if e["event"] == "said"]
-    assert sentence.startswith("60 steps at 1 steps/s: less than a minute, ")
+    assert sentence.startswith("Learning products: 60 steps at 1 steps/s: less than a minute, ")
     pictures = [e["path"] for e in events if e["event"] == "picture"]
     assert len(pictures) == len(shown) == 3
     assert shown == [False] * 3
