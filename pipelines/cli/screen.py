@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from pipelines import runner
 from pipelines.cli.interrupts import ears
-from pipelines.job import JobStatus
+from pipelines.job import JobStatus, NewSentences
 from pipelines.time_left import TimeLeft
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted
@@ -48,6 +48,8 @@ class Screen:
     def follow(self, job: Path) -> JobStatus:
         """Do a job in a process of its own, showing how far it is; Ctrl-C stops it with its checkpoint kept.
 
+        What the job says is printed as it comes, each sentence once.
+
         Raises:
             Problem: it ended with something the user can act on.
             JobBroke: it ended through a defect or was killed.
@@ -55,14 +57,20 @@ class Screen:
         """
         # Hearing before starting: a Ctrl-C meanwhile must neither be lost nor leave the worker on its own.
         with ears().patiently() as asked, self._bar() as bar:
+            sentences = NewSentences(job)
             running = runner.start(job)
 
+            def hear() -> None:
+                for sentence in sentences():
+                    self.note(sentence)
+
             def watch(status: JobStatus) -> None:
+                hear()
                 if status.state == "running" and status.what:
                     what = _capital(status.what)
                     if status.steps > 1:
                         what = f"{min(status.step + 1, status.steps)}/{status.steps} {what}"
-                    bar.show(what, status.done, status.total, status.seconds_left)
+                    bar.show(what, status.done, status.total, status.seconds_left, status.note)
                 if asked.is_set() and not status.over:
                     raise KeyboardInterrupt
 
@@ -72,6 +80,7 @@ class Screen:
                 bar.show("Stopping", 0, None, None)
                 # The request is a file: a worker that is only just starting finds it, too.
                 running.stop()
+                hear()
                 raise Interrupted from None
         if status.state == "finished":
             return status
@@ -98,6 +107,7 @@ class Screen:
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[note]}", style="dim", markup=False),
             console=self.notes,
             transient=True,
         )
@@ -108,7 +118,10 @@ class Screen:
 class _Bar:
     """Shows one piece of work after the other."""
 
-    def show(self, what: str, done: int, total: int | None, seconds_left: float | None) -> None:
+    def show(
+        self, what: str, done: int, total: int | None, seconds_left: float | None, note: str = ""
+    ) -> None:
+        """How far ``what`` is; ``note`` changes while it goes on."""
         raise NotImplementedError
 
 
@@ -116,15 +129,17 @@ class _Bars(_Bar):
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._shown: tuple[str, int | None] = ("", None)
-        self._task = progress.add_task("", total=None, left="")
+        self._task = progress.add_task("", total=None, left="", note="")
 
-    def show(self, what: str, done: int, total: int | None, seconds_left: float | None) -> None:
+    def show(
+        self, what: str, done: int, total: int | None, seconds_left: float | None, note: str = ""
+    ) -> None:
         if (what, total) != self._shown:
             # A new row, because the old one's total cannot be taken back to unknown.
             self._progress.remove_task(self._task)
-            self._task = self._progress.add_task(what, total=total, left="")
+            self._task = self._progress.add_task(what, total=total, left="", note="")
             self._shown = (what, total)
-        self._progress.update(self._task, completed=done, left=spoken(seconds_left))
+        self._progress.update(self._task, completed=done, left=spoken(seconds_left), note=note)
 
 
 class _Lines(_Bar):
@@ -133,13 +148,15 @@ class _Lines(_Bar):
         self._what = self._line = ""
         self._said = 0.0
 
-    def show(self, what: str, done: int, total: int | None, seconds_left: float | None) -> None:
+    def show(
+        self, what: str, done: int, total: int | None, seconds_left: float | None, note: str = ""
+    ) -> None:
         now = time.monotonic()
         if what == self._what and now - self._said < QUIET_SECONDS:
             return
         share = f": {100 * done // total} %" if total and done else ""
-        left = spoken(seconds_left)
-        line = f"{what}{share}{f', {left}' if left else ''}"
+        more = "".join(f", {part}" for part in (spoken(seconds_left), note) if part)
+        line = f"{what}{share}{more}"
         self._what, self._said = what, now
         if line != self._line:
             self._line = line
