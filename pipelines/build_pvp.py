@@ -51,8 +51,8 @@ def build_pvp(
 ) -> PvpParts:
     """Tune the prior to the pivots and train the mappers; continues from ``folder``.
 
-    Held-out frames are not in the material. Its validation frames are never learnt from; they choose whether
-    the tuned generator or the prior itself is kept, which mappers, and how much of a painter's correction is
+    Held-out frames are not in the material. Its validation frames are never learnt from; they choose how long
+    the generator is tuned, which mappers are kept, and how much of a painter's correction is
     shown.
 
     Raises:
@@ -151,7 +151,7 @@ def _tune(
     device: torch.device | str,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Pivotal tuning of ``generator`` in place; undone where validation frames say that it did harm."""
+    """Pivotal tuning of ``generator`` in place; of all steps, what shows validation frames best is kept."""
     places = np.asarray(material.pivots)
     painted = isinstance(generator, Painter)
     pictures = PivotPictures(
@@ -165,12 +165,25 @@ def _tune(
         mapping = prior.mapping.to(device)
         anchors = MappedAnchors(mapping, prior.shape.z_dim, device=device)
     generator.requires_grad_(True)
-    before = _error(generator, prior, material, device, progress) if prior.targets is not None else None
+    known = prior.targets is not None and len(material.validation) > 0
+
+    def validate() -> dict[str, float]:
+        decibels = _shown(generator, prior, material, device, silent)
+        return {"loss": -decibels, "psnr": decibels}
+
+    before = _shown(generator, prior, material, device, progress) if known else None
     tuned = tune_generator(
-        generator, pictures, perceptual, settings.tune, folder / "tune", anchors=anchors, progress=progress
+        generator,
+        pictures,
+        perceptual,
+        settings.tune,
+        folder / "tune",
+        anchors=anchors,
+        validate=validate if known else None,
+        progress=progress,
     )
     generator.eval().requires_grad_(False)
-    figures = {
+    figures: dict[str, Any] = {
         "steps": tuned.loop.steps,
         "minutes": tuned.loop.seconds / 60.0,
         "before": float(tuned.before.mean()),
@@ -179,34 +192,33 @@ def _tune(
         "pivots": len(places),
     }
     if before is not None:
-        after = _error(generator, prior, material, device, progress)
-        figures |= {"validation_before": before, "validation_after": after, "kept": after <= before}
-        if after > before:
-            generator.load_state_dict(prior.generator.state_dict())
+        after = _shown(generator, prior, material, device, progress)
+        figures |= {"validation_before": before, "validation_after": after, "best_step": tuned.loop.best_step}
+        if not tuned.loop.best_step:
             reporter_of(progress).say(
-                "Tuning to the pivots made validation frames worse, so the generator was left as it was."
+                "Tuning to the pivots only made validation frames worse, so the generator is left as it was."
             )
     return figures
 
 
-def _error(
+def _shown(
     generator: torch.nn.Module,
     prior: Prior,
     material: Material,
     device: torch.device | str,
     progress: Progress,
 ) -> float:
-    """Mean squared difference on validation frames at the prior's own latents."""
+    """PSNR of validation frames at the prior's own latents, dB."""
     assert prior.targets is not None
-    errors: list[float] = []
+    found: list[float] = []
     places = np.asarray(material.validation)
     with torch.no_grad():
         for place in places:
-            progress(len(errors), len(places), "judging the generator")
+            progress(len(found), len(places), "judging the generator")
             real, guide, inside = _frame(material, int(place), device)
             shown = generator(prior.targets[int(place)][None].to(device), guide).clamp(-1, 1)
-            errors.append(float(((shown - real).square() * inside).mean()))
-    return float(np.mean(errors))
+            found.append(10 * np.log10(4.0 / max(float(((shown - real).square() * inside).mean()), 1e-9)))
+    return float(np.mean(found))
 
 
 def _strength(
@@ -261,8 +273,9 @@ def _guides(base: WarpParts, material: Material, device: torch.device | str) -> 
 def _frame(material: Material, place: int, device: torch.device | str) -> tuple[Tensor, Tensor, Tensor]:
     """Frame and guide ``[1, 3, R, R]``, and where the camera saw anything ``[1, 1, R, R]``."""
     some = slice(place, place + 1)
-    inside = torch.from_numpy(np.asarray(material.inside[some])).to(device)[:, None].float() / 255.0
-    real, guide = (as_pictures(np.asarray(x[some]), device) for x in (material.real, material.guide))
+    # Copies: torch warns of memory that it may not write to, and the material's files are such.
+    inside = torch.from_numpy(np.array(material.inside[some])).to(device)[:, None].float() / 255.0
+    real, guide = (as_pictures(np.array(x[some]), device) for x in (material.real, material.guide))
     return real, guide, inside
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.prior_settings import TuneSettings
-from pipelines.training.loop import Batch, TrainReport, train
+from pipelines.training.loop import Batch, TrainReport, Validate, train
 from pipelines.training.order import Indices
 from pipelines.training.reporter import Repeating
 from studio.domain.camera import Floats
@@ -310,6 +310,7 @@ def tune_generator(
     settings: TuneSettings,
     folder: Path,
     anchors: Anchors | None = None,
+    validate: Validate | None = None,
     progress: Progress = silent,
 ) -> Tuned:
     """Tune a generator in place until it shows every pivot, going on from ``folder``.
@@ -322,6 +323,7 @@ def tune_generator(
         settings: weights, limits and the loop's.
         folder: for checkpoints.
         anchors: where the generator is held; by default blends of the pivots, for a prior without z.
+        validate: how well frames that are no pivots are shown, lower is better; the best weights are kept.
         progress: told at every step.
     """
     if settings.locality and anchors is None:
@@ -344,6 +346,7 @@ def tune_generator(
             folder=folder,
             what=what,
             progress=report_to,
+            validate=validate,
         )
         after = tuning.measure(everything)
     return Tuned(
