@@ -19,7 +19,7 @@ from pipelines.make_prior import Prior
 from pipelines.mapper_losses import GuideSource, MapperBatch, Perturbed
 from pipelines.pvp_settings import PvpSettings
 from pipelines.train_mapper import train_mapper
-from pipelines.training.reporter import reporter_of
+from pipelines.training.reporter import Repeating, reporter_of
 from pipelines.tune_generator import MappedAnchors, PivotPictures, as_pictures, tune_generator
 from studio.assets import AssetLibrary
 from studio.domain.camera import Similarity, View
@@ -166,9 +166,10 @@ def _tune(
         anchors = MappedAnchors(mapping, prior.shape.z_dim, device=device)
     generator.requires_grad_(True)
     known = prior.targets is not None and len(material.validation) > 0
+    report_to = Repeating(progress, "tuning the generator")
 
     def validate() -> dict[str, float]:
-        decibels = _shown(generator, prior, material, device, silent)
+        decibels = _shown(generator, prior, material, device, lambda *_: report_to.again())
         return {"loss": -decibels, "psnr": decibels}
 
     before = _shown(generator, prior, material, device, progress) if known else None
@@ -180,7 +181,7 @@ def _tune(
         folder / "tune",
         anchors=anchors,
         validate=validate if known else None,
-        progress=progress,
+        progress=report_to,
     )
     generator.eval().requires_grad_(False)
     figures: dict[str, Any] = {
