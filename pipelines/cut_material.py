@@ -57,7 +57,7 @@ class Material:
     frames: npt.NDArray[np.int32]
     """``[T]`` frame numbers in the clip, ascending."""
     real: Bytes
-    """``[T, R, R, 3]`` what the camera saw."""
+    """``[T, R, R, 3]`` what the camera saw; beyond its picture, the first guide."""
     guides: Bytes
     """``[V, T, R, R, 3]`` what warping makes of it without the moment's own pivots."""
     inside: Bytes
@@ -151,6 +151,10 @@ def cut_material(
             for version in range(settings.guides):
                 without = _left_out(away, settings, version, chance)
                 arrays["guides"][version, place] = draw(motion, place, view, without)
+            # Beyond the camera's picture nobody knows better than warping: no training is led there by a
+            # border that was merely continued.
+            beyond = arrays["inside"][place] == 0
+            arrays["real"][place][beyond] = arrays["guides"][0, place][beyond]
             progress(place + 1, total, "Cutting out what to learn from")
     nowhere = np.full(len(pivots.frames), np.inf)
     for place in range(len(made_motion)):

@@ -86,7 +86,7 @@ MATERIAL = Stage(
     title="Cutting out what to learn from",
     work="pipelines.pvp_stages:material",
     settings="pipelines.pvp_settings:MaterialSettings",
-    version=1,
+    version=2,
     inputs=(CLIP, "track", "pivots", "instant"),
     place="material/{key}",
 )
