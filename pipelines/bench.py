@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import psutil
-
 from pipelines.aligned_crop import cut_view
+from pipelines.bench_rendering import draw_all, lines, own_motion
+from pipelines.bench_result import Bench, Measured, peak_memory, this_machine
 from pipelines.export_video import ExportSettings, export_video, stage_view
-from studio.devices import devices, usable_cores
 from studio.domain.camera import Similarity, View
-from studio.domain.controls import ControlTrack, track_from_motion
+from studio.domain.controls import ControlTrack
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.rendering import Quality, RenderRequest
 from studio.domain.sequence import TrackedSequence
 from studio.engines.engine import Engine
 from studio.media import VideoWriter, probe, read_frames
-
-GIGABYTE = 1024**3
-_RUN_UP = 5
-"""Frames drawn before rendering is timed."""
 
 
 @dataclass(frozen=True)
@@ -46,89 +37,6 @@ class BenchSettings:
     """Engine that is built, rendered and exported."""
     preset: str = "standard"
     """Preset that it is built with."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where it was measured: figures of different machines cannot be compared."""
-
-    processor: str
-    """Model name."""
-    cores: int
-    """Cores that this process may use."""
-    memory_gb: float
-    """All of it."""
-    gpu: str
-    """Name, or ``none``."""
-    system: str
-    """Operating system and version."""
-    python: str
-    """Version."""
-    torch: str
-    """Version and build."""
-    load: float
-    """Other programs' demand for cores when the measurement began (1 minute average), in cores."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One line of the result."""
-
-    id: str
-    """Stable key."""
-    title: str
-    """What a person reads."""
-    value: float
-    """The figure."""
-    unit: str
-    """Its unit."""
-    target: float | None = None
-    """What the project promises on two cores: at least this many frames a second; None for no promise."""
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the promise is kept; None where there is none."""
-        return None if self.target is None else bool(self.value >= self.target)
-
-
-@dataclass(frozen=True)
-class Bench:
-    """All of one run."""
-
-    machine: Machine
-    """Where."""
-    clip: str
-    """What was measured with, in words."""
-    results: tuple[Measured, ...]
-    """In the order of the pipeline."""
-    settings: BenchSettings
-    """How."""
-
-    def __getitem__(self, name: str) -> float:
-        return next(entry.value for entry in self.results if entry.id == name)
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
-        return {
-            "machine": asdict(self.machine),
-            "clip": self.clip,
-            "settings": asdict(self.settings),
-            "results": [asdict(entry) | {"reached": entry.reached} for entry in self.results],
-        }
-
-    def table(self) -> str:
-        """Markdown, the machine named above the table."""
-        m = self.machine
-        head = (
-            f"{m.processor}, {m.cores} cores, {m.memory_gb:.0f} GB, GPU: {m.gpu}; {m.system}; "
-            f"Python {m.python}, torch {m.torch}. {self.clip}. Other load at the start: {m.load:.1f} cores."
-        )
-        lines = [head, "", "| | value | unit | at least | |", "|---|---:|---|---:|---|"]
-        for entry in self.results:
-            target = "" if entry.target is None else f"{entry.target:.4g}"
-            word = {None: "", True: "reached", False: "missed"}[entry.reached]
-            lines.append(f"| {entry.title} | {entry.value:.4g} | {entry.unit} | {target} | {word} |")
-        return "\n".join(lines) + "\n"
 
 
 def bench(
@@ -157,43 +65,6 @@ def bench(
         square, title = _square_clip(clip, sample, folder, chosen, progress)
         results = tuple(_measure(square, folder, chosen, progress))
     return Bench(machine, title, results, chosen)
-
-
-def this_machine() -> Machine:
-    """Name this machine."""
-    import torch
-
-    cards = [device.title for device in devices()[:-1]]
-    return Machine(
-        processor=processor_name(),
-        cores=usable_cores(),
-        memory_gb=round(psutil.virtual_memory().total / GIGABYTE, 1),
-        gpu=", ".join(cards) or "none",
-        system=f"{platform.system()} {platform.release()}",
-        python=platform.python_version(),
-        torch=str(torch.__version__),
-        load=round(psutil.getloadavg()[0], 1),
-    )
-
-
-def processor_name() -> str:
-    """The processor's model name, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return os.environ.get("PROCESSOR_IDENTIFIER") or platform.processor() or platform.machine()
-
-
-def peak_memory() -> float:
-    """The most memory that this process held so far, GB."""
-    info = psutil.Process().memory_info()
-    if hasattr(info, "peak_wset"):  # Windows
-        return float(info.peak_wset) / GIGABYTE
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / GIGABYTE
 
 
 def _measure(clip: Path, folder: Path, settings: BenchSettings, progress: Progress) -> Iterator[Measured]:
@@ -235,15 +106,9 @@ def _measure(clip: Path, folder: Path, settings: BenchSettings, progress: Progre
 
     targets: dict[Quality, float | None] = {"full": 54.0, "draft": None}
     for quality, target in targets.items():
-        busy = time.process_time()
-        times = _render_times(built, quality, progress)
-        busy = time.process_time() - busy
-        name = f"Render {settings.size}², {quality}"
-        yield Measured(f"render_{quality}", name, 1000.0 / times.mean(), "frames/s", target)
-        yield Measured(f"render_{quality}_p50", f"{name}, median", float(np.median(times)), "ms")
-        yield Measured(f"render_{quality}_p95", f"{name}, 95 % within", float(np.percentile(times, 95)), "ms")
-        cost = 1000.0 * busy / (len(times) + _RUN_UP)
-        yield Measured(f"render_{quality}_cpu", f"{name}, all threads", cost, "ms of CPU")
+        what = f"rendering in {quality} quality"
+        drawn = draw_all(built.engine, built.track, built.view, quality, progress, what)
+        yield from lines(f"render_{quality}", f"Render {settings.size}², {quality}", drawn, target)
 
     export = ExportSettings(size=settings.size)
     out, told = folder / "out.mp4", _named(progress, "exporting")
@@ -278,7 +143,7 @@ def _build(clip: Path, tracked: Path, folder: Path, settings: BenchSettings, pro
     stage = _BUILDERS[settings.engine](clip, tracked, sequence, stage_settings, folder, progress)
     avatar = Avatar("bench", settings.engine, "bench", folder, stage)
     engine = spec.load(avatar)
-    return _Built(engine, _own_motion(engine, sequence), stage, stage_view(stage, settings.size))
+    return _Built(engine, own_motion(engine, sequence), stage, stage_view(stage, settings.size))
 
 
 def _build_instant(
@@ -298,32 +163,6 @@ def _build_instant(
 
 _BUILDERS: dict[str, Callable[..., View]] = {"instant": _build_instant}
 """Engines whose whole build is quick enough to be measured here."""
-
-
-def _own_motion(engine: Engine, sequence: TrackedSequence) -> ControlTrack:
-    """The clip's own motion as the engine's controls; its other controls stay at their default."""
-    camera = np.median(sequence.motion.camera[sequence.good], axis=0)
-    track = track_from_motion(sequence.motion, camera, sequence.rate)
-    names = engine.sheet.names
-    values = np.tile(engine.sheet.neutral().values, (len(track), 1))
-    for column, name in enumerate(track.names):
-        if name in names:
-            values[:, names.index(name)] = track.values[:, column]
-    return ControlTrack(names, values, track.rate)
-
-
-def _render_times(built: _Built, quality: Quality, progress: Progress) -> np.ndarray:
-    """``[T]`` milliseconds for each frame of the clip, after a short run-up."""
-    requests = [RenderRequest(built.track.state(k), built.view, quality) for k in range(len(built.track))]
-    for request in requests[:_RUN_UP]:
-        built.engine.render(request)
-    times = []
-    for k, request in enumerate(requests):
-        began = time.perf_counter()
-        built.engine.render(request)
-        times.append(1000.0 * (time.perf_counter() - began))
-        progress(k + 1, len(requests), f"rendering in {quality} quality")
-    return np.array(times)
 
 
 def _mesh_alone(clip: Path, progress: Progress) -> float:

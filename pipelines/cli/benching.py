@@ -9,38 +9,90 @@ from typing import Annotated
 import tyro
 
 from pipelines.bench import BenchSettings
+from pipelines.bench_result import Bench
 from pipelines.cli.places import refuse_figures
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Everywhere, parse
+from pipelines.pvp_bench_settings import PvpBenchSettings
+from studio.domain.avatar import Avatar
+from studio.domain.problem import Problem
+from studio.domain.sequence import TrackedSequence
+from studio.project.store import SubjectFolder
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions(Everywhere):
     """What ``bench`` can be told."""
 
-    clip: Annotated[
-        Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[CLIP]", help_behavior_hint="")
+    what: Annotated[
+        str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[CLIP|NAME]", help_behavior_hint="")
     ] = None
-    """A video of one face; the bundled sample otherwise."""
+    """A video of one face; the bundled sample otherwise. With --engine pvp: whose avatar is drawn."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write the figures there."""
+    network_only: bool = False
+    """With --engine pvp: its networks alone, with random weights; needs no avatar."""
     measure: Annotated[BenchSettings, tyro.conf.arg(name="")] = field(default_factory=BenchSettings)
+    pvp: PvpBenchSettings = field(default_factory=PvpBenchSettings)
 
 
 def command(words: list[str]) -> int:
     """Run the command."""
     description = "Measure the speed of tracking, rendering and export here."
     options: BenchOptions = parse(BenchOptions, words, "bench", description)
-    from pipelines.bench import bench
-    from pipelines.make_sample import sample_path
     from studio.project.atomic import write_json
 
     if options.json is not None:
-        refuse_figures(options.json, options.store, (options.clip,))
+        read = None if options.measure.engine == "pvp" or options.what is None else Path(options.what)
+        refuse_figures(options.json, options.store, (read,))
     screen = Screen()
-    with screen.working() as progress:
-        result = bench(options.clip, options.measure, progress, sample_path(options.store.home))
+    result = _trained(screen, options) if options.measure.engine == "pvp" else _built(screen, options)
     screen.say(result.table())
     if options.json is not None:
         write_json(options.json, result.to_json())
     return 0
+
+
+def _built(screen: Screen, options: BenchOptions) -> Bench:
+    """An engine that is built on the way."""
+    from pipelines.bench import bench
+    from pipelines.make_sample import sample_path
+
+    if options.network_only:
+        raise Problem("--network-only is for engines with networks: add --engine pvp.")
+    clip = None if options.what is None else Path(options.what)
+    with screen.working() as progress:
+        return bench(clip, options.measure, progress, sample_path(options.store.home))
+
+
+def _trained(screen: Screen, options: BenchOptions) -> Bench:
+    """An engine whose avatars take too long to build: one that is there."""
+    from pipelines.bench_pvp import Filmed, bench_pvp
+    from studio.tracking.quiet import quiet
+
+    filmed = None
+    if options.what is None and not options.network_only:
+        raise Problem(
+            "Say whose avatar is drawn (python main.py bench NAME --engine pvp), or add --network-only."
+        )
+    if options.what is not None:
+        from pipelines.build_job import find_avatar
+
+        if options.network_only:
+            raise Problem("--network-only draws nobody: leave the name out.")
+        subject = options.store.find(options.what)
+        avatar = find_avatar(subject, "pvp")
+        filmed = Filmed(avatar, _tracked(subject, avatar))
+    with screen.working() as progress, quiet():
+        return bench_pvp(filmed, options.pvp, progress)
+
+
+def _tracked(subject: SubjectFolder, avatar: Avatar) -> TrackedSequence:
+    """What was tracked in the clip that an avatar was built from."""
+    from studio.project.sequence_files import load_sequence
+
+    key = avatar.lineage["inputs"]["track"]
+    for clip in subject.clips():
+        if clip.sequence(key).is_dir():
+            return load_sequence(clip.sequence(key))
+    raise Problem(f"The clip that the avatar of {subject.name} was built from is no longer there.")

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from studio.domain.camera import Floats, View
-from studio.domain.controls import ControlSheet, motion_from_values
+from studio.domain.controls import ControlSheet, ControlState, motion_from_values
 from studio.domain.motion import HeadMotion
-from studio.domain.rendering import Frame, RenderRequest
+from studio.domain.rendering import Frame, Quality, RenderRequest
 from studio.head.rasterise import rasterise
 from studio.warping.mesh import PersonMesh, shell_features
 from studio.warping.paint import Pivots, Textures, paint, soften_silhouettes
@@ -51,6 +51,22 @@ class WarpParts:
     """How many pivots are blended where."""
     sheet: ControlSheet
     """Controls with the ranges that the clip covered."""
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A person in one state, to be drawn in any number of views."""
+
+    motion: HeadMotion
+    """Parameters of the one frame."""
+    positions: Floats
+    """``[V, 3]`` where every vertex is, source pixels."""
+    chosen: npt.NDArray[np.int32]
+    """``[R, K]`` pivots to blend in each region, -1 for none."""
+    share: Floats
+    """``[R, K]`` how much of each."""
+    quality: Quality
+    """How much time may be spent."""
 
 
 class Warper:
@@ -91,11 +107,17 @@ class Warper:
                 learn to improve on must not have seen the very moment that it shows.
         """
         began = time.perf_counter()
+        image, cover = self.draw(self.posed(request.state, request.quality, without), request.view)
+        return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
+
+    def posed(
+        self, state: ControlState, quality: Quality = "full", without: npt.NDArray[np.bool_] | None = None
+    ) -> Posed:
+        """The half of :meth:`render` that does not depend on the view: see there for the arguments."""
         mesh, settings = self._mesh, self._settings
-        motion = motion_from_values(request.state.values[None], mesh.rest_camera)
-        view = request.view
+        motion = motion_from_values(state.values[None], mesh.rest_camera)
         blends = (settings.outer_blend, settings.face_blend, settings.mouth_blend, settings.eyes_blend)
-        if request.quality == "draft":
+        if quality == "draft":
             blends = DRAFT_BLENDS
         face = mesh.face(motion)
         chosen, share = self._chooser.choose(motion, face, blends, without)
@@ -103,7 +125,13 @@ class Warper:
         # Hair and shoulders have a will of their own: what the pivots here deviate from what was learnt.
         own = share[0] @ self._shell_residual[chosen[0]].reshape(len(share[0]), -1)
         positions[slice(*mesh.shell), :2] += own.reshape(-1, 2) * motion.camera[0, 0]
-        points = view.placement.apply(positions)
+        return Posed(motion, positions, chosen, share, quality)
+
+    def draw(self, posed: Posed, view: View) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
+        """What a view shows of a posed person: picture ``[H, W, 3]`` and coverage ``[H, W]``, None where the
+        background is not known."""
+        mesh = self._mesh
+        points = view.placement.apply(posed.positions)
         zoom = view.placement.scale / self._stage.placement.scale
         textures, plate, shrink = self._level(zoom)
         seen = rasterise(points, mesh.triangles, view.width, view.height)
@@ -112,15 +140,14 @@ class Warper:
             mesh.triangles,
             self._weights,
             textures,
-            Pivots(chosen, share, self._meshes * np.float32(shrink), self._visible),
+            Pivots(posed.chosen, posed.share, self._meshes * np.float32(shrink), self._visible),
             plate,
             view.placement.inverse().then(self._stage.placement).scaled(shrink),
         )
-        if request.quality == "full":
+        if posed.quality == "full":
             step = SILHOUETTE * mesh.rest_camera[0] * view.placement.scale
             image = soften_silhouettes(image, alpha, seen.depth, step)
-        cover = alpha if self._still else None
-        return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
+        return image, alpha if self._still else None
 
     def close(self) -> None:
         """Let go of the textures."""

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.bench import Bench, BenchSettings, Machine, Measured, bench, peak_memory, this_machine
+from pipelines.bench import BenchSettings, bench
+from pipelines.bench_result import Bench, Machine, Measured, peak_memory, this_machine
 from studio.domain.problem import Problem
 from studio.media import VideoWriter
 

@@ -1,0 +1,53 @@
+"""``bench``: which measurement a command line asks for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipelines.bench_result import Bench, Machine, Measured
+from pipelines.pvp_bench_settings import PvpBenchSettings
+from studio.project.store import Store
+
+MACHINE = Machine("A processor", 2, 8.0, "none", "Linux 6", "3.11.9", "2.6.0", 0.2)
+
+
+def test_pvp_needs_somebody_or_the_word_for_nobody(studio):
+    said = studio("bench", "--engine", "pvp")
+    assert said.code == 2
+    assert "bench NAME --engine pvp" in said.sentence
+    assert "--network-only" in said.sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("--network-only",), "add --engine pvp"),
+        (("Ann", "--engine", "pvp", "--network-only"), "leave the name out"),
+        (("Bob", "--engine", "pvp"), "no subject named 'Bob'"),
+        (("Ann", "--engine", "pvp"), "has no pvp avatar yet"),
+        (("--engine", "pvp", "--network-only", "--pvp.frames", "3"), "at least 10 frames"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(studio, home, words, part):
+    Store(home).add("Ann")
+    said = studio("bench", *words)
+    assert said.code == 2
+    assert part in said.sentence
+
+
+def test_networks_alone_are_measured_and_written(studio, home, monkeypatch):
+    asked = []
+
+    def measure(filmed, settings, progress):
+        asked.append((filmed, settings))
+        return Bench(MACHINE, "Nobody", (Measured("a", "A", 60.0, "frames/s", 54.0),), settings)
+
+    monkeypatch.setattr("pipelines.bench_pvp.bench_pvp", measure)
+    figures = home.parent / "figures.json"
+    said = studio("bench", "--engine", "pvp", "--network-only", "--pvp.seconds", "0.5", "--json", figures)
+    assert said.code == 0
+    assert "| A | 60 | frames/s | 54 | reached |" in said.out
+    assert asked == [(None, PvpBenchSettings(seconds=0.5))]
+    assert json.loads(figures.read_text("utf-8"))["results"][0]["reached"] is True
