@@ -23,8 +23,11 @@ from pipelines.invert_pivots import (
 from pipelines.prior_settings import InvertSettings
 from studio.domain.progress import Interrupted
 from studio.networks.stylegan2 import Generator, StyleGan2Config
+from studio.project.atomic import HOST
 
 SIDE, WIDTH = 64, 8
+_NOBODY = 2**30
+"""Number of a process that cannot be."""
 
 
 class _Prior(nn.Module):
@@ -120,7 +123,8 @@ def test_from_a_neighbour_it_takes_fewer_steps_than_from_the_mean(tmp_path: Path
     assert far.parent.tolist() == [-1, -1, -1]
 
 
-def test_what_was_found_is_kept_when_it_is_stopped(tmp_path: Path):
+@pytest.mark.parametrize("displaced", [False, True])
+def test_what_was_found_is_kept_when_it_is_stopped(tmp_path: Path, displaced: bool):
     prior = _Prior()
     _, pictures, features = _chain(prior, 3)
     settings = dataclasses.replace(
@@ -139,12 +143,16 @@ def test_what_was_found_is_kept_when_it_is_stopped(tmp_path: Path):
     with pytest.raises(Interrupted):
         invert_pivots(*arguments, tmp_path / "parts", progress=stop)
     assert told == sorted(told)
+    if displaced:  # killed between the two renamings that renew what is kept
+        kept = tmp_path / "parts" / "pivots"
+        kept.rename(kept.with_name(f".pivots.{_NOBODY}-{HOST}0123abcd.old"))
     prior.calls = 0
     again: list[int] = []
     parts = invert_pivots(*arguments, tmp_path / "parts", progress=lambda done, *_: again.append(done))
     assert again[0] == 7, "the first pivot is not inverted again"
     assert torch.allclose(parts.latents, whole.latents, atol=1e-6)
     assert parts.steps.tolist() == [7, 4, 4]
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["pivots"]
 
 
 def test_an_encoder_answers_at_once():

@@ -127,6 +127,22 @@ def test_the_best_mappers_are_kept_not_the_last(tmp_path: Path):
         assert again.judge()["loss"] == pytest.approx(trained.loop.best["loss"], rel=1e-5)
 
 
+def test_a_judgement_hears_a_stop_between_its_frames():
+    generator, material, pivots, _ = _clip()
+    heard: list[int] = []
+
+    def alive() -> None:
+        heard.append(len(heard))
+        if len(heard) == 2:
+            raise Interrupted
+
+    training = MapperTraining(generator.eval(), pivots, material, _settings(1), _l1, alive=alive)
+    for look in (training.judge, training.picture):
+        heard.clear()
+        with torch.no_grad(), pytest.raises(Interrupted):
+            look()
+
+
 def test_a_start_from_given_latents_costs_no_rendering_and_begins_near(tmp_path: Path):
     generator, material, pivots, targets = _clip()
     calls = []

@@ -103,6 +103,22 @@ def test_an_image_takes_part_in_so_many_steps_at_most(tmp_path: Path):
     assert tuned.loop.steps == 7 * 3, "five images in pairs are three steps"
 
 
+def test_measuring_hears_a_stop_before_and_after_the_steps(tmp_path: Path):
+    steps = 2 * 3
+    told: list[tuple[int, int | None, str]] = []
+    tune_generator(
+        _Tiny(),
+        _pictures(),
+        _l1,
+        _settings(2, 2, threshold=0.0),
+        tmp_path,
+        progress=lambda *r: told.append(r),
+    )
+    what = "tuning the generator"
+    assert told[:3] == [(0, None, what)] * 3, "five images in pairs are measured in three pieces"
+    assert told[-3:] == [(steps, steps, what)] * 3
+
+
 def test_a_good_image_is_measured_again_at_the_end_of_the_epoch():
     book = TuneBook(3, _settings())
     measured: list[list[int]] = []
