@@ -210,4 +210,6 @@ def load_prior(folder: Path) -> Prior:
             figures=dict(state["figures"]),
         )
     except (Torn, KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise Problem(f"The prior is damaged ({error}); remove {folder} and build again.") from error
+        # torch names every tensor that does not fit, each on a line of its own.
+        fault = str(error).partition("\n")[0].rstrip(" :")
+        raise Problem(f"The prior is damaged ({fault}); remove {folder} and build again.") from error

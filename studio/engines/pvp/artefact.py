@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import torch
 from safetensors import SafetensorError
@@ -133,9 +134,11 @@ def load_pvp(folder: Path) -> PvpParts:
             notes=tuple(card["notes"]),
             figures=card["figures"],
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, BadZipFile, SafetensorError) as error:
+        # torch names every tensor that does not fit, each on a line of its own.
+        fault = str(error).partition("\n")[0].rstrip(" :")
         raise Problem(
-            f"The PVP avatar in “{folder.name}” is damaged ({error}); build it again to repair it."
+            f"The PVP avatar in “{folder.name}” is damaged ({fault}); build it again to repair it."
         ) from error
 
 
