@@ -19,6 +19,8 @@ from studio.warping.settings import WarpSettings
 
 _FALLING = Schedule("cosine", warmup=0.02, final=0.02)
 _PAINTER, _TUNE, _MAPPER = PainterSettings(), TuneSettings(), MapperSettings()
+# A constant rate leaves the weights trembling, and on a restless clip that costs more than tuning gains.
+_TUNE_LOOP = replace(_TUNE.loop, batch=4, schedule=_FALLING, average_decay=0.99)
 
 PVP_DRAFT: Mapping[str, Any] = {
     "material": MaterialSettings(resolution=128),
@@ -37,7 +39,7 @@ PVP_DRAFT: Mapping[str, Any] = {
             _TUNE,
             threshold=0.015,
             steps_per_image=40,
-            loop=replace(_TUNE.loop, batch=4, minutes=2.0, validate_seconds=12.0),
+            loop=replace(_TUNE_LOOP, minutes=2.0, validate_seconds=12.0),
         ),
         estimator=EstimatorSettings(steps=500),
         mapper=replace(
@@ -61,7 +63,7 @@ PVP_STANDARD: Mapping[str, Any] = {
     "material": MaterialSettings(resolution=512, guides=3),
     "prior": PriorSettings(painter=replace(_PAINTER, loop=replace(_PAINTER.loop, minutes=9.0))),
     "pvp": PvpSettings(
-        tune=replace(_TUNE, loop=replace(_TUNE.loop, batch=4, minutes=6.0, validate_seconds=30.0)),
+        tune=replace(_TUNE, loop=replace(_TUNE_LOOP, minutes=6.0, validate_seconds=30.0)),
         mapper=replace(
             _MAPPER,
             reach=0.0,
