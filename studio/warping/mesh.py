@@ -1,4 +1,4 @@
-"""The mesh that pictures are warped by: the face, a shell for hair, ears and neck, and the rest of the picture.
+"""The mesh that pictures are warped by: the face, a shell for hair, ears and neck, and the rest around.
 
 The head model ends at the rim of the face. Rings of vertices carry its motion outwards: they turn with the
 head, at depths of a typical skull, so that hair and ears move behind the face; below the chin they let go of

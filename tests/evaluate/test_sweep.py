@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipelines.cli import main
-from pipelines.sweep_avatar import SweepReport, SweepSettings, Swept, sweep_avatar
+from pipelines.sweep_avatar import Sweep, SweepReport, SweepSettings, Swept, sweep_avatar
 from pipelines.sweep_report import CELL, COLUMNS, SweepPicture, sweep_table
 from studio.domain.camera import Similarity, View, project
 from studio.domain.controls import HEAD_NAMES, Control, ControlSheet, motion_from_values
@@ -116,7 +116,7 @@ def sweep(stand: Stand, sequence: TrackedSequence | None = None, **settings: int
     return sweep_avatar(swept, chosen, new_tracker=lambda: stand)
 
 
-def by_name(report: SweepReport) -> dict[str, object]:
+def by_name(report: SweepReport) -> dict[str, Sweep]:
     return {s.name: s for s in report.sweeps}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -30,7 +31,6 @@ from tests.training.filmed_person import (
     MARKED,
     PERSON_FROM,
     PIVOTS,
-    SIZE,
     TWIN,
     filmed_motion,
     marked_warper,
@@ -40,9 +40,9 @@ from tests.training.filmed_person import (
     write_film,
     write_tracking,
 )
-from tests.warping.average_person import average_person
+from tests.warping.average_person import SIZE, average_person
 
-SIDE = 64
+SIDE: Literal[64] = 64
 SETTINGS = MaterialSettings(resolution=SIDE, guides=2, recombined=6)
 FEW = MaterialSettings(resolution=32, guides=2, recombined=2, most_gap=1e3, dropped=0.9)
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.distil_estimator import Distilled, EstimatorSettings, angles_in_crop, distil_estimator
+from pipelines.distil_estimator import Distilled, angles_in_crop, distil_estimator
 from pipelines.estimator_worth import judge, reliability
+from pipelines.pvp_settings import EstimatorSettings
 from studio.domain.camera import Similarity, project
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem

@@ -180,9 +180,7 @@ def test_facing_tells_the_far_side_of_a_turned_head(mesh: PersonMesh) -> None:
 def test_an_older_avatar_is_refused_in_words(mesh: PersonMesh, tmp_path: Path) -> None:
     save_parts(tmp_path, parts_from(mesh, motion_of([-10.0, 10.0]), np.stack([pattern(1), pattern(2)])))
     card = (tmp_path / "warp.json").read_text("utf-8")
-    (tmp_path / "warp.json").write_text(
-        card.replace('"schema_version": 3', '"schema_version": 1'), "utf-8"
-    )
+    (tmp_path / "warp.json").write_text(card.replace('"schema_version": 3', '"schema_version": 1'), "utf-8")
     with pytest.raises(Problem, match="another version"):
         load_parts(tmp_path)
 

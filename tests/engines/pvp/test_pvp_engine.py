@@ -131,6 +131,8 @@ def test_without_strength_a_frame_is_the_warped_one(base: Path):
         frame = engine.render(request)
         plain = warper.render(request)
         assert np.array_equal(frame.image, plain.image)
+        assert frame.alpha is not None
+        assert plain.alpha is not None
         assert np.array_equal(frame.alpha, plain.alpha)
         assert frame.request is request
 

@@ -277,9 +277,9 @@ def test_decas_crop_lies_where_asked(size):
 def test_the_usual_box_is_that_of_a_usual_face():
     from studio.domain.motion import HeadMotion
     from studio.head import builtin_head
+    from studio.head.ffhq_crop import crop_frames, crop_similarities
     from studio.metrics.landmarks import IBUG_68
     from studio.networks.deca_encoder import USUAL_BOX
-    from studio.head.ffhq_crop import crop_frames, crop_similarities
 
     model = builtin_head()
     motion = HeadMotion.neutral(1, np.array([1000.0, 0, 0]))
