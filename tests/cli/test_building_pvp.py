@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from pipelines.build_pvp import STRENGTHS
 from pipelines.cut_material import load_material
@@ -33,6 +34,7 @@ TOY = (
 )
 
 
+@pytest.mark.slow
 def test_a_toy_avatar_is_built_says_what_it_lacks_and_renders(ann, home):
     before = set(Store(home).find("Ann Lee 🎬").avatars())
     said = ann(*TOY)
