@@ -70,7 +70,12 @@ class LiveNetwork:
         out = self._live.from_blend(alpha, delta, added=added).float()
         if added is not None:
             out = out.tanh_().mul_(self._reach)  # painter.bounded, in place
-        return lambda: np.ascontiguousarray(out[0].permute(1, 2, 0).cpu().numpy())
+        laid_out = out[0].permute(1, 2, 0).contiguous()  # where the networks run: a card is faster at it
+
+        def fetch() -> Floats:
+            return np.asarray(laid_out.cpu().numpy())
+
+        return fetch
 
     def _tensor(self, values: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(values).to(self._device)
