@@ -183,7 +183,7 @@ def cut_material(
 def load_material(folder: Path) -> Material:
     """Open what :func:`cut_material` wrote; pictures stay on disk until looked at. Raises Problem."""
     try:
-        with np.load(folder / "material.npz", allow_pickle=False) as archive:
+        with (folder / "material.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
             numbers: dict[str, Any] = {name: archive[name] for name in archive.files}
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
         motion, made_motion = (

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -82,12 +83,13 @@ def load_parts(folder: Path) -> WarpParts:
         card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
         if card["schema_version"] != SCHEMA:
             raise Problem("This avatar was built by another version of the program; build it again.")
-        with np.load(folder / _NUMBERS) as archive:
+        # Opened here, because numpy leaves a file that is no archive open.
+        with (folder / _NUMBERS).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             numbers = {name: archive[name] for name in archive.files}
         textures = _read_textures(folder / _PICTURES, int(card["pivots"]))
         plate = _read_image(folder / _PLATE, cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]]
         return _assemble(card, numbers, textures, plate)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise Problem(
             f"The avatar in “{folder.name}” is damaged ({error}); build it again to repair it."
         ) from error
