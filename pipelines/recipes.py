@@ -105,7 +105,7 @@ PVP = Stage(
     work="pipelines.pvp_stages:avatar",
     settings="pipelines.pvp_settings:PvpSettings",
     version=1,
-    inputs=("track", "pivots", "instant", "material", "prior"),
+    inputs=(CLIP, "track", "pivots", "instant", "material", "prior"),
     place="avatars/pvp-{key}",
 )
 

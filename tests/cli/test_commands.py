@@ -273,6 +273,8 @@ def test_every_engine_has_a_recipe_that_ends_with_it():
     for engine, stages in recipes.RECIPES.items():
         assert stages[-1].id == engine
         assert stages[-1].place.startswith(f"avatars/{engine}-")
+        # Who opens an avatar asks its lineage for these.
+        assert {recipes.CLIP, "track"} <= set(stages[-1].inputs)
         known = {recipes.CLIP}
         for stage in stages:
             assert set(stage.inputs) <= known
