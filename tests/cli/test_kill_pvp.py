@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import shutil
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +63,7 @@ def _settings(batch: int = 2, longer: int = 1) -> dict[str, Any]:
     mapper = replace(
         pvp.mapper,
         hidden=16,
-        loop=_loop(20 * longer, batch, validate_steps=10, clip_norm=1.0),
+        loop=_loop(40 * longer, batch, validate_steps=10, clip_norm=1.0),
         warm_loop=_loop(40 * longer, 16, validate_steps=20),
     )
     tune = replace(
@@ -109,6 +111,8 @@ class Phase:
     """What the status says meanwhile; empty: anything."""
     seconds: float
     """How long it took without interruption."""
+    steps: int = 0
+    """Of a training: the last one of which figures were told."""
 
 
 def _phases(job: Path) -> list[Phase]:
@@ -116,6 +120,7 @@ def _phases(job: Path) -> list[Phase]:
     begun: dict[str, float] = {}
     stages: list[tuple[str, float, float]] = []
     told: dict[str, list[float]] = {}
+    last: dict[str, int] = {}
     for event in read_events(job):
         if event["event"] == "step" and event["state"] == "begun":
             begun[event["step"]] = event["time"]
@@ -123,26 +128,54 @@ def _phases(job: Path) -> list[Phase]:
             stages.append((event["step"], begun[event["step"]], event["time"]))
         elif event.get("what") in TRAININGS:
             told.setdefault(event["what"], []).append(event["time"])
+            last[event["what"]] = max(last.get(event["what"], 0), event.get("step", 0))
     assert list(told) == list(TRAININGS)
     found = []
     for stage, first, last in stages:
         inside = {what: times for what, times in told.items() if first <= times[0] <= last}
-        found += [Phase(stage, what, times[-1] - times[0]) for what, times in inside.items()]
+        found += [Phase(stage, what, times[-1] - times[0], last[what]) for what, times in inside.items()]
         if not inside:
             found.append(Phase(stage, "", last - first))
     return found
 
 
-def _reached(job: Path, phase: Phase, order: list[Phase], steps: list[str]) -> bool:
-    """Whether the job is in that phase or beyond it; it may have passed it between two looks."""
-    status = read_status(job)
-    if status.state != "running":
-        return False
-    here, wanted = status.step, steps.index(phase.stage)
-    if here != wanted or not phase.what:
-        return here >= wanted
-    beyond = [p.what for p in order[order.index(phase) :] if p.stage == phase.stage]
-    return status.what in beyond
+class Moment:
+    """Says when the time has come to kill a worker: at a share of a phase, or as soon as that has passed.
+
+    Of a training it is the share of its steps and not of its time, because other work on the machine makes
+    it faster and slower.
+    """
+
+    def __init__(self, job: Path, phase: Phase, share: float, order: list[Phase], steps: list[str]) -> None:
+        self._job, self._phase, self._share = job, phase, share
+        self._stage = steps.index(phase.stage)
+        self._later = [p.what for p in order[order.index(phase) + 1 :] if p.stage == phase.stage]
+        self._events = job / "events.jsonl"
+        self._place = self._events.stat().st_size if self._events.exists() else 0
+        self._step, self._reached = -1, 0.0
+
+    def __call__(self) -> bool:
+        status = read_status(self._job)
+        if status.state != "running" or status.step < self._stage:
+            return False
+        if status.step > self._stage or status.what in self._later:
+            return True
+        if not self._phase.what:
+            self._reached = self._reached or time.monotonic()
+            return time.monotonic() - self._reached >= self._share * self._phase.seconds
+        self._read()
+        return self._step >= self._share * self._phase.steps
+
+    def _read(self) -> None:
+        with self._events.open("rb") as file:
+            file.seek(self._place)
+            whole = file.read().rpartition(b"\n")[0]
+        self._place += len(whole)
+        for line in whole.splitlines():
+            with suppress(ValueError):
+                event = json.loads(line)
+                if event["event"] == "metric" and event["what"] == self._phase.what:
+                    self._step = max(self._step, event.get("step", -1))
 
 
 def _curves(job: Path) -> dict[tuple[str, int, str], list[float]]:
@@ -195,18 +228,19 @@ def test_kill_9_at_twenty_random_moments_of_all_stages(whole, tmp_path):
     phases = _phases(reference.job())
     assert {phase.stage for phase in phases} == set(steps)
     trained = [phase for phase in phases if phase.what]
-    chosen = sorted(phases * 2 + chance.choices(trained, k=KILLS - 2 * len(phases)), key=phases.index)
-    assert len(chosen) == KILLS
-    share = Counter(chosen)
+    chosen = phases * 2 + chance.choices(trained, k=KILLS - 2 * len(phases))
+    moments = sorted((phases.index(phase), chance.uniform(0.0, 0.8)) for phase in chosen)
+    assert len(moments) == KILLS
 
     struck: list[str] = []
     before = _finished(root)
-    for phase in chosen:
+    for number, share in moments:
+        moment = Moment(job, phases[number], share, phases, steps)
         running = runner.start(job)
         assert running.process is not None
-        while running.process.poll() is None and not _reached(job, phase, phases, steps):
-            time.sleep(0.01)
-        time.sleep(chance.uniform(0.0, 0.6 * phase.seconds / share[phase]))
+        while running.process.poll() is None and not moment():
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0.0, 0.05))
         running.process.kill()
         running.process.wait()
         status = read_status(job)
