@@ -120,7 +120,7 @@ def _phases(job: Path) -> list[Phase]:
     begun: dict[str, float] = {}
     stages: list[tuple[str, float, float]] = []
     told: dict[str, list[float]] = {}
-    last: dict[str, int] = {}
+    reached: dict[str, int] = {}
     for event in read_events(job):
         if event["event"] == "step" and event["state"] == "begun":
             begun[event["step"]] = event["time"]
@@ -128,12 +128,12 @@ def _phases(job: Path) -> list[Phase]:
             stages.append((event["step"], begun[event["step"]], event["time"]))
         elif event.get("what") in TRAININGS:
             told.setdefault(event["what"], []).append(event["time"])
-            last[event["what"]] = max(last.get(event["what"], 0), event.get("step", 0))
+            reached[event["what"]] = max(reached.get(event["what"], 0), event.get("step", 0))
     assert list(told) == list(TRAININGS)
     found = []
     for stage, first, last in stages:
         inside = {what: times for what, times in told.items() if first <= times[0] <= last}
-        found += [Phase(stage, what, times[-1] - times[0], last[what]) for what, times in inside.items()]
+        found += [Phase(stage, what, times[-1] - times[0], reached[what]) for what, times in inside.items()]
         if not inside:
             found.append(Phase(stage, "", last - first))
     return found
