@@ -151,7 +151,11 @@ def _tune(
     device: torch.device | str,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Pivotal tuning of ``generator`` in place; of all steps, what shows validation frames best is kept."""
+    """Pivotal tuning of ``generator`` in place.
+
+    Of all steps, what shows validation frames best is kept, where the prior knows their latents: from
+    scratch. A pretrained one knows its pivots' only, and keeps the last step.
+    """
     places = np.asarray(material.pivots)
     painted = isinstance(generator, Painter)
     pictures = PivotPictures(
@@ -218,7 +222,7 @@ def _shown(
             progress(len(found), len(places), "judging the generator")
             real, guide, inside = _frame(material, int(place), device)
             shown = generator(prior.targets[int(place)][None].to(device), guide).clamp(-1, 1)
-            found.append(10 * np.log10(4.0 / max(float(((shown - real).square() * inside).mean()), 1e-9)))
+            found.append(_decibels(shown, real, inside))
     return float(np.mean(found))
 
 
@@ -230,7 +234,7 @@ def _strength(
     device: torch.device | str,
     progress: Progress,
 ) -> tuple[float, Mapping[str, float]]:
-    """The share of the correction with the least squared error on validation frames, and PSNR of each."""
+    """The share of the correction with the highest mean PSNR on validation frames, and the PSNR of each."""
     painter.eval()
     sums = np.zeros(len(STRENGTHS))
     pose, face = mapper_inputs(material.motion, settings.mapper.eyes)
@@ -244,8 +248,7 @@ def _strength(
             colour, flow = painter.correction(ws, guide)
             for column, share in enumerate(STRENGTHS):
                 shown = painter.corrected(guide, share * colour, share * flow).clamp(-1, 1)
-                squared = float(((shown - real).square() * inside).mean())
-                sums[column] += 10 * np.log10(4.0 / max(squared, 1e-9)) / len(places)
+                sums[column] += _decibels(shown, real, inside) / len(places)
     return STRENGTHS[int(sums.argmax())], {f"{s:g}": float(v) for s, v in zip(STRENGTHS, sums, strict=True)}
 
 
@@ -278,6 +281,11 @@ def _frame(material: Material, place: int, device: torch.device | str) -> tuple[
     inside = torch.from_numpy(np.array(material.inside[some])).to(device)[:, None].float() / 255.0
     real, guide = (as_pictures(np.array(x[some]), device) for x in (material.real, material.guide))
     return real, guide, inside
+
+
+def _decibels(shown: Tensor, real: Tensor, inside: Tensor) -> float:
+    """PSNR of pictures in -1..1, where the camera saw anything."""
+    return float(10 * np.log10(4.0 / max(float(((shown - real).square() * inside).mean()), 1e-9)))
 
 
 def _tensor(values: npt.NDArray[np.float32], device: torch.device | str) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from pipelines.cut_material import Material
@@ -246,8 +246,3 @@ def _edges(error: Tensor, inside: Tensor) -> Tensor:
             total = total + _weighted(step.abs(), both)
         error, inside = functional.avg_pool2d(error, 2), functional.avg_pool2d(inside, 2).floor()
     return total
-
-
-def frozen(network: nn.Module) -> nn.Module:
-    """In evaluation mode, asking for no gradients."""
-    return network.eval().requires_grad_(False)

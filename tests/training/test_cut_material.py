@@ -114,6 +114,14 @@ def test_inside_is_where_the_camera_saw_something(filmed: Filmed):
     assert beyond > 0.02 * material.inside.size  # the clip does leave the picture
 
 
+def test_beyond_the_picture_the_target_is_the_first_guide_and_not_a_continued_border(filmed: Filmed):
+    material = filmed.material
+    beyond = material.inside == 0
+    assert beyond.any()
+    assert np.array_equal(material.real[beyond], material.guide[beyond])
+    assert not np.array_equal(material.real[~beyond], material.guide[~beyond])
+
+
 def test_the_persons_mask_lies_where_it_was_in_the_source(filmed: Filmed):
     material = filmed.material
     for place in (0, 10, 30):

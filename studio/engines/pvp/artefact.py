@@ -66,18 +66,15 @@ def generator_to_plain(kind: PriorKind, generator: nn.Module) -> dict[str, Any]:
 
 def generator_from_plain(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
     """A generator, in evaluation mode, from what :func:`generator_to_plain` gave and its weights."""
-    with torch.device("meta"):
-        if plain["kind"] == "scratch":
-            made: nn.Module = Painter(PainterShape(**plain["shape"]))
-        else:
-            network = SynthesisNetwork(StyleGan2Config(**plain["shape"]))
-            made = PretrainedGenerator(network, plain["resolution"])
-    if isinstance(made, Painter):
-        made = Painter(PainterShape(**plain["shape"]))  # it holds a table that is not among its weights
-        made.load_state_dict(tensors, strict=True)
-    else:
-        made.load_state_dict(tensors, strict=True, assign=True)
-    return made.eval()
+    if plain["kind"] == "scratch":
+        painter = Painter(PainterShape(**plain["shape"]))
+        painter.load_state_dict(tensors, strict=True)
+        return painter.eval()
+    with torch.device("meta"):  # large: no random weights are made first
+        network = SynthesisNetwork(StyleGan2Config(**plain["shape"]))
+        pretrained = PretrainedGenerator(network, plain["resolution"])
+    pretrained.load_state_dict(tensors, strict=True, assign=True)
+    return pretrained.eval()
 
 
 def save_pvp(folder: Path, parts: PvpParts, base: Path) -> None:

@@ -10,7 +10,6 @@ correction has no detail of its own to lose, it can be laid over a rendering of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -151,13 +150,3 @@ class LinearLatents(nn.Module):
         """``[B, inputs]`` from :meth:`standard` to ``[B, num_ws, w_dim]``."""
         w: Tensor = self.linear(standard)
         return w[:, None].expand(-1, self.rows, -1)
-
-
-def shape_to_plain(shape: PainterShape) -> Mapping[str, int]:
-    """As JSON values."""
-    return {
-        "resolution": shape.resolution,
-        "w_dim": shape.w_dim,
-        "channel_base": shape.channel_base,
-        "channel_max": shape.channel_max,
-    }
