@@ -16,6 +16,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+CALM = {"OPENBLAS_NUM_THREADS": "1"}
+"""Set before numpy is imported, here and in every process started from here. OpenBLAS' helper threads wait by
+spinning, so that after each small product of NumPy a core is taken from whoever has work: rendering and
+training lose up to half of their speed on two cores. PyTorch, Numba and OpenCV keep their threads."""
 INSIDE = "AVATAR_STUDIO_INSIDE"  # set for the second start, so that a broken environment cannot loop
 
 
@@ -49,6 +53,8 @@ def main(argv: list[str]) -> int:
             return 2
         return bootstrap.start_again(venv, [str(ROOT / "main.py"), *argv], {INSIDE: "1"})
     os.environ.pop(INSIDE, None)
+    for name, value in CALM.items():
+        os.environ.setdefault(name, value)
 
     if argv[:1] == ["test"]:
         return checks.run(ROOT, argv[1:])

@@ -286,18 +286,22 @@ def _door(house: House, python: str, *arguments: str) -> subprocess.CompletedPro
     (pipelines / "cli.py").write_text(
         "import os, sys\n"
         "def main(argv):\n"
-        "    print(argv, sys.prefix, 'AVATAR_STUDIO_INSIDE' in os.environ)\n"
+        "    calm = os.environ['OPENBLAS_NUM_THREADS']\n"
+        "    print(argv, sys.prefix, 'AVATAR_STUDIO_INSIDE' in os.environ, calm)\n"
         "    return 7\n"
     )
     command = [python, str(house.root / "main.py"), *arguments]
+    own = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     # From elsewhere: the door must not lean on the folder that it is opened from.
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=house.root.parent)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=house.root.parent, env=own
+    )
 
 
 def test_the_door_sets_up_once_and_starts_again_inside(house: House) -> None:
     first = _door(house, sys.executable, "build", "Zoë 🙂")
     second = _door(house, sys.executable, "build", "Zoë 🙂")
-    assert first.stdout == second.stdout == f"['build', 'Zoë 🙂'] {house.venv} False\n"
+    assert first.stdout == second.stdout == f"['build', 'Zoë 🙂'] {house.venv} False 1\n"
     assert first.returncode == second.returncode == 7
     assert "Setting up" in first.stderr
     assert second.stderr == ""
@@ -308,7 +312,7 @@ def test_the_environment_can_be_made_anew_from_within(house: House) -> None:
     (house.venv / bootstrap.UNFINISHED).touch()
     (house.venv / "left over").touch()
     done = _door(house, str(bootstrap.venv_python(house.venv)))
-    assert done.stdout == f"[] {house.venv} False\n", done.stderr
+    assert done.stdout == f"[] {house.venv} False 1\n", done.stderr
     assert not (house.venv / "left over").exists()
 
 
@@ -325,5 +329,5 @@ def test_an_environment_elsewhere(house: House, tmp_path: Path) -> None:
     elsewhere = tmp_path / "another disk" / "venv"
     house.monkeypatch.setenv("AVATAR_STUDIO_VENV", str(elsewhere))
     done = _door(house, sys.executable)
-    assert done.stdout == f"[] {elsewhere} False\n", done.stderr
+    assert done.stdout == f"[] {elsewhere} False 1\n", done.stderr
     assert not house.venv.exists()
