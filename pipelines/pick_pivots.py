@@ -1,8 +1,12 @@
-"""Choose the frames that stand for a clip: K-means over pose and expression, the sharpest near each."""
+"""Choose the frames that stand for a clip: K-means over pose and expression, the sharpest near each.
+
+A person may lock frames, which are then always taken, and forbid frames, which are then never taken. The
+clusters stay what they are, so that a wish changes the choice in its own cluster and nowhere else.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -14,7 +18,7 @@ from studio.domain.motion import HeadMotion
 from studio.domain.pivots import PivotSet
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
-from studio.domain.sequence import TrackedSequence
+from studio.domain.sequence import FLAG_SENTENCES, TrackedSequence
 
 FEATURES = ("pitch", "yaw", "jaw", "expression", "eyelids")
 """What is clustered. PVP names pitch, yaw, jaw and expression; this head model keeps eyelids apart from
@@ -41,6 +45,11 @@ class PivotSettings:
     choice: Literal["kmeans", "random"] = "kmeans"
     """kmeans: a frame from each cluster. random: as many good frames, whatever they show; only to measure
     what clustering is worth."""
+    locked: tuple[Annotated[int, Ge(0)], ...] = field(default=(), metadata={"absent": ()})
+    """Numbers of frames that are always pivots, the clip's first being 0. Several that are alike come on top
+    of the count."""
+    forbidden: tuple[Annotated[int, Ge(0)], ...] = field(default=(), metadata={"absent": ()})
+    """Numbers of frames that are never pivots; the next best frame of the same kind is taken instead."""
 
 
 def pivot_features(motion: HeadMotion) -> Floats:
@@ -65,7 +74,7 @@ def pick_pivots(
     ones that are mostly noise.
 
     Raises:
-        Problem: fewer than two good frames to choose from.
+        Problem: fewer than two good frames to choose from, or a locked frame cannot be a pivot.
     """
     candidates = np.arange(len(sequence))[train]
     candidates = candidates[sequence.good[candidates]]
@@ -73,6 +82,8 @@ def pick_pivots(
         raise Problem(
             "Too few good frames to build from; record a longer clip with the face lit and in view."
         )
+    check_wishes(sequence, settings, train)
+    wishes = _Wishes(np.isin(candidates, settings.locked), np.isin(candidates, settings.forbidden))
     features = pivot_features(sequence.motion)[candidates].astype(np.float64)
     mean = features.mean(0)
     deviation = np.maximum(features.std(0), TREMBLE)
@@ -82,9 +93,11 @@ def pick_pivots(
     count = int(min(settings.count, max(2, len(candidates) // 2)))
     progress(0, count, "Choosing pivots")
     if settings.choice == "random":
-        picks = _drawn(white, count, settings.seed)
+        picks = _drawn(white, count, settings.seed, wishes)
     else:
-        picks = _clustered(white, count, settings, sequence.sharpness[candidates])
+        picks = _clustered(white, count, settings, sequence.sharpness[candidates], wishes)
+    if len(picks) < 2:
+        raise Problem("Too few frames are left to build from: forbid fewer of them.")
     chosen = candidates[[pick.row for pick in picks]]
     order = np.argsort(chosen)
     progress(count, count, "Choosing pivots")
@@ -109,8 +122,37 @@ class _Pick(NamedTuple):
     reason: str
 
 
-def _clustered(white: Whitened, count: int, settings: PivotSettings, sharpness: Floats) -> list[_Pick]:
-    """The sharpest of the candidates near each centre. ``white`` ``[C, D]``, ``sharpness`` ``[C]``."""
+class _Wishes(NamedTuple):
+    """Which of the C candidates are wanted and which are not, ``[C]`` each."""
+
+    locked: npt.NDArray[np.bool_]
+    forbidden: npt.NDArray[np.bool_]
+
+
+def check_wishes(sequence: TrackedSequence, settings: PivotSettings, train: slice) -> None:
+    """Whether every locked frame can be a pivot. Raises Problem, naming the first that cannot."""
+    learnt = range(len(sequence))[train]
+    for frame in settings.locked:
+        if frame in settings.forbidden:
+            raise Problem(f"Frame {frame} is both locked and forbidden as a pivot: choose one of the two.")
+        why = None
+        if frame >= len(sequence):
+            why = f"the clip ends with frame {len(sequence) - 1}"
+        elif frame not in learnt:
+            why = "it lies in the part of the clip that is kept for judging"
+        elif not sequence.good[frame]:
+            why = next(words for flag, words in FLAG_SENTENCES.items() if int(sequence.flags[frame]) & flag)
+        if why:
+            raise Problem(f"Frame {frame} cannot be a pivot, because {why}: lock another one.")
+
+
+def _clustered(
+    white: Whitened, count: int, settings: PivotSettings, sharpness: Floats, wishes: _Wishes
+) -> list[_Pick]:
+    """Of each cluster what is locked, otherwise the sharpest of the candidates near its centre.
+
+    ``white`` ``[C, D]``, ``sharpness`` ``[C]``.
+    """
     # Heavy, and the command line reads this module's settings for its help.
     from sklearn.cluster import KMeans
 
@@ -118,31 +160,60 @@ def _clustered(white: Whitened, count: int, settings: PivotSettings, sharpness: 
     picks = []
     for cluster in range(count):
         inside = np.flatnonzero(means.labels_ == cluster)
-        if not len(inside):
+        centre = means.cluster_centers_[cluster]
+        locked = inside[wishes.locked[inside]]
+        if len(locked):
+            picks += _locked(white, inside, locked, centre)
             continue
-        distance = np.linalg.norm(white[inside] - means.cluster_centers_[cluster], axis=1)
-        near = inside[np.argsort(distance)[: settings.sharpest_of]]
+        free = inside[~wishes.forbidden[inside]]
+        if not len(free):
+            continue
+        distance = np.linalg.norm(white[free] - centre, axis=1)
+        near = free[np.argsort(distance)[: settings.sharpest_of]]
         best = int(near[np.argmax(sharpness[near])])
-        picks.append(
-            _Pick(
-                best,
-                len(inside),
-                float(np.linalg.norm(white[best] - means.cluster_centers_[cluster])),
-                f"sharpest of {len(near)} near the middle of {len(inside)} alike frames",
-            )
-        )
+        reason = f"sharpest of {len(near)} near the middle of {len(inside)} alike frames"
+        if len(free) < len(inside):
+            reason += f", without the {len(inside) - len(free)} that you ruled out"
+        picks.append(_Pick(best, len(inside), float(np.linalg.norm(white[best] - centre)), reason))
     return picks
 
 
-def _drawn(white: Whitened, count: int, seed: int) -> list[_Pick]:
-    """As many of the ``[C, D]`` candidates at random."""
-    rows = np.random.default_rng(seed).choice(len(white), count, replace=False)
-    nearest = [int(((white[rows] - one) ** 2).sum(1).argmin()) for one in white]
-    members = np.bincount(nearest, minlength=count)
+def _locked(
+    white: Whitened, inside: npt.NDArray[np.intp], locked: npt.NDArray[np.intp], centre: Whitened
+) -> list[_Pick]:
+    """A cluster's locked rows; each stands for the rows ``inside`` that it is nearest to."""
+    shares = _nearest(white[inside], white[locked])
     return [
-        _Pick(int(row), int(alike), 0.0, f"drawn at random, nearest to {alike} frames")
+        _Pick(int(row), int(share), float(np.linalg.norm(white[row] - centre)), _LOCKED.format(share))
+        for row, share in zip(locked, shares)
+    ]
+
+
+_LOCKED = "locked by you, one of {} alike frames"
+
+
+def _drawn(white: Whitened, count: int, seed: int, wishes: _Wishes) -> list[_Pick]:
+    """As many of the ``[C, D]`` candidates at random, what is locked among them."""
+    locked = np.flatnonzero(wishes.locked)
+    free = np.flatnonzero(~wishes.locked & ~wishes.forbidden)
+    wanted = min(max(count - len(locked), 0), len(free))
+    rows = np.concatenate([locked, np.random.default_rng(seed).choice(free, wanted, replace=False)])
+    members = _nearest(white, white[rows])
+    return [
+        _Pick(
+            int(row),
+            int(alike),
+            0.0,
+            _LOCKED.format(alike) if wishes.locked[row] else f"drawn at random, nearest to {alike} frames",
+        )
         for row, alike in zip(rows, members)
     ]
+
+
+def _nearest(rows: Whitened, centres: Whitened) -> npt.NDArray[np.intp]:
+    """``[N]`` of how many of the ``rows`` each of the N ``centres`` is the nearest."""
+    nearest = [int(((centres - one) ** 2).sum(1).argmin()) for one in rows]
+    return np.bincount(nearest, minlength=len(centres))
 
 
 def _pose(motion: HeadMotion, frame: int) -> str:

@@ -23,7 +23,8 @@ def key_of(stage: str, version: int, inputs: Mapping[str, str], settings: Any) -
         version: the stage's version; raised whenever its result changes for equal inputs.
         inputs: name to key of every artefact the stage reads.
         settings: the stage's settings dataclass (or plain values). Fields declared with
-            ``metadata={"invalidates": False}`` do not count.
+            ``metadata={"invalidates": False}`` do not count; those with ``metadata={"absent": value}``, which
+            came later than artefacts that exist, do not count while they have that value.
 
     Returns:
         KEY_LENGTH hexadecimal digits of a SHA-256.
@@ -67,6 +68,7 @@ def settings_that_matter(value: Any) -> Any:
             field.name: settings_that_matter(getattr(value, field.name))
             for field in fields(value)
             if field.metadata.get("invalidates", True)
+            and ("absent" not in field.metadata or field.metadata["absent"] != getattr(value, field.name))
         }
     if value is None or isinstance(value, str | bool):
         return value.value if isinstance(value, Enum) else value
