@@ -134,11 +134,15 @@ class RunningJob:
                 self.process.wait(timeout=3.0)
 
 
-def start(folder: Path) -> RunningJob:
-    """Start a worker on a job, or join the one at work.
+def start(folder: Path, modest: bool = False) -> RunningJob:
+    """Start a worker on a job, or join the one at work; returns at once.
 
     The worker has its own process group: a Ctrl-C in the terminal or a closed window does not reach it, so
     that whoever started it decides whether it stops.
+
+    Args:
+        folder: the job's.
+        modest: give way to whatever else wants the processor, so that a live picture stays smooth.
 
     Raises:
         Problem: the disk said no.
@@ -154,16 +158,35 @@ def start(folder: Path) -> RunningJob:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with explaining_disk(folder), (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(
-            worker_command(folder),
+            [*(_giving_way() if modest else ()), *worker_command(folder)],
             cwd=_ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=os.name != "nt",
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) if os.name == "nt" else 0,
+            creationflags=_windows_flags(modest),
         )
     return RunningJob(folder, process)
+
+
+def _giving_way() -> list[str]:
+    """What comes before a command whose process, with all its threads, shall give way to others.
+
+    The program becomes the worker, so that its number is the worker's. Lowering a process after it started
+    would miss threads that it already has.
+    """
+    nice = shutil.which("nice") if os.name != "nt" else None
+    return [] if nice is None else [nice, "-n", "10"]
+
+
+def _windows_flags(modest: bool) -> int:
+    """A group of its own, no console window, and perhaps a lower priority; 0 on other systems."""
+    if os.name != "nt":
+        return 0
+    names = ["CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW"]
+    names += ["BELOW_NORMAL_PRIORITY_CLASS"] if modest else []
+    return sum(int(getattr(subprocess, name, 0)) for name in names)
 
 
 def recover(jobs: list[Path]) -> dict[Path, JobStatus]:
