@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,gif,h264,hevc,mxf"
 """Demuxers that may open a file. Playlists and picture formats are left out on purpose: a text file that is
 a playlist could name other files or addresses."""
+SOUND_FORMATS = f"{FORMATS},wav,mp3,aac,flac,aiff,caf"
+"""Demuxers that may open a file for its sound."""
 
 
 def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
@@ -24,27 +26,41 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     Raises:
         Problem: missing, a folder, not permitted, empty, not a video, or sound only.
     """
+    container = _open(path, FORMATS, "a video", "Choose an MP4, MOV, MKV or WebM file.")
+    try:
+        return container, _film(container, path)
+    except BaseException:
+        container.close()
+        raise
+
+
+def open_sound(path: Path) -> tuple[InputContainer, bool]:
+    """An opened video or sound file, and whether it holds a film; the caller closes it.
+
+    Raises:
+        Problem: missing, a folder, not permitted, empty, or neither video nor sound.
+    """
+    container = _open(path, SOUND_FORMATS, "sound or video", "Choose a video, WAV, MP3 or M4A file.")
+    return container, bool(_films(container))
+
+
+def _open(path: Path, formats: str, what: str, advice: str) -> InputContainer:
     import av
     from av.error import FFmpegError
 
     _check_readable(path)
     # "file:" keeps names such as "concat:x" or "a:b.mp4" from being read as protocols.
     try:
-        container = av.open(
+        return av.open(
             f"file:{path}",
-            container_options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
+            container_options={"format_whitelist": formats, "protocol_whitelist": "file"},
             metadata_errors="replace",
         )
     except (FFmpegError, OSError, ValueError) as error:
         raise Problem(
-            f"“{path.name}” cannot be read as a video; it is damaged, cut short or another kind of file. "
-            "Choose an MP4, MOV, MKV or WebM file."
+            f"“{path.name}” cannot be read as {what}; it is damaged, cut short or another kind of file. "
+            f"{advice}"
         ) from error
-    try:
-        return container, _film(container, path)
-    except BaseException:
-        container.close()
-        raise
 
 
 def _check_readable(path: Path) -> None:
@@ -71,11 +87,17 @@ def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
-def _film(container: InputContainer, path: Path) -> VideoStream:
+def _films(container: InputContainer) -> list[VideoStream]:
     from av.stream import Disposition
 
     covers = Disposition.attached_pic | Disposition.timed_thumbnails
-    films = [stream for stream in container.streams.video if not stream.disposition & covers]
+    return [stream for stream in container.streams.video if not stream.disposition & covers]
+
+
+def _film(container: InputContainer, path: Path) -> VideoStream:
+    from av.stream import Disposition
+
+    films = _films(container)
     if not films:
         what = "only sound" if container.streams.audio else "no picture"
         raise Problem(f"“{path.name}” holds {what}; choose a file with video.")

@@ -122,24 +122,42 @@ def _free(target: Path) -> int:
         return ROOM
 
 
+ASIDE = ("partial", "sound")
+"""What a file beside the target may be for: the picture, and picture and sound together."""
+
+
+def aside_of(target: Path, suffix: str) -> Path:
+    """The hidden file beside ``target`` that is written before renaming, always of the same name."""
+    # Shortened: a name near the file system's limit has no room for more.
+    mark = hashlib.sha256(target.name.encode()).hexdigest()[:8]
+    return target.with_name(f".{target.stem[:16]}-{mark}.{suffix}{target.suffix}")
+
+
 def claim(target: Path, suffix: str) -> Path:
     """An empty hidden file beside ``target``, to write into before renaming.
 
-    The name is fixed, so that what a killed run left behind is overwritten by the next.
+    The name is fixed, so that what a killed run left behind is replaced by the next.
 
     Raises:
         Problem: the folder is missing, not writable or full.
     """
-    # Shortened: a name near the file system's limit has no room for more.
-    mark = hashlib.sha256(target.name.encode()).hexdigest()[:8]
-    aside = target.with_name(f".{target.stem[:16]}-{mark}.{suffix}{target.suffix}")
     if target.is_dir():
         raise Problem(f"“{target.name}” is a folder; choose a file name for the video.")
+    aside = aside_of(target, suffix)
     try:
+        # Another file, not the same one emptied: the encoder of a killed run may still be writing to that.
+        aside.unlink(missing_ok=True)
         aside.write_bytes(b"")
     except OSError as error:
         raise _unwritable(target, error) from error
     return aside
+
+
+def clear_aside(target: Path) -> None:
+    """Remove what a killed run left beside ``target``, for when nobody will write there again."""
+    for suffix in ASIDE:
+        with contextlib.suppress(OSError):
+            aside_of(target, suffix).unlink(missing_ok=True)
 
 
 def _unwritable(target: Path, error: OSError) -> Problem:

@@ -17,13 +17,26 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.domain.problem import Problem
-from studio.media.codecs import CODECS, Quality
+from studio.media.codecs import CODECS, Codec, CodecId, Quality
 from studio.media.encoder import Encoder, NoRoom, claim, write_failure
 from studio.media.sound import find_sound
 
 
+def container_for(path: Path, codec: Codec) -> str:
+    """ffmpeg's container format for a file of that name.
+
+    Raises:
+        Problem: the name's suffix does not suit the codec.
+    """
+    container = codec.containers.get(path.suffix.lower())
+    if container is None:
+        names = " or ".join(codec.containers)
+        raise Problem(f"“{path.name}” must end in {names} to hold {codec.title}.")
+    return container
+
+
 class VideoWriter:
-    """Streams RGB pictures into a video file; a context manager.
+    """Streams RGB or RGBA pictures into a video file; a context manager.
 
     The file appears under its name, whole, when the block ends well; after an exception nothing is left. A
     side that must be even gets one more column (right) or row (bottom), a copy of the last one.
@@ -38,7 +51,9 @@ class VideoWriter:
         sound_from: Path | None = None,
         sound_start: Fraction = Fraction(0),
         quality: Quality = "good",
-        codec: str = "h264",
+        codec: CodecId = "h264",
+        alpha: bool = False,
+        comment: str = "",
     ) -> None:
         """Start the encoder.
 
@@ -47,15 +62,19 @@ class VideoWriter:
             width: Of the pictures that will come, pixels.
             height: Of the pictures that will come, pixels.
             rate: Frames per second, exact.
-            sound_from: Clip whose sound is laid under the picture, cut to its length; it may be silent.
-            sound_start: Where in that clip the picture starts, in seconds after the clip's first frame.
+            sound_from: Clip or sound file whose sound is laid under the picture, cut to its length; it may be
+                silent.
+            sound_start: Where in that clip the picture starts, in seconds after the clip's first frame; less
+                than 0 where the sound comes later.
             quality: Size against fidelity.
-            codec: Key of `CODECS`.
+            codec: Key of `CODECS`, of one that writes a file.
+            alpha: Pictures come as RGBA, and the codec stores coverage.
+            comment: Kept in the file's metadata.
 
         Raises:
             Problem: the folder cannot be written to, the name's suffix does not suit the codec, or
-                ``sound_from`` is no video.
-            ValueError: a size or rate that is not positive.
+                ``sound_from`` is neither video nor sound.
+            ValueError: a size or rate that is not positive, or coverage for a codec without it.
         """
         if width < 1 or height < 1 or rate <= 0:
             raise ValueError(f"cannot write {width} x {height} pixels at {rate} frames/s")
@@ -65,16 +84,18 @@ class VideoWriter:
         """Pictures written so far."""
         self.warnings: list[str] = []
         """One sentence for each thing the user should know about the finished file."""
-        self._codec, self._quality = CODECS[codec], quality
-        container = self._codec.containers.get(self.path.suffix.lower())
-        if container is None:
-            names = " or ".join(self._codec.containers)
-            raise Problem(f"“{self.path.name}” must end in {names} to hold {self._codec.title}.")
-        self._container = container
-        self._sound = find_sound(Path(sound_from), Fraction(sound_start)) if sound_from is not None else None
+        self._codec, self._quality, self._alpha = CODECS[codec], quality, alpha
+        if alpha and not self._codec.alpha_pixels:
+            raise ValueError(f"{codec} holds no coverage")
+        self._container = container_for(self.path, self._codec)
+        self._comment = ["-metadata", f"comment={comment}"] if comment else []
+        self._sound = None
+        if sound_from is not None:
+            self._sound = find_sound(Path(sound_from), Fraction(sound_start), self._codec.sound_taken)
         step = 2 if self._codec.even else 1
-        self._shape = (height, width, 3)
-        self._canvas = np.zeros((-(-height // step) * step, -(-width // step) * step, 3), np.uint8)
+        channels = 4 if alpha else 3
+        self._shape = (height, width, channels)
+        self._canvas = np.zeros((-(-height // step) * step, -(-width // step) * step, channels), np.uint8)
         self._aside = claim(self.path, "partial")
         try:
             self._encoder = Encoder(self._picture_arguments(), self.path, takes_input=True)
@@ -85,7 +106,8 @@ class VideoWriter:
     def _picture_arguments(self) -> list[str]:
         rows, columns = self._canvas.shape[:2]
         rate = f"{self.rate.numerator}/{self.rate.denominator}"
-        source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{columns}x{rows}", "-framerate", rate]
+        pixels = "rgba" if self._alpha else "rgb24"
+        source = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{columns}x{rows}", "-framerate", rate]
         finish = [] if self._sound else list(self._codec.container_arguments)
         return [
             *source,
@@ -94,17 +116,19 @@ class VideoWriter:
                 "pipe:0",
                 "-an",
                 "-vf",
-                self._codec.filters,
+                self._codec.filters(self._alpha),
                 "-fps_mode",
                 "passthrough",
             ),
-            *self._codec.encoder_arguments(self._quality),
+            *self._codec.encoder_arguments(self._quality, self._alpha),
+            *self._comment,
             *finish,
             *("-f", self._container, f"file:{self._aside}"),
         ]
 
     def write(self, rgb: npt.NDArray[np.uint8]) -> None:
-        """Append one picture ``[height, width, 3]`` uint8 RGB. It may be reused at once.
+        """Append one picture ``[height, width, 3]`` uint8 RGB, or ``[height, width, 4]`` with coverage. It
+        may be reused at once.
 
         Raises:
             Problem: the encoder has died, for example on a full disk.
@@ -167,10 +191,11 @@ class VideoWriter:
         if self._sound is None:
             return None
         both = claim(self.path, "sound")
-        settings = self._codec.qualities[self._quality]
+        sound_encoder = self._codec.sound_arguments(self._quality)
         arguments = [
             *("-i", f"file:{self._aside}", *self._sound.input_arguments(), "-map", "0:v", "-c:v", "copy"),
-            *self._sound.output_arguments(self.frames / self.rate, settings.sound_kbit),
+            *self._sound.output_arguments(self.frames / self.rate, sound_encoder),
+            *self._comment,
             *self._codec.container_arguments,
             *("-f", self._container, f"file:{both}"),
         ]
