@@ -1,0 +1,113 @@
+"""One live worker as the window sees it: a process, a thread that listens to it, and their pictures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, cast
+
+from studio.live.messages import receive, send
+from studio.live.pictures import Pictures
+
+_ROOT = Path(__file__).resolve().parents[2]
+_REPORT = 4000
+"""Bytes of a dead worker's last words that are kept."""
+CALM = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+"""Threads that wait by spinning would take a core from the window, which has to show what was drawn."""
+_WINDOWS_FLAGS: int = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
+    subprocess, "CREATE_NEW_PROCESS_GROUP", 0
+)
+
+Heard = Callable[["WorkerProcess", object | None], None]
+"""Called in the listening thread with each message, and with None when the worker is gone."""
+
+
+def worker_command(word: str) -> list[str]:
+    """The command of a worker, in a checkout and in a frozen program; ``word`` speaks of the pictures."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "--live-worker", word]
+    return [sys.executable, "-m", "studio.live.worker", word]
+
+
+class WorkerProcess:
+    """A worker's process. It ends when this one does, and nothing of it is left behind."""
+
+    def __init__(self, hear: Heard, pixels: int) -> None:
+        self.pictures = Pictures.create(pixels)
+        self._hear, self._saying = hear, threading.Lock()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
+        try:
+            self._process = subprocess.Popen(
+                worker_command(self.pictures.word),
+                cwd=_ROOT,
+                env={**os.environ, **{k: v for k, v in CALM.items() if k not in os.environ}},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                pass_fds=self.pictures.descriptors,
+                # A Ctrl-C in the terminal is the window's business. Its session stays the window's, so that
+                # Linux shares the processor by niceness and not by session.
+                process_group=None if os.name == "nt" else 0,
+                creationflags=_WINDOWS_FLAGS,
+            )
+        except BaseException:
+            self._log.close()
+            self.pictures.close()
+            raise
+        self.pictures.handed_over()
+        self._thread = threading.Thread(target=self._listen, name="live-worker", daemon=True)
+        self._thread.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it, or the thread that listens to it, is still there."""
+        return self._thread.is_alive()
+
+    def say(self, message: object) -> None:
+        """Tell the worker something; one that is gone hears nothing."""
+        with self._saying, suppress(OSError, ValueError):
+            send(cast("IO[bytes]", self._process.stdin), message)
+
+    def dismiss(self) -> None:
+        """Ask it to end, without waiting."""
+        with self._saying, suppress(OSError, ValueError):
+            cast("IO[bytes]", self._process.stdin).close()
+
+    def end(self, patience: float = 1.0) -> None:
+        """Ask it to end and wait until it has; by force after ``patience`` seconds."""
+        self.dismiss()
+        self._thread.join(patience)
+        if self._thread.is_alive():
+            with suppress(OSError):
+                self._process.kill()
+            self._thread.join()
+
+    def last_words(self) -> str:
+        """What it wrote to its standard error, the end of it."""
+        try:
+            self._log.seek(0, os.SEEK_END)
+            self._log.seek(max(0, self._log.tell() - _REPORT))
+            return self._log.read().decode("utf-8", "replace").strip()
+        except (OSError, ValueError):
+            return ""
+
+    def _listen(self) -> None:
+        answers = cast("IO[bytes]", self._process.stdout)
+        while (message := receive(answers)) is not None:
+            self._hear(self, message)
+        self.dismiss()
+        self._process.wait()
+        answers.close()
+        self._hear(self, None)
+        self._log.close()
