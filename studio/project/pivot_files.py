@@ -1,4 +1,5 @@
-"""A PivotSet on disk: ``pivots.npz`` (arrays) and ``pivots.json`` (words)."""
+"""A PivotSet on disk: ``pivots.npz`` (arrays) and ``pivots.json`` (words); and what a person wishes of them,
+in the clip's folder."""
 
 from __future__ import annotations
 
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.domain.pivots import PivotSet
+from studio.domain.pivots import PivotSet, PivotWishes
 from studio.domain.problem import Problem
 from studio.project.documents import DocumentKind, read_document, write_document
 
 PIVOTS = DocumentKind("pivot set")
 """The document ``pivots.json``."""
+WISHES = DocumentKind("pivot wishes")
+"""The document ``pivot_wishes.json``."""
 
 _ARRAYS = ("frames", "members", "distance", "mean", "deviation")
 
@@ -49,3 +52,22 @@ def load_pivots(folder: Path) -> PivotSet:
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise Problem(f"The pivots in {folder} are damaged: remove that folder and build again.") from error
     return pivots
+
+
+def save_wishes(clip: Path, wishes: PivotWishes) -> None:
+    """Keep wishes with a clip. Raises Problem when the disk says no."""
+    content = {"locked": list(wishes.locked), "forbidden": list(wishes.forbidden)}
+    write_document(clip / "pivot_wishes.json", WISHES, content)
+
+
+def load_wishes(clip: Path) -> PivotWishes:
+    """Wishes kept with a clip; none when there are none or they cannot be read, because a choice of frames is
+    soon made again."""
+    try:
+        content = read_document(clip / "pivot_wishes.json", WISHES)
+        locked, forbidden = (
+            tuple(sorted({int(frame) for frame in content[name]})) for name in ("locked", "forbidden")
+        )
+    except (Problem, KeyError, TypeError, ValueError):
+        return PivotWishes()
+    return PivotWishes(locked, forbidden)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from studio.domain.pivots import PivotWishes
 from studio.domain.problem import Problem
 from studio.domain.sequence import Flag
 from studio.project.lineage import key_of, settings_that_matter
+from studio.project.pivot_files import load_wishes, save_wishes
 from studio.project.settings_json import settings_from_plain, settings_to_plain
 from tests.pivots.test_pick_pivots import sequence_of, three_poses
 
@@ -128,3 +130,11 @@ def test_wishes_exclude_each_other() -> None:
     assert wishes.lock(9).unlock(9) == PivotWishes(locked=(3,))
     assert wishes.allow(9) == PivotWishes(locked=(3,))
     assert wishes.swap(3, 3) == wishes
+
+
+def test_wishes_are_kept_with_the_clip_and_damage_loses_only_them(tmp_path: Path) -> None:
+    assert load_wishes(tmp_path) == PivotWishes()
+    save_wishes(tmp_path, PivotWishes((3, 9), (4,)))
+    assert load_wishes(tmp_path) == PivotWishes((3, 9), (4,))
+    (tmp_path / "pivot_wishes.json").write_text('{"schema_version": 1, "locked": 5}')
+    assert load_wishes(tmp_path) == PivotWishes()
