@@ -14,20 +14,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from pipelines.control_names import near_names, unit_of
 from studio.domain.camera import Floats
 from studio.domain.controls import HEAD_NAMES, Control, ControlSheet, ControlTrack
 from studio.domain.problem import Problem
-from studio.head import Handle
+
+if TYPE_CHECKING:
+    from studio.head import Handle
 
 LONGEST = 3600.0
 """Seconds that a control file may last."""
@@ -129,11 +130,11 @@ def read_control_file(
     for name in controls.keys() & curves.keys():
         values[:, sheet.names.index(name)] = _interpolate(*curves[name], times, file.ease)
     for name in handles.keys() & curves.keys():
-        _add_handle(values, handles[name], _interpolate(*curves[name], times, file.ease))
+        add_handle(values, handles[name], _interpolate(*curves[name], times, file.ease))
     low, high = (np.array([getattr(c, side) for c in sheet.controls]) for side in ("low", "high"))
     held = np.clip(values, low, high).astype(np.float32)
     _tell_held(file, controls, handles, values, held, tell)
-    _tell_unseen(curves, sheet, held, tell)
+    tell_unseen(curves, sheet, held, tell)
     return ControlTrack(sheet.names, held, file.rate)
 
 
@@ -233,12 +234,15 @@ def _curves(file: ControlFile, controls: Mapping[str, Control], handles: Mapping
 def _interpolate(at: list[float], what: list[float], times: Floats, ease: str) -> Floats:
     if len(at) == 1:
         return np.full(len(times), what[0], np.float32)
+    from scipy.interpolate import PchipInterpolator  # loads slowly, and the window reads this module
+
     held = np.clip(times, at[0], at[-1])
     curve = PchipInterpolator(at, what)(held) if ease == "smooth" else np.interp(held, at, what)
     return np.asarray(curve, np.float32)
 
 
-def _add_handle(values: Floats, handle: Handle, amount: Floats) -> None:
+def add_handle(values: Floats, handle: Handle, amount: Floats) -> None:
+    """Add a handle's ``[T]`` amount to controls ``[T, >=63]`` (columns HEAD_NAMES first), in place."""
     first = {name: i for i, name in enumerate(HEAD_NAMES)}
     values[:, first["expression_00"] : first["expression_00"] + len(handle.expression)] += (
         amount[:, None] * handle.expression
@@ -275,11 +279,20 @@ def _tell_held(
         tell(f"Held at the limit: {'; '.join(said.values())}.")
 
 
-def _tell_unseen(curves: Curves, sheet: ControlSheet, held: Floats, tell: Callable[[str], object]) -> None:
-    """Name what goes far beyond anything the clip showed, where a picture can only be guessed."""
+def tell_unseen(
+    asked_for: Collection[str], sheet: ControlSheet, held: Floats, tell: Callable[[str], object]
+) -> None:
+    """Name what goes far beyond anything the clip showed, where a picture can only be guessed.
+
+    Args:
+        asked_for: controls that somebody set; others are not spoken of.
+        sheet: the avatar's controls.
+        held: ``[T, C]`` values within limits.
+        tell: hears one sentence, if there is anything to say.
+    """
     said = []
     for column, control in enumerate(sheet.controls):
-        if control.name not in curves or control.reliable is None:
+        if control.name not in asked_for or control.reliable is None:
             continue
         low, high = control.reliable
         slack = max(FAR[control.kind], (high - low) / 2)

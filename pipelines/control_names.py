@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from studio.domain.controls import Control
-from studio.head import Handle
+
+if TYPE_CHECKING:
+    from studio.head import Handle
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "angry": ("brow_lower",),
