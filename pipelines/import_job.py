@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import runner
-from pipelines.job import create_job, is_made, read_job
+from pipelines.job import JobPlan, create_job, is_made, read_job
 from pipelines.recipes import TRACK, plan, result
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
@@ -17,6 +17,10 @@ from studio.project.atomic import remove_folder
 from studio.project.lineage import file_key
 from studio.project.settings_json import settings_from_plain, settings_to_plain
 from studio.project.store import ClipFolder, Store, SubjectFolder
+from studio.tracking.trimming import chosen_frames
+
+KIND = "import"
+"""Of jobs that track a clip."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Import:
     """Whether the subject was not here before."""
     warnings: tuple[str, ...] = ()
     """What the user should know about the file."""
+    tracked_before: dict[str, Any] | None = None
+    """Settings that the clip goes back to when this is undone; None where they were left alone."""
 
     def explain(self, problem: Problem) -> Problem:
         """A problem of tracking, with the name that the user knows the clip by."""
@@ -44,6 +50,8 @@ class Import:
 
     def undo(self) -> None:
         """Take out again what this import brought in, so that the project is as it was."""
+        if self.tracked_before is not None:
+            self.clip.with_track_settings(self.tracked_before)
         if self.job is None:
             return
         with suppress(Problem):
@@ -88,6 +96,8 @@ def import_clip(
     from studio.media import probe
 
     info = probe(video)
+    if settings is not None:
+        chosen_frames(settings, info.rate, info.frames)  # says now what tracking would say later
     new_subject = not store.has(name)
     subject = store.add(name, consent)
     if consent and subject.consent != consent:
@@ -114,7 +124,7 @@ def bring_in(
     clip, new_clip = subject.add_clip(video, progress)
     try:
         chosen = settings if settings is not None else track_settings(clip)
-        job_plan = plan("import", subject.name, (TRACK,), clip, {TRACK.id: chosen})
+        job_plan = _plan(subject.name, clip, chosen)
         sequence = result(job_plan, clip)
         if is_made(sequence, job_plan.steps[-1].key):
             job = None
@@ -125,6 +135,47 @@ def bring_in(
             remove_folder(clip.path)
         raise
     return Import(subject, clip, sequence, job, new_clip, new_subject, warnings)
+
+
+def retrack(subject: SubjectFolder, clip: ClipFolder, settings: Any) -> Import:
+    """Plan tracking a clip that is here with other settings, which builds of it start from at once: a window
+    that is closed meanwhile forgets nothing. What was tracked before stays, and is found again.
+
+    Args:
+        subject: whose clip it is.
+        clip: one of their clips.
+        settings: how to track it.
+
+    Raises:
+        Problem: the settings do not fit the clip, or the disk said no. The project is then as it was.
+    """
+    from studio.media import probe
+
+    info = probe(clip.source)
+    chosen_frames(settings, info.rate, info.frames)
+    before = settings_to_plain(track_settings(clip))
+    done = bring_in(subject, clip.source, settings)
+    return replace(done, clip=remember_settings(done.clip, settings), tracked_before=before)
+
+
+def tracked_sequence(clip: ClipFolder) -> Path | None:
+    """Folder of the clip's tracked sequence as it is to be tracked now; None until that is made."""
+    folder = result(_plan("", clip, track_settings(clip)), clip)
+    return folder if is_made(folder, folder.name) else None
+
+
+def tracking_job(subject: SubjectFolder, clip: ClipFolder) -> Path | None:
+    """The newest job that tracks this clip, whatever became of it."""
+    for job in reversed(subject.jobs()):
+        with suppress(Problem):
+            plan_of_job = read_job(job)
+            if plan_of_job.kind == KIND and clip.clip.key in plan_of_job.steps[-1].input_keys.values():
+                return job
+    return None
+
+
+def _plan(subject: str, clip: ClipFolder, settings: Any) -> JobPlan:
+    return plan(KIND, subject, (TRACK,), clip, {TRACK.id: settings})
 
 
 def remember_settings(clip: ClipFolder, settings: Any) -> ClipFolder:
@@ -148,7 +199,7 @@ def find_tracked(store: Store, video: Path, settings: Any) -> Path | None:
             continue
         with suppress(Problem):
             clip = subject.clip(key)
-            job_plan = plan("import", subject.name, (TRACK,), clip, {TRACK.id: settings})
+            job_plan = _plan(subject.name, clip, settings)
             if is_made(result(job_plan, clip), job_plan.steps[-1].key):
                 return result(job_plan, clip)
     return None

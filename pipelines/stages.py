@@ -7,7 +7,6 @@ import numpy as np
 from pipelines.job import Task
 from studio.domain.avatar import Avatar
 from studio.domain.camera import Floats, View
-from studio.domain.sequence import held_out_split
 
 
 def track(task: Task) -> None:
@@ -24,8 +23,7 @@ def pick(task: Task) -> None:
     from studio.project.sequence_files import load_sequence
 
     sequence = load_sequence(task.inputs["track"])
-    frames = len(sequence)
-    train = held_out_split(frames, task.step.held_out)[0] if task.step.held_out else slice(0, frames)
+    train = sequence.split(task.step.held_out)[0] if task.step.held_out else sequence.used
     save_pivots(task.out, pick_pivots(sequence, task.settings, train, task.progress))
 
 

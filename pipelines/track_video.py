@@ -26,11 +26,19 @@ from studio.head import HeadModel, builtin_head, fit_landmarks, load_flame
 from studio.head.ffhq_crop import crop_frames, crop_similarities, mask_squares, upright_similarities
 from studio.head.flame import EMBEDDING as FLAME_EMBEDDING
 from studio.head.topology import topology
-from studio.media import ClipInfo, probe, read_frames
-from studio.project.sequence_files import MaskWriter, new_sequence_folder, save_scores, save_sequence
+from studio.media import probe, read_frames
+from studio.project.people_files import save_people
+from studio.project.sequence_files import (
+    MASK_SIZE,
+    MaskWriter,
+    new_sequence_folder,
+    save_scores,
+    save_sequence,
+)
 from studio.tracking.ahead import ahead
 from studio.tracking.following import Followed, follow
 from studio.tracking.hands import EVERY, HandFinder, under_hands
+from studio.tracking.people import portraits
 from studio.tracking.person_mask import MaskFinisher, PersonSegmenter
 from studio.tracking.quality import face_detail, flag_frames, sharpness
 from studio.tracking.quiet import quiet
@@ -39,6 +47,7 @@ from studio.tracking.settings import TrackSettings
 from studio.tracking.sighting import Sightings, each_sighting
 from studio.tracking.smoothing import fill_gaps, gaussian, segments, smooth_landmarks
 from studio.tracking.tracker import Picture, Tracker
+from studio.tracking.trimming import chosen_frames, in_whole_clip, with_edges
 
 # PVP's smoothing in frames at 30 frames per second (facts of its preprocessing: centre 1, axes 3).
 _CENTRE, _AXES, _BOX = 1.0, 3.0, 6.0
@@ -67,7 +76,8 @@ def track_video(
     Args:
         video: any readable video file.
         folder: where the artefact goes; it appears complete (``sequence.npz``, ``sequence.json``,
-            ``masks.zip``, perhaps ``scores.npz``) or, on any error or interruption, not at all.
+            ``masks.zip``, perhaps ``scores.npz``, and ``people.json`` with pictures where there are several
+            people) or, on any error or interruption, not at all.
         settings: see :class:`studio.tracking.settings.TrackSettings`.
         progress: told after every frame of both passes.
         tracker: instead of the one that the settings ask for; closed by the caller.
@@ -82,19 +92,21 @@ def track_video(
     settings = settings or TrackSettings()
     head = head or choose_head(settings)
     info = probe(video)
+    part = chosen_frames(settings, info.rate, info.frames)
     with quiet(), new_sequence_folder(folder) as aside:
         own = make_tracker(settings, float(info.rate)) if tracker is None else None
         used = tracker or own
         assert used is not None
         try:
             name, score_names = used.name, used.score_names
-            seen = _see(video, info, used, progress)
+            seen = _see(video, part, used, progress)
         finally:
             if own is not None:
                 own.close()
         rate = float(info.rate)
         followed = follow(seen, info.width, info.height, rate, topology().positions, settings.person)
-        _refuse_too_few(followed, settings)
+        _refuse_too_few(followed, settings, part.stop - part.start < info.frames)
+        around = part.start, info.frames - part.stop
         outline = _outline(followed, rate, settings)
         # Identity is learned from frames that show this person's face at rest between jumps.
         valid = followed.seen & ~followed.jumped & ~followed.covered
@@ -103,7 +115,7 @@ def track_video(
         early = np.zeros(len(valid), bool)
         early[held_out_split(len(valid))[0]] = True
         fit = fit_landmarks(head, outline.landmarks, valid, progress=progress, shape_from=early)
-        detail, hands = _look_again(video, aside, followed, outline, rate, settings, progress)
+        detail, hands = _look_again(video, aside, followed, outline, rate, around, settings, progress)
         followed = replace(followed, covered=followed.covered | (hands & followed.seen))
         sequence = TrackedSequence(
             width=info.width,
@@ -123,8 +135,11 @@ def track_video(
             fit_error=fit.error.astype(np.float32),
             tracker=name,
         )
+        sequence = in_whole_clip(sequence, *around)
         if score_names:
-            save_scores(aside, score_names, _scores(followed, len(score_names)))
+            save_scores(aside, score_names, with_edges(_scores(followed, len(score_names)), *around))
+        if len(followed.cast) > 1:
+            save_people(aside, portraits(video, followed.cast, part.start, len(seen)), followed.chosen)
         save_sequence(aside, sequence)
     return sequence
 
@@ -152,28 +167,29 @@ def make_tracker(settings: TrackSettings, rate: float) -> Tracker:
     return MediapipeTracker(settings.max_faces)
 
 
-def _see(video: Path, info: ClipInfo, tracker: Tracker, progress: Progress) -> Sightings:
+def _see(video: Path, part: slice, tracker: Tracker, progress: Progress) -> Sightings:
     seen = Sightings()
     # Reading in one thread, the mesh in another.
     with (
-        closing(ahead(read_frames(video))) as pictures,
+        closing(ahead(read_frames(video, part.start, part.stop))) as pictures,
         closing(each_sighting(pictures, tracker, seen)) as counts,
     ):
         for done in counts:
-            progress(done, info.frames or None, "finding the face")
+            progress(done, part.stop - part.start, "finding the face")
     if not len(seen):
         raise Problem(f"“{video.name}” has no picture that can be read: choose another file.")
     return seen
 
 
-def _refuse_too_few(followed: Followed, settings: TrackSettings) -> None:
+def _refuse_too_few(followed: Followed, settings: TrackSettings, trimmed: bool) -> None:
     count, total = int(followed.seen.sum()), len(followed.faces)
     if count >= settings.fewest_frames:
         return
     what = "frame" if count == 1 else "frames"
     if count == total:
+        whole = "chosen part" if trimmed else "clip"
         raise Problem(
-            f"The clip has only {count} {what}; at least {settings.fewest_frames} that show the face are "
+            f"The {whole} has only {count} {what}; at least {settings.fewest_frames} that show the face are "
             "needed, and some ten seconds make a good avatar."
         )
     raise Problem(
@@ -241,10 +257,12 @@ def _look_again(
     followed: Followed,
     outline: _Outline,
     rate: float,
+    around: tuple[int, int],
     settings: TrackSettings,
     progress: Progress,
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Write the masks; return the detail of each face ``[T]`` and whether a hand covers it ``[T]``."""
+    """Write the masks, empty ones before and after; return the detail of each face ``[T]`` and whether a hand
+    covers it ``[T]``."""
     count = len(followed.faces)
     detail = np.zeros(count, np.float32)
     looked: list[int] = []
@@ -255,7 +273,7 @@ def _look_again(
     hands = HandFinder() if settings.look_for_hands else None
 
     def segmented() -> Iterator[tuple[int, Picture, Any, Any, Similarity]]:
-        with closing(ahead(read_frames(video, 0, count))) as pictures:
+        with closing(ahead(read_frames(video, around[0], around[0] + count))) as pictures:
             for frame, picture in enumerate(pictures):
                 box = Similarity.from_array(outline.mask_boxes[frame])
                 fresh = frame % look == 0 or outline.breaks[frame] or outline.breaks[frame - 1]
@@ -264,6 +282,9 @@ def _look_again(
 
     try:
         with MaskWriter(folder) as masks, closing(ahead(segmented())) as results:
+            nothing = np.zeros((MASK_SIZE, MASK_SIZE), np.uint8)
+            for _ in range(around[0]):
+                masks.write(nothing)
             for frame, picture, raw, boxed, box in results:
                 landmarks = outline.landmarks[frame]
                 if outline.breaks[frame]:
@@ -275,8 +296,10 @@ def _look_again(
                     looked.append(frame)
                     shares.append(hands.covered(boxed, box, landmarks))
                 progress(frame + 1, count, "cutting the person out")
-            if len(masks) != count:
+            if len(masks) != around[0] + count:
                 raise Problem(f"“{video.name}” could not be read a second time to its end: is it changing?")
+            for _ in range(around[1]):
+                masks.write(nothing)
     finally:
         segmenter.close()
         if hands is not None:

@@ -22,7 +22,7 @@ from pipelines.evaluate_avatar import Beside, EvaluateSettings, Evaluation, Judg
 from pipelines.recipes import TRACK, settings_for
 from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
-from studio.domain.sequence import HELD_OUT, held_out_split
+from studio.domain.sequence import HELD_OUT
 from studio.engines.engine import Engine
 from studio.project.store import SubjectFolder
 
@@ -176,7 +176,7 @@ def _compare(
     from studio.tracking.quiet import quiet
 
     sequence = load_sequence(build.sequence())
-    train, held_out = held_out_split(len(sequence), options.held_out)
+    train, held_out = sequence.split(options.held_out)
     with ExitStack() as stack:
         avatar, engine, rest = _opened(build, stack)
         beside = None

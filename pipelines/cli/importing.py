@@ -127,13 +127,14 @@ def tracked_drive(screen: Screen, store: Store, video: Path, person: str = "auto
 
 def report(screen: Screen, sequence_folder: Path) -> None:
     """Say what tracking found and what to record next."""
-    from pipelines.pick_pivots import coverage
+    from pipelines.coverage import coverage
     from studio.domain.sequence import FLAG_SENTENCES
     from studio.project.sequence_files import load_sequence
 
     sequence = load_sequence(sequence_folder)
     good = int(sequence.good.sum())
-    screen.say(f"{good} of {counted(len(sequence), 'frame')} are good to learn from.")
+    chosen = sequence.used.stop - sequence.used.start
+    screen.say(f"{good} of {counted(chosen, 'frame')} are good to learn from.")
     for flag, sentence in FLAG_SENTENCES.items():
         count = int(((sequence.flags & int(flag)) != 0).sum())
         if count:

@@ -32,6 +32,8 @@ class Flag(IntFlag):
     """The face is too small for detail."""
     EDGE = 32
     """The face leaves the picture."""
+    TRIMMED = 64
+    """Outside the part of the clip that was chosen: nobody has looked at it."""
 
 
 FLAG_SENTENCES = {
@@ -41,6 +43,7 @@ FLAG_SENTENCES = {
     Flag.JUMPED: "the face jumped (a cut, or another person)",
     Flag.SMALL: "the face is too small",
     Flag.EDGE: "the face leaves the picture",
+    Flag.TRIMMED: "outside the chosen part of the clip",
 }
 """One clause for each flag, for reports and tooltips."""
 
@@ -49,7 +52,8 @@ FLAG_SENTENCES = {
 class TrackedSequence:
     """One person through one clip. T frames, in the clip's own order, at a constant rate.
 
-    Frames without a face keep interpolated values so that arrays have no holes; ``flags`` says which.
+    Frames without a face keep interpolated values so that arrays have no holes; ``flags`` says which. Frame
+    numbers are always the clip's: trimmed frames are there, flagged, and hold what is nearest to them.
     """
 
     width: int
@@ -105,6 +109,18 @@ class TrackedSequence:
     def good(self) -> npt.NDArray[np.bool_]:
         """``[T]`` frames fit to learn from."""
         return self.flags == int(Flag.GOOD)
+
+    @property
+    def used(self) -> slice:
+        """The part of the clip that was chosen, as frame numbers; all of it where nothing was trimmed."""
+        inside = np.flatnonzero((self.flags & int(Flag.TRIMMED)) == 0)
+        return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 0)
+
+    def split(self, share: float) -> tuple[slice, slice]:
+        """:func:`held_out_split` of the chosen part: ``(train, held_out)`` in the clip's frame numbers."""
+        first = self.used.start
+        train, held_out = held_out_split(self.used.stop - first, share)
+        return slice(first, first + train.stop), slice(first + held_out.start, first + held_out.stop)
 
     def crop_view(self, frame: int, size: int) -> View:
         """The aligned crop of one frame at ``size`` pixels square."""

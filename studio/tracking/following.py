@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,10 @@ class Followed:
     """``[T]`` frames in which another face overlaps this one, or part of it suddenly looks different."""
     people: int
     """How many people the clip shows."""
+    cast: tuple[Person, ...] = ()
+    """Those who can be chosen, by their number."""
+    chosen: int = 0
+    """Which of them this is."""
 
     @property
     def seen(self) -> npt.NDArray[np.bool_]:
@@ -119,9 +123,10 @@ def follow(
         raise Problem(NOBODY)
     people = _join(stretches, template)
     main = max(people, key=lambda p: _weight(p, width, height))
-    counted = [p for p in people if _worth_counting(p, main)]
-    chosen = main if person == "auto" else _by_number(counted, person, rate)
-    return _gather(chosen, people, len(seen), seen)
+    cast = _in_order([p for p in people if _worth_counting(p, main)], rate)
+    chosen = main if person == "auto" else _by_number(cast, person)
+    number = next(i for i, p in enumerate(cast) if p is chosen)
+    return replace(_gather(chosen, people, len(seen), seen), cast=tuple(cast), chosen=number)
 
 
 def _link(seen: Sightings, rate: float) -> list[Stretch]:
@@ -213,13 +218,18 @@ def _worth_counting(person: Person, main: Person) -> bool:
     return person is main or count >= max(5, 0.05 * most)
 
 
-def _by_number(people: list[Person], person: str, rate: float) -> Person:
+def _in_order(people: list[Person], rate: float) -> list[Person]:
+    """By appearance, then from left to right."""
+
     def first(candidate: Person) -> tuple[int, float]:
         frame, face = min(candidate.sightings, key=lambda pair: pair[0])
         # Within half a second counts as together.
         return int(frame // max(1.0, rate / 2)), float(face.centre[0])
 
-    ordered = sorted(people, key=first)
+    return sorted(people, key=first)
+
+
+def _by_number(ordered: list[Person], person: str) -> Person:
     try:
         number = int(person)
     except ValueError:

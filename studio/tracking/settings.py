@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from annotated_types import Ge, Gt
@@ -31,6 +31,10 @@ class TrackSettings:
     covered."""
     look_for_hands: bool = True
     """Flag frames in which a hand covers part of the face."""
+    start: Annotated[float, Ge(0)] = field(default=0.0, metadata={"absent": 0.0})
+    """Second of the clip from which on it is used; what comes before is left out."""
+    end: Annotated[float, Gt(0)] | None = field(default=None, metadata={"absent": None})
+    """Second of the clip up to which it is used; None for its end."""
     landmarker: str = ""
     """MediaPipe's face_landmarker.task file, which adds 52 blendshape scores; empty for the built-in mesh."""
     flame: str = ""

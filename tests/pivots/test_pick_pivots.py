@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pipelines.pick_pivots import PivotSettings, coverage, pick_pivots
+from pipelines.pick_pivots import PivotSettings, pick_pivots
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.domain.sequence import Flag, TrackedSequence
@@ -118,19 +118,3 @@ def test_nothing_to_choose_from_is_explained() -> None:
     sequence = replace(sequence_of(three_poses(10)), flags=np.full(30, int(Flag.BLURRED), np.int32))
     with pytest.raises(Problem, match="record a longer clip"):
         pick_pivots(sequence, PivotSettings(), slice(0, 30))
-
-
-def test_coverage_names_what_was_not_recorded() -> None:
-    motion = HeadMotion.neutral(200, CAMERA)
-    motion.angles[:, 0] = np.linspace(-40, 5, 200)
-    motion.angles[:, 1] = np.linspace(-15, 15, 200)
-    motion.jaw[::20, 0] = 0.3
-    covered = coverage(sequence_of(motion))
-    missing = " ".join(gap.what for gap in covered.gaps)
-    assert "right" in missing
-    assert "left" not in missing
-    assert "nodding" not in missing
-    assert "mouth" not in missing
-    assert "closed eyes" in missing
-    assert covered.frames.sum() == 200
-    assert all(gap.advice.endswith(".") for gap in covered.gaps)
