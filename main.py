@@ -1,5 +1,6 @@
 """Avatar Studio's one door.
 
+    python main.py          open the studio's window
     python main.py demo     build an avatar of the bundled sample, animate it, write demo.mp4
     python main.py test     run the checks and the test suite
     python main.py --help   everything else
@@ -64,9 +65,20 @@ def main(argv: list[str]) -> int:
         from pipelines import doctor
 
         return doctor.main([*words[1:], *home])
+    if words[:1] == ["studio"] or (not words and has_screen()):
+        from ui import app
+
+        return app.main([*words[1:], *home])
     from pipelines import cli
 
     return cli.main(argv)
+
+
+def has_screen() -> bool:
+    """Whether a window could be shown: elsewhere than on Linux there always is a screen."""
+    return not sys.platform.startswith("linux") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    )
 
 
 if __name__ == "__main__":

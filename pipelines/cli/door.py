@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Name to what runs it and one sentence."""
 ELSEWHERE = {
+    "studio": "Open the window (so does no command at all, where there is a screen).",
     "doctor": "Say what works on this machine, what does not, and what to do.",
     "test": "Run the checks and the tests.",
 }

@@ -291,7 +291,8 @@ def _door(house: House, python: str, *arguments: str) -> subprocess.CompletedPro
         "    return 7\n"
     )
     command = [python, str(house.root / "main.py"), *arguments]
-    own = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    own = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_NUM_THREADS", *screens)}
     # From elsewhere: the door must not lean on the folder that it is opened from.
     return subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=house.root.parent, env=own

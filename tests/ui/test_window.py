@@ -1,0 +1,165 @@
+"""The window's frame: theme, navigation, banner, work in the background, jobs."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QColor, QGuiApplication
+
+from studio.domain.problem import Problem
+from ui import theme
+from ui.bridge.background import Background
+from ui.pages.catalog import PAGES
+from ui.theme import DARK, LIGHT, Tokens
+from ui.widgets.banner import Banner
+
+
+def _luminance(colour: str) -> float:
+    c = QColor(colour)
+    parts = [c.redF(), c.greenF(), c.blueF()]
+    r, g, b = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def _contrast(a: str, b: str) -> float:
+    low, high = sorted((_luminance(a), _luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("t", [DARK, LIGHT], ids=lambda t: t.name)
+def test_words_can_be_read_in_both_themes(t: Tokens) -> None:
+    for ground in (t.ground, t.surface, t.raised):
+        assert _contrast(t.text, ground) >= 7.0
+        for role in (t.muted, t.good, t.warn, t.bad):
+            assert _contrast(role, ground) >= 4.5, (role, ground)
+    assert _contrast(t.on_accent, t.accent) >= 4.5
+
+
+@pytest.mark.parametrize("t", [DARK, LIGHT], ids=lambda t: t.name)
+def test_the_stylesheet_leaves_no_token_unfilled(t: Tokens) -> None:
+    assert "@" not in theme.stylesheet(t)
+
+
+def test_every_page_has_its_picture() -> None:
+    for spec in PAGES:
+        assert (theme.ICONS / f"{spec.id}.svg").is_file()
+
+
+def test_the_theme_changes_while_the_window_is_open(window) -> None:
+    window.session.preferences.theme = "light"
+    assert window.palette().window().color() == QColor(LIGHT.ground)
+    window.session.preferences.theme = "dark"
+    assert window.palette().window().color() == QColor(DARK.ground)
+
+
+def test_pages_that_need_somebody_wait_for_somebody(window) -> None:
+    assert window.shown == "library"
+    for spec in PAGES:
+        assert window._buttons[spec.id].isEnabled() != spec.needs_subject
+
+
+def test_who_was_open_last_is_open_again(qtbot, qapp, subject, filled_store) -> None:
+    from ui.app import open_window
+
+    first = open_window(qapp, filled_store)
+    first.session.open_subject(subject)
+    first.close()
+    second = open_window(qapp, filled_store)
+    assert second.session.subject is not None
+    assert second.session.subject.name == subject.name
+    assert second.session.avatar is not None
+    assert second.session.avatar.engine == "instant"
+    second.close()
+
+
+def test_failures_queue_up_in_the_banner_and_leave_by_escape(window, qtbot) -> None:
+    session = window.session
+    session.fail("One", Problem("It is full: make room."), safe="Your clips are safe.")
+    try:
+        raise ValueError("unforeseen")
+    except ValueError as error:
+        session.fail("Two", error)
+    banner: Banner = window.banner
+    assert banner.failure is not None
+    assert "unforeseen" in banner.failure.report
+    banner._copy.click()
+    assert "ValueError: unforeseen" in QGuiApplication.clipboard().text()
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert banner.failure.reason == "It is full: make room."
+    assert not banner._copy.isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert not banner.isVisible()
+
+
+def test_background_work_answers_in_the_windows_thread(qtbot, qapp) -> None:
+    background = Background()
+    owner, seen = QObject(), []
+    work_thread = []
+
+    def work() -> int:
+        work_thread.append(threading.current_thread())
+        return 7
+
+    background.run(owner, work, lambda result: seen.append((result, threading.current_thread())))
+    qtbot.waitUntil(lambda: bool(seen))
+    assert seen == [(7, threading.main_thread())]
+    assert work_thread != [threading.main_thread()]
+    background.close()
+
+
+def test_work_nobody_waits_for_is_dropped_and_hears_of_it(qtbot, qapp) -> None:
+    background = Background()
+    owner, seen, heard = QObject(), [], threading.Event()
+    going = threading.Event()
+
+    def work(progress) -> None:
+        going.set()
+        try:
+            while True:
+                progress(0, None, "")
+        finally:
+            heard.set()
+
+    ticket = background.run(owner, work, seen.append, seen.append, progress=True)
+    qtbot.waitUntil(going.is_set)
+    with qtbot.waitSignal(ticket.ended):
+        ticket.cancel()
+    assert heard.is_set()
+    assert seen == []
+    background.close()
+
+
+def test_a_defect_in_the_background_reaches_the_banner(window, qtbot) -> None:
+    def work() -> None:
+        raise KeyError("lost")
+
+    window.session.background.run(window, work, lambda result: None)
+    qtbot.waitUntil(lambda: window.banner.failure is not None)
+    assert "lost" in window.banner.failure.report
+
+
+def test_jobs_of_others_are_seen_and_their_end_is_told(window, qtbot, fake_import) -> None:
+    """A job that another process works on shows up, and its failure lands in the banner."""
+    from pipelines.job import JobStatus, write_status
+
+    folder = fake_import
+    board = window.session.jobs
+    write_status(folder, JobStatus("queued", 0, 1, "waiting"))
+    qtbot.waitUntil(lambda: board.of(folder) is not None)
+    write_status(folder, JobStatus("failed", 0, 1, message="The disk is full: make room.", problem=True))
+    qtbot.waitUntil(lambda: window.banner.failure is not None)
+    assert window.banner.failure.reason == "The disk is full: make room."
+
+
+@pytest.fixture
+def fake_import(subject, filled_store):
+    """A job folder beside the finished ones."""
+    from pipelines.import_job import import_clip
+    from studio.tracking.settings import TrackSettings
+
+    clip = subject.clips()[0]
+    done = import_clip(filled_store, subject.name, clip.source, TrackSettings(smoothing=3.0))
+    assert done.job is not None
+    return done.job

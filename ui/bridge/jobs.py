@@ -1,0 +1,147 @@
+"""Jobs as the window sees them: folders that are looked at a few times a second, whoever started them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from pipelines import runner
+from pipelines.job import JobPlan, JobStatus, read_job, read_status, request
+from studio.domain.problem import Problem
+from studio.project.store import Store
+from ui.bridge.background import Background
+
+EVERY = 300
+"""Milliseconds between two looks."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job at one moment."""
+
+    folder: Path
+    """Where it is."""
+    plan: JobPlan
+    """What it makes, and for whom."""
+    status: JobStatus
+    """Where it stands."""
+
+    @property
+    def share(self) -> float | None:
+        """How much is done, 0..1 over all steps; None while a step does not know."""
+        status = self.status
+        if status.state == "finished":
+            return 1.0
+        if not status.steps or not status.total:
+            return None
+        return min(1.0, (status.step + status.done / status.total) / status.steps)
+
+
+class JobBoard(QObject):
+    """All jobs of the home folder: also those that another process started, or this one before it was closed.
+
+    Looking is done on a thread; nothing here waits for the disk.
+
+    Attributes:
+        changed: one :class:`Job` whose status is not what it was.
+        ended: one :class:`Job` that is over and was not when last seen.
+    """
+
+    changed = Signal(object)
+    ended = Signal(object)
+
+    def __init__(self, store: Store, background: Background, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._store, self._background = store, background
+        self._jobs: dict[Path, Job] = {}
+        self._started: dict[Path, runner.RunningJob] = {}
+        self._plans: dict[Path, JobPlan] = {}
+        self._looking = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(EVERY)
+        self._timer.timeout.connect(self.look)
+
+    def begin(self) -> None:
+        """Start to look."""
+        self._timer.start()
+        self.look()
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Those last seen, oldest first."""
+        return tuple(self._jobs.values())
+
+    def of(self, folder: Path) -> Job | None:
+        """One job as last seen."""
+        return self._jobs.get(folder)
+
+    def start(self, folder: Path) -> None:
+        """Start or continue a job in a process that outlives this window.
+
+        Raises Problem when the disk says no.
+        """
+        self._started[folder] = runner.start(folder)
+        self.look()
+
+    def stop(self, folder: Path) -> None:
+        """Ask it to stop with a checkpoint; starting it again continues."""
+        request(folder, "stop")
+
+    def cancel(self, folder: Path) -> None:
+        """Ask it to give up and clear what it had begun."""
+        job = self._jobs.get(folder)
+        if job is not None and job.status.over:
+            running = runner.RunningJob(folder, None)
+            self._background.run(self, running.cancel, lambda status: self.look())
+        else:
+            request(folder, "cancel")
+
+    def forget(self, folder: Path) -> None:
+        """Remove a job that is over. Raises Problem while somebody works on it."""
+        runner.discard(folder)
+        self._jobs.pop(folder, None)
+        self.look()
+
+    def look(self) -> None:
+        """Look now, unless a look is under way."""
+        if self._looking:
+            return
+        self._looking = True
+        self._background.run(self, self._read, self._take, self._failed)
+
+    def close(self) -> None:
+        """Look no more; jobs go on."""
+        self._timer.stop()
+
+    def _failed(self, error: Exception) -> None:
+        self._looking = False
+
+    def _read(self) -> dict[Path, Job]:
+        found = {}
+        subjects = [*self._store.subjects().subjects]
+        driving = self._store.home / "driving"
+        folders = [folder for subject in subjects for folder in subject.jobs()]
+        if (driving / "jobs").is_dir():
+            folders += sorted(p for p in (driving / "jobs").iterdir() if p.is_dir())
+        for folder in folders:
+            with suppress(Problem):
+                if folder not in self._plans:
+                    self._plans[folder] = read_job(folder)
+                started = self._started.get(folder)
+                status = read_status(folder) if started is None else started.status()
+                found[folder] = Job(folder, self._plans[folder], status)
+        return found
+
+    def _take(self, found: dict[Path, Job]) -> None:
+        self._looking = False
+        before, self._jobs = self._jobs, found
+        for folder, job in found.items():
+            old = before.get(folder)
+            if old is not None and old.status == job.status:
+                continue
+            self.changed.emit(job)
+            if job.status.over and old is not None and not old.status.over:
+                self._started.pop(folder, None)
+                self.ended.emit(job)

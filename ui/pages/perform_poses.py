@@ -1,0 +1,143 @@
+"""Named poses of a subject: a row of buttons below the live picture."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QMenu, QPushButton, QScrollArea, QWidget
+
+from studio.domain.problem import Problem
+from studio.project.pose_files import Poses, load_poses, save_poses
+from ui.controls_model import ControlsModel, Pose
+from ui.session import Session
+from ui.widgets.plain import button, label, row
+
+LONGEST = 40
+"""Letters of a pose's name."""
+
+
+class PoseRow(QWidget):
+    """Click to take a pose, right-click to replace, rename or delete it.
+
+    Attributes:
+        poses_changed: there are others, or they have other names.
+    """
+
+    poses_changed = Signal()
+
+    def __init__(self, session: Session, model: ControlsModel) -> None:
+        super().__init__()
+        self._session, self._model = session, model
+        self.poses: Poses = {}
+        self._folder = None if session.subject is None else session.subject.path
+        self._strip = QWidget()
+        self._buttons = QHBoxLayout(self._strip)
+        self._buttons.setContentsMargins(0, 0, 0, 0)
+        self._buttons.setSpacing(6)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(self._strip)
+        scroll.setFixedHeight(42)
+        scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._hint = label(self.tr("Save a pose to come back to it with one click."), "hint")
+        self.add = button(
+            self.tr("Save pose"), self._ask_name, picture="plus", tip=self.tr("Keep this pose under a name")
+        )
+        self.setLayout(row(self.add, scroll))
+
+    def enter(self) -> None:
+        """Read the poses of whoever is open."""
+        subject = self._session.subject
+        self._folder = None if subject is None else subject.path
+        self.poses = {}
+        if self._folder is not None:
+            try:
+                self.poses = load_poses(self._folder)
+            except Problem as problem:
+                self._session.fail(self.tr("The saved poses cannot be read"), problem)
+        self._fill()
+
+    def take(self, name: str) -> None:
+        """Put the avatar into a pose."""
+        self._model.replace(self.poses[name], self.tr("Pose {name}").format(name=name))
+
+    def keep(self, name: str, pose: Pose) -> bool:
+        """Save a pose under a name, in place of one of the same name. False when the disk said no."""
+        return self._save({**self.poses, name: pose})
+
+    def forget(self, name: str) -> bool:
+        """Delete a pose. False when the disk said no."""
+        return self._save({other: pose for other, pose in self.poses.items() if other != name})
+
+    def rename(self, name: str, other: str) -> bool:
+        """Another name for a pose, in its place. False when the disk said no."""
+        kept = {k: v for k, v in self.poses.items() if k != other or k == name}
+        return self._save({other if k == name else k: v for k, v in kept.items()})
+
+    def button_of(self, name: str) -> QPushButton:
+        """The button that takes a pose."""
+        for position in range(self._buttons.count()):
+            found = self._buttons.itemAt(position).widget()
+            if isinstance(found, QPushButton) and found.text() == name:
+                return found
+        raise KeyError(name)
+
+    def _save(self, poses: Poses) -> bool:
+        if self._folder is None:
+            return False
+        try:
+            save_poses(self._folder, poses)
+        except Problem as problem:
+            self._session.fail(self.tr("The pose was not saved"), problem)
+            return False
+        self.poses = poses
+        self._fill()
+        return True
+
+    def _fill(self) -> None:
+        self._hint.setParent(None)
+        while self._buttons.count():
+            widget = self._buttons.takeAt(0).widget()
+            if widget is not None and widget is not self._hint:
+                widget.deleteLater()
+        for name in self.poses:
+            made = button(name, lambda name=name: self.take(name))
+            made.setToolTip(self.tr("Click to take this pose; right-click to replace, rename or delete it"))
+            made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+            made.customContextMenuRequested.connect(
+                lambda place, made=made, name=name: self._menu(made, place, name)
+            )
+            self._buttons.addWidget(made)
+        if not self.poses:
+            self._buttons.addWidget(self._hint)
+        self._buttons.addStretch(1)
+        self.poses_changed.emit()
+
+    def _menu(self, by: QPushButton, place: QPoint, name: str) -> None:
+        menu = QMenu(by)
+        menu.addAction(self.tr("Replace with the present pose"), lambda: self.keep(name, self._model.pose))
+        menu.addAction(self.tr("Rename…"), lambda: self._ask_rename(name))
+        menu.addAction(self.tr("Delete"), lambda: self.forget(name))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(by.mapToGlobal(place))
+
+    def _ask_name(self) -> None:
+        name, agreed = QInputDialog.getText(
+            self, self.tr("Save pose"), self.tr("Name of the pose"), text=self._free_name()
+        )
+        name = " ".join(name.split())[:LONGEST]
+        if agreed and name:
+            self.keep(name, self._model.pose)
+
+    def _ask_rename(self, name: str) -> None:
+        other, agreed = QInputDialog.getText(
+            self, self.tr("Rename pose"), self.tr("Name of the pose"), text=name
+        )
+        other = " ".join(other.split())[:LONGEST]
+        if agreed and other and other != name:
+            self.rename(name, other)
+
+    def _free_name(self) -> str:
+        number = len(self.poses) + 1
+        while (name := self.tr("Pose {n}").format(n=number)) in self.poses:
+            number += 1
+        return name

@@ -1,0 +1,54 @@
+"""What a page shows while there is nothing to show: the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from ui.theme import GAP, icon, tokens
+from ui.widgets.plain import button, label
+
+
+class EmptyState(QWidget):
+    """A picture, a title, one sentence, and the button that leads on."""
+
+    def __init__(
+        self,
+        picture: str,
+        title: str,
+        sentence: str,
+        action: str = "",
+        clicked: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__()
+        self._picture = picture
+        self._sign = QLabel()
+        self._title, self._sentence = label(title, "title"), label(sentence, "hint", wrap=True)
+        self._sentence.setMaximumWidth(460)
+        inside = QVBoxLayout(self)
+        inside.setSpacing(GAP)
+        inside.addStretch(2)
+        for part in (self._sign, self._title, self._sentence):
+            part.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            inside.addWidget(part, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.button = button(action, clicked, "primary")
+        self.button.setVisible(bool(action))
+        inside.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        inside.addStretch(3)
+        self._draw()
+
+    def say(self, title: str, sentence: str) -> None:
+        """Other words."""
+        self._title.setText(title)
+        self._sentence.setText(sentence)
+
+    def changeEvent(self, event: object) -> None:
+        """Qt's door for changes of the theme."""
+        super().changeEvent(event)  # type: ignore[arg-type]
+        self._draw()
+
+    def _draw(self) -> None:
+        if hasattr(self, "_sign"):
+            self._sign.setPixmap(icon(self._picture, tokens().muted).pixmap(48, 48))

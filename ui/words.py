@@ -1,0 +1,41 @@
+"""Names and amounts as a person reads them; shared by the pages."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication
+
+from studio.domain.avatar import Avatar
+from studio.engines.catalog import ENGINES
+
+
+def tr(text: str) -> str:
+    """Translated, for code outside of widgets."""
+    return QCoreApplication.translate("words", text)
+
+
+def engine_title(engine: str) -> str:
+    """An engine's name; one that this program does not know keeps its id."""
+    spec = ENGINES.get(engine)
+    return engine if spec is None else spec.title
+
+
+def avatar_title(avatar: Avatar) -> str:
+    """Engine and, where it was made to be judged, that the end of the clip was kept from it."""
+    held = avatar.lineage.get("held_out")
+    title = engine_title(avatar.engine)
+    return tr("{title} (without the last {n} %)").format(title=title, n=round(100 * held)) if held else title
+
+
+def duration(seconds: float) -> str:
+    """0:07, 12:30 or 1:02:03."""
+    whole = max(0, round(seconds))
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+def size(octets: float) -> str:
+    """512 kB, 3.4 MB or 2.1 GB."""
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if octets >= step:
+            return f"{octets / step:.3g} {unit}"
+    return f"{round(octets)} B"
