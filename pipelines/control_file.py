@@ -130,7 +130,7 @@ def read_control_file(
     for name in controls.keys() & curves.keys():
         values[:, sheet.names.index(name)] = _interpolate(*curves[name], times, file.ease)
     for name in handles.keys() & curves.keys():
-        add_handle(values, handles[name], _interpolate(*curves[name], times, file.ease))
+        _add_handle(values, handles[name], _interpolate(*curves[name], times, file.ease))
     low, high = (np.array([getattr(c, side) for c in sheet.controls]) for side in ("low", "high"))
     held = np.clip(values, low, high).astype(np.float32)
     _tell_held(file, controls, handles, values, held, tell)
@@ -241,7 +241,7 @@ def _interpolate(at: list[float], what: list[float], times: Floats, ease: str) -
     return np.asarray(curve, np.float32)
 
 
-def add_handle(values: Floats, handle: Handle, amount: Floats) -> None:
+def _add_handle(values: Floats, handle: Handle, amount: Floats) -> None:
     """Add a handle's ``[T]`` amount to controls ``[T, >=63]`` (columns HEAD_NAMES first), in place."""
     first = {name: i for i, name in enumerate(HEAD_NAMES)}
     values[:, first["expression_00"] : first["expression_00"] + len(handle.expression)] += (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.control_file import LONGEST, RATES, open_control_file
-from pipelines.timeline_evaluation import evaluate_timeline, held_curve, knob_values
+from pipelines.timeline_evaluation import evaluate_timeline, held_curve, knob_values, knobs
 from studio.domain.camera import Floats
-from studio.domain.controls import Control, ControlSheet
+from studio.domain.controls import ControlSheet
 from studio.domain.problem import Problem
 from studio.domain.timeline import Curve, Ease, Keyframe, Timeline
 from studio.project.atomic import write_json
 
 if TYPE_CHECKING:
-    from studio.head import Handle
+    from studio.live.handles import LiveHandle
 
 
 def timeline_from_control_file(
     path: Path,
     sheet: ControlSheet,
-    handles: Mapping[str, Handle],
+    handles: Iterable[LiveHandle],
     tell: Callable[[str], object] = lambda _: None,
 ) -> Timeline:
     """A control file as a timeline.
@@ -32,14 +32,14 @@ def timeline_from_control_file(
     Args:
         path: the JSON file.
         sheet: controls, for what is neutral at time 0.
-        handles: handles, neutral at 0.
+        handles: the same for what people ask of an avatar.
         tell: hears one sentence when keyframes lay between two frames and moved to the nearer one.
 
     Raises:
         Problem: unreadable, or it makes no sense. Unknown names are kept: evaluation speaks of them.
     """
     file = open_control_file(path)
-    neutral = {control.name: control.default for control in sheet.controls}
+    neutral = {name: control.default for name, control in knobs(sheet, handles).items()}
     ease: Ease = "smooth" if file.ease == "smooth" else "linear"
     keys: dict[str, dict[float, float]] = {}
     for time, changes in file.keyframes:
@@ -60,7 +60,7 @@ def timeline_from_control_file(
 
 
 def write_control_file(
-    path: Path, timeline: Timeline, sheet: ControlSheet, handles: Mapping[str, Handle]
+    path: Path, timeline: Timeline, sheet: ControlSheet, handles: Iterable[LiveHandle]
 ) -> None:
     """Write a timeline for ``animate --controls``; it plays the same values at every frame.
 
@@ -74,12 +74,12 @@ def write_control_file(
 
 
 def control_file_content(
-    timeline: Timeline, sheet: ControlSheet, handles: Mapping[str, Handle]
+    timeline: Timeline, sheet: ControlSheet, handles: Iterable[LiveHandle]
 ) -> dict[str, Any]:
     """The JSON of :func:`write_control_file`. Raises Problem as it does."""
     _refuse(timeline)
-    knobs: dict[str, Control | Handle] = {**handles, **{control.name: control for control in sheet.controls}}
-    curves = {name: curve for name, curve in timeline.curves.items() if name in knobs}
+    known = knobs(sheet, handles)
+    curves = {name: curve for name, curve in timeline.curves.items() if name in known}
     last = LONGEST * timeline.rate
     as_is = (
         not timeline.loop
@@ -96,7 +96,7 @@ def control_file_content(
             first = curve.keyframes[0]
             columns[name] = [(0, first.value), *((key.frame, key.value) for key in curve.keyframes)]
         else:
-            columns[name] = _baked(knob_values(held_curve(curve, knobs[name], {}), timeline))
+            columns[name] = _baked(knob_values(held_curve(curve, known[name], {}), timeline))
     rate = float(timeline.rate)
     at: dict[int, dict[str, float]] = {}
     for name, keys in columns.items():
@@ -123,7 +123,7 @@ def _moved(
 ) -> dict[str, list[tuple[int, float]]]:
     """What imported motion and the curves over it come to. Handles stay curves: files add them as well."""
     plain = {name: curve for name, curve in timeline.curves.items() if name in names}
-    values = evaluate_timeline(replace(timeline, curves=plain), sheet, {}).values
+    values = evaluate_timeline(replace(timeline, curves=plain), sheet, ()).values
     return {name: _baked(values[:, i]) for i, name in enumerate(sheet.names) if name in names}
 
 

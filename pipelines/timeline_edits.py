@@ -219,7 +219,7 @@ def close_circle(timeline: Timeline, blend: int) -> Timeline:
             kept.append(replace(first, frame=0))
         timeline = timeline.with_curve(name, curve.through(kept))
     if timeline.base is not None:
-        motion = timeline.base.over(length).astype(np.float64)
+        motion = timeline.base.at(np.arange(length)).astype(np.float64)
         share = np.clip((np.arange(length) - begin + 1) / blend, 0.0, 1.0)[:, None]
         share = share * share * (3.0 - 2.0 * share)
         # The first frame follows the last: what the last one bends to is a step before the first.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from pipelines.control_file import add_handle, tell_unseen
+from pipelines.control_file import tell_unseen
 from pipelines.control_names import unit_of
 from pipelines.timeline_curves import curve_values
 from studio.domain.camera import Floats
@@ -16,77 +17,84 @@ from studio.domain.controls import Control, ControlSheet, ControlTrack
 from studio.domain.timeline import Curve, Timeline
 
 if TYPE_CHECKING:
-    from studio.head import Handle
+    from studio.live.handles import LiveHandle
 
 
 def evaluate_timeline(
     timeline: Timeline,
     sheet: ControlSheet,
-    handles: Mapping[str, Handle],
+    handles: Iterable[LiveHandle],
     tell: Callable[[str], object] = lambda _: None,
+    frames: ArrayLike | None = None,
 ) -> ControlTrack:
     """What an avatar does, frame by frame.
 
     Args:
         timeline: curves and imported motion.
         sheet: the avatar's controls.
-        handles: the head model's semantic handles; they add to the controls, and to each other.
+        handles: what people ask of it; they add to the controls, and to each other.
         tell: hears one sentence each about values held at limits, values far from anything that the clip
             showed, and curves of controls that this avatar does not have.
+        frames: ``[T]`` moments wanted; all of them, 0 to ``length - 1``, when None.
 
     Returns:
-        ``timeline.length`` states in the sheet's column order, within its limits. Keyframes beyond a limit
-        count as being at it, as in a control file.
+        A state for each in the sheet's column order, within its limits. Keyframes beyond a limit count as
+        being at it, as in a control file.
     """
-    knobs: dict[str, Control | Handle] = {**handles, **{control.name: control for control in sheet.controls}}
-    values = np.tile(sheet.neutral().values, (timeline.length, 1)).astype(np.float32)
+    wanted = np.arange(timeline.length) if frames is None else np.asarray(frames)
+    by_name = {handle.control.name: handle for handle in handles}
+    known = knobs(sheet, by_name.values())
+    values = np.tile(sheet.neutral().values, (len(wanted), 1)).astype(np.float32)
     column = {name: i for i, name in enumerate(sheet.names)}
-    said, foreign = dict[str, str](), []
+    moved = set(timeline.base.names) if timeline.base is not None else set()
     if timeline.base is not None:
-        motion = timeline.base.over(timeline.length)
+        motion = timeline.base.at(wanted)
         for i, name in enumerate(timeline.base.names):
             if name in column:
                 values[:, column[name]] = motion[:, i]
+    said, foreign = dict[str, str](), []
     amounts: dict[str, Floats] = {}
     for name, curve in timeline.curves.items():
-        if name not in knobs:
+        if name not in known:
             foreign.append(f"“{name}”")
             continue
-        knob = knobs[name]
-        adds = isinstance(knob, Control) and curve.mode == "add" and _moves(timeline, name)
-        held = curve if adds else held_curve(curve, knob, said)
-        amount = knob_values(held, timeline)
-        if not isinstance(knob, Control):
+        adds = name in moved and curve.mode == "add"
+        held = curve if adds else held_curve(curve, known[name], said)
+        amount = knob_values(held, timeline, wanted)
+        if name not in column:
             amounts[name] = amount
         elif adds:
-            values[:, column[name]] += amount - np.float32(knob.default)
+            values[:, column[name]] += amount - np.float32(known[name].default)
         else:
             values[:, column[name]] = amount
     low, high = (np.array([getattr(c, side) for c in sheet.controls], np.float32) for side in ("low", "high"))
-    within = _within(values, low, high, sheet, said, "it moves beyond")
+    values = _within(values, low, high, sheet, said, "it moves beyond")
     for name, amount in amounts.items():
-        add_handle(within, handles[name], amount)
-    within = _within(within, low, high, sheet, said, "several curves add up to more")
+        values += amount[:, None] * by_name[name].change
+    values = _within(values, low, high, sheet, said, "several curves add up to more")
     if said:
         tell(f"Held at the limit: {'; '.join(said.values())}.")
     if foreign:
         tell(f"This avatar has no control {', '.join(foreign)}, so nothing moves there.")
-    tell_unseen(timeline.curves, sheet, within, tell)
-    return ControlTrack(sheet.names, within, timeline.rate)
+    tell_unseen(timeline.curves, sheet, values, tell)
+    return ControlTrack(sheet.names, values, timeline.rate)
 
 
-def knob_values(curve: Curve, timeline: Timeline) -> Floats:
-    """``[length]`` float32 what one curve says at every frame of its timeline."""
-    period = timeline.length if timeline.loop else None
-    return curve_values(curve, np.arange(timeline.length), period).astype(np.float32)
+def knobs(sheet: ControlSheet, handles: Iterable[LiveHandle]) -> Mapping[str, Control]:
+    """Everything that a curve can move, by name: handles first, as people want them."""
+    return {**{h.control.name: h.control for h in handles}, **{c.name: c for c in sheet.controls}}
 
 
-def _moves(timeline: Timeline, name: str) -> bool:
-    return timeline.base is not None and name in timeline.base.names
+def knob_values(curve: Curve, timeline: Timeline, frames: ArrayLike | None = None) -> Floats:
+    """``[T]`` float32 what one curve says at these frames of its timeline, at every frame when None."""
+    wanted = np.arange(timeline.length) if frames is None else frames
+    return curve_values(curve, wanted, timeline.length if timeline.loop else None).astype(np.float32)
 
 
-def held_curve(curve: Curve, knob: Control | Handle, said: dict[str, str]) -> Curve:
+def held_curve(curve: Curve, knob: Control, said: dict[str, str]) -> Curve:
     """The curve with every keyframe within the control's limits; ``said`` gets a clause if one was not."""
+    if all(knob.low <= key.value <= knob.high for key in curve.keyframes):
+        return curve
     keys = []
     for key in curve.keyframes:
         limit = min(max(key.value, knob.low), knob.high)

@@ -142,7 +142,7 @@ def base_to_keyframes(timeline: Timeline, sheet: ControlSheet, detail: float = 1
     from pipelines.timeline_evaluation import evaluate_timeline
 
     adding = {n: c for n, c in timeline.curves.items() if c.mode == "add"}
-    track = evaluate_timeline(replace(timeline, curves=adding), sheet, {})
+    track = evaluate_timeline(replace(timeline, curves=adding), sheet, ())
     result = replace(timeline, base=None)
     for control in sheet.controls:
         name = control.name

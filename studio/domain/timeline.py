@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from studio.domain.camera import Floats
 
@@ -95,9 +96,9 @@ class BaseMotion:
     def __hash__(self) -> int:
         return hash((self.title, self.start, self.names, self.values.tobytes()))
 
-    def over(self, length: int) -> Floats:
-        """``[length, C]`` what it does from frame 0 on, held before and after."""
-        return self.values[np.clip(np.arange(length) - self.start, 0, len(self.values) - 1)]
+    def at(self, frames: npt.ArrayLike) -> Floats:
+        """``[T, C]`` what it does at ``[T]`` frames of the timeline, held before its start and after it."""
+        return self.values[np.clip(np.asarray(frames) - self.start, 0, len(self.values) - 1)]
 
 
 @dataclass(frozen=True)
