@@ -24,7 +24,7 @@ class Gap:
     """Something a clip does not show."""
 
     what: str
-    """What is missing, e.g. ``turning to the viewer's left beyond -8°``; completes “The clip does not show”."""
+    """What is missing, e.g. ``turning to the viewer's left beyond -8°``, after “The clip does not show”."""
     advice: str
     """One sentence: what to record to fill it."""
 
