@@ -16,11 +16,16 @@ COLUMNS = 7
 CELL = 224
 """Side of each in pixels."""
 
+HEADINGS = (
+    *("swept", "asked", "correlation", "gain", "mean leak", "worst leak"),
+    *("in the clip", "beyond it", "true head", "beyond it", "reached"),
+)
 DEFINITION = (
     "Leak is what should have stood still: how far the other group moved (head: yaw and pitch; face: jaw and "
     "expression directions), 5th to 95th percentile over the sweep, as a share of the same range over the "
     "clip. In the clip: how much goes along with the same turn in its real frames (tracker's bias and "
-    "habits); beyond it: the worst leak that this does not explain."
+    "habits); beyond it: the worst leak that this does not explain. True head, where it is known: what the "
+    "tracker reads from it when it turns rigidly; beyond it: how far the avatar is read elsewhere."
 )
 
 
@@ -29,18 +34,17 @@ def sweep_table(report: SweepReport) -> str:
     lines = [
         f"{report.title}, {report.engine} avatar.",
         "",
-        "| swept | asked | correlation | gain | mean leak | worst leak | in the clip | beyond it | reached |",
-        "|---|---|---:|---:|---:|---|---:|---:|---|",
+        "| " + " | ".join(HEADINGS) + " |",
+        "|---|---|---:|---:|---:|---|---:|---:|---:|---:|---|",
     ]
     for sweep in report.sweeps:
         name, worst = sweep.worst_leak
-        clip, beyond = (
-            f"{max(shares.values()):.0%}" if shares else "" for shares in (sweep.clip_leak, sweep.beyond_clip)
-        )
+        shares = (sweep.clip_leak, sweep.beyond_clip, sweep.rigid_leak, sweep.beyond_rigid)
+        worsts = " | ".join(f"{max(share.values()):.0%}" if share else "" for share in shares)
         lines.append(
             f"| {sweep.name} | {sweep.asked[0]:.1f} to {sweep.asked[-1]:.1f} {sweep.unit} "
             f"| {sweep.correlation:.3f} | {sweep.gain:.2f} | {sweep.mean_leak:.0%} | {worst:.0%} {name} "
-            f"| {clip} | {beyond} | {'yes' if sweep.reached else 'no'} |"
+            f"| {worsts} | {'yes' if sweep.reached else 'no'} |"
         )
     lines += ["", DEFINITION]
     for sweep in report.sweeps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -15,7 +15,12 @@ from pipelines.cli.words import Chosen, Everywhere, Name, parse
 from pipelines.sweep_avatar import SweepReport, SweepSettings, Swept, sweep_avatar
 from pipelines.sweep_report import SweepPicture, sweep_table
 from studio.domain.avatar import Avatar
+from studio.domain.problem import Problem
+from studio.domain.sequence import TrackedSequence
 from studio.project.store import SubjectFolder
+
+if TYPE_CHECKING:
+    from pipelines.sample.rigid import RigidSample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,9 @@ class SweepOptions(Everywhere):
     """Avatar of which of the subject's clips, by title or key; the newest avatar otherwise."""
     picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write a PNG there: the yaw sweep above, the strongest expression direction below."""
+    truth: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
+    """For an avatar of the bundled sample: its truth (NAME.truth.npz beside the clip), which tells the
+    avatar's own leak from the tracker's."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write the figures there."""
     overwrite: bool = False
@@ -71,6 +79,7 @@ def sweep(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: Sweep
 
     clip = subject.clip(avatar.lineage["inputs"]["clip"])
     sequence = load_sequence(source_sequence(subject, avatar))
+    truth = None if options.truth is None else _truth(options.truth, sequence)
     pictures = SweepPicture(options.measure.steps)
     engine = engine_spec(avatar.engine).load(avatar)
     try:
@@ -85,6 +94,7 @@ def sweep(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: Sweep
                     stage=avatar.stage,
                     title=f"{subject.name}: {clip.clip.title}",
                     video=clip.source,
+                    truth=truth,
                 ),
                 options.measure,
                 keep=pictures.add if options.picture is not None else None,
@@ -95,3 +105,16 @@ def sweep(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: Sweep
     if options.picture is not None:
         pictures.save(options.picture, report)
     return report
+
+
+def _truth(file: Path, sequence: TrackedSequence) -> RigidSample:
+    from pipelines.make_sample import SampleTruth
+    from pipelines.sample.rigid import RigidSample
+
+    try:
+        truth = SampleTruth.load(file)
+    except (OSError, ValueError, KeyError) as error:
+        raise Problem(
+            f"{file} is not the truth of a sample clip: name the .truth.npz that lies beside it."
+        ) from error
+    return RigidSample(truth, sequence)

@@ -16,7 +16,7 @@ from pipelines.cli import main
 from pipelines.sweep_avatar import Sweep, SweepReport, SweepSettings, Swept, sweep_avatar
 from pipelines.sweep_report import CELL, COLUMNS, SweepPicture, sweep_table
 from studio.domain.camera import Similarity, View, project
-from studio.domain.controls import HEAD_NAMES, Control, ControlSheet, motion_from_values
+from studio.domain.controls import HEAD_NAMES, Control, ControlSheet, motion_from_values, track_from_motion
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.domain.rendering import Frame, RenderRequest
@@ -194,6 +194,43 @@ def test_what_goes_along_in_the_clip_is_reported_and_explains_no_more_than_it_do
     assert not yaw.reached
     assert pitch.clip_leak["jaw_open"] < 0.05
     assert pitch.beyond_clip["jaw_open"] == pytest.approx(pitch.leak["jaw_open"], rel=0.1)
+
+
+def test_with_a_truth_the_trackers_part_of_a_leak_is_not_the_avatars():
+    jaw, turn = HEAD_NAMES.index("jaw_open"), 0
+
+    def misread(values: np.ndarray) -> np.ndarray:
+        values[jaw] += 0.4 * values[turn]  # the tracker's: of everything that is shown
+        return values
+
+    def change(values: np.ndarray) -> np.ndarray:
+        values[jaw] += 0.1 * values[turn]  # the avatar's own
+        return misread(values)
+
+    stand, sequence = Stand(change), clip()
+    shown = []
+
+    def truth(frame: int, angles: np.ndarray) -> np.ndarray:
+        values = track_from_motion(sequence.motion, REST, sequence.rate).values[frame].copy()
+        values[:3] = angles
+        shown.append(values.copy())
+        stand._drawn.append((misread(values), STAGE))
+        number = len(stand._drawn)
+        return np.full((272, 320, 3), (number % 256, number // 256, 1), np.uint8)
+
+    swept = Swept(stand, "known", REST, sequence, np.arange(FRAMES), STAGE, "portrait", truth=truth)
+    report = sweep_avatar(swept, SweepSettings(9, 2, 1), new_tracker=lambda: stand)
+    found = by_name(report)
+    yaw = found["yaw"]
+    assert yaw.rigid_leak["jaw_open"] == pytest.approx(0.8 * yaw.leak["jaw_open"], rel=0.05)
+    assert yaw.beyond_rigid["jaw_open"] == pytest.approx(0.2 * yaw.leak["jaw_open"], rel=0.2)
+    assert yaw.judged_leak < yaw.worst_leak[1]
+    assert found["jaw_open"].beyond_rigid == {}
+    # Both show the same face, and the truth's stands still.
+    moved = np.array(shown[:9])
+    assert np.ptp(moved[:, 3:], axis=0).max() == 0
+    assert moved[:, 0] == pytest.approx(yaw.asked, abs=1e-4)
+    assert "true head" in sweep_table(report)
 
 
 def test_looks_lie_within_a_pixel_of_the_stage_and_are_taken_back():
