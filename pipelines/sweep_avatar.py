@@ -23,7 +23,9 @@ which only a truth could tell apart. An engine that keeps the true expression re
 has learnt the tracker's bias as well reads still; ``beyond_clip`` is the leak that neither explains, after
 the best share between none and all of what goes along in the clip. It excuses habits too, so it judges
 nothing. Only a truth can judge: where one is known (the bundled sample), the true head is turned rigidly and
-read by the same tracker, and the avatar's own leak is how far it is read elsewhere than that head.
+read by the same tracker. Controls speak the tracker's language, so an avatar that has learnt the tracker's
+bias reads still, and one that keeps the true face reads like the true head; both are right. The avatar's own
+leak is what is left after the best share between the two.
 """
 
 from __future__ import annotations
@@ -132,7 +134,7 @@ class Sweep:
     rigid_leak: Mapping[str, float]
     """For head sweeps with a known truth: what the tracker reads from the true head turned rigidly."""
     beyond_rigid: Mapping[str, float]
-    """And how far, step by step, the avatar is read elsewhere than that head: its own leak."""
+    """The avatar's own leak: what no share between none and all of that explains (see the module)."""
     missed: int
     """Steps in which no face was found."""
 
@@ -317,7 +319,7 @@ def sweep_avatar(
                     rigid_leak={} if rigid is None else _named(quantities, _range(rigid) / scale, other),
                     beyond_rigid={}
                     if rigid is None
-                    else _named(quantities, _range(read - rigid) / scale, other),
+                    else _named(quantities, _beyond(read, rigid) / scale, other),
                     missed=int((~np.isfinite(read[:, q])).sum()),
                 )
             )
@@ -445,7 +447,7 @@ def _habit(clip: Floats, shown: Doubles, states: Floats) -> Doubles:
 
 
 def _beyond(read: Doubles, habit: Doubles) -> Doubles:
-    """``[Q]`` range of what was read less the share, 0 to 1, of the habit that fits it best."""
+    """``[Q]`` range of what was read less the share, 0 to 1, of a habit (or bias) that fits it best."""
     found = np.isfinite(read).all(1)
     if found.sum() < 3:
         return np.full(read.shape[1], np.nan)

@@ -25,7 +25,7 @@ DEFINITION = (
     "expression directions), 5th to 95th percentile over the sweep, as a share of the same range over the "
     "clip. In the clip: how much goes along with the same turn in its real frames (tracker's bias and "
     "habits); beyond it: the worst leak that this does not explain. True head, where it is known: what the "
-    "tracker reads from it when it turns rigidly; beyond it: how far the avatar is read elsewhere."
+    "tracker reads from it when it turns rigidly; beyond it: the avatar's own leak, which that leaves over."
 )
 
 
