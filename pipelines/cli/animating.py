@@ -1,28 +1,31 @@
-"""``animate NAME (--drive CLIP | --controls FILE) -o OUT.mp4``."""
+"""``animate NAME (--drive CLIP | --controls FILE) -o OUT``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from pipelines.build_job import find_avatar
 from pipelines.cli.importing import tracked_drive
-from pipelines.cli.places import refuse_place
 from pipelines.cli.screen import Screen, counted
 from pipelines.cli.words import Chosen, Everywhere, Name, Output, parse
 from pipelines.control_file import open_control_file
-from pipelines.export_video import SIZES, Exported, ExportSettings
+from pipelines.export_place import refuse_target
+from pipelines.export_settings import SIZES, ExportSettings, check_settings
 from pipelines.retarget_motion import RetargetSettings
 from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
 from studio.media import CODECS
 from studio.project.store import Store, SubjectFolder
 
+if TYPE_CHECKING:
+    from pipelines.export_video import Exported
+
 VIDEOS = tuple(CODECS["h264"].containers)
-"""Endings of the files that animating writes."""
+"""Endings of the videos that play everywhere."""
 SMALLEST = 64
 """Side in pixels below which nobody sees a face."""
 
@@ -38,7 +41,7 @@ class AnimateOptions(Everywhere):
     controls: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """A control file (JSON keyframes) instead of a video."""
     output: Output
-    """The MP4 to write."""
+    """The video to write: .mp4, or what --codec asks for; with --codec png a folder."""
     overwrite: bool = False
     """Replace the output if there is such a file already."""
     engine: Chosen = None
@@ -53,21 +56,23 @@ class AnimateOptions(Everywhere):
 
 def command(words: list[str]) -> int:
     """Run the command."""
-    description = "Drive an avatar with a clip or a control file into an MP4."
+    description = "Drive an avatar with a clip or a control file into a video."
     options: AnimateOptions = parse(AnimateOptions, words, "animate", description)
     if options.drive is None and options.controls is None:
         raise Problem("Say what drives the avatar: either --drive CLIP or --controls FILE.")
     if options.drive is not None and options.controls is not None:
         raise Problem("An avatar follows --drive or --controls: give one of them, not both.")
     store = options.store
-    refuse_place(
-        options.output,
-        VIDEOS,
-        sources=(options.drive, options.controls),
-        store=store,
-        overwrite=options.overwrite,
-    )
     refuse_size(options.export.size)
+    codec = check_settings(options.export)
+    refuse_target(
+        options.output,
+        codec,
+        store.home,
+        sources=(options.drive, options.controls, options.export.sound_file),
+        overwrite=options.overwrite,
+        to_replace="add --overwrite to replace it",
+    )
     if options.controls is not None:
         open_control_file(options.controls)  # whatever is wrong with it is said before the avatar is opened
     elif options.drive is not None and not options.drive.exists():
@@ -114,12 +119,7 @@ def animate(
 
 
 def refuse_size(size: int) -> None:
-    """Raise Problem for a side that makes no video."""
+    """Raise Problem for a side that makes no video worth seeing."""
     low, high = SMALLEST, SIZES[1]
     if not low <= size <= high:
-        raise Problem(f"A video of {size} pixels cannot be made: choose an even --size from {low} to {high}.")
-    if size % 2:
-        raise Problem(
-            f"A video of {size} pixels cannot be made, because H.264 needs even sides: "
-            f"choose --size {size - 1} or {size + 1}."
-        )
+        raise Problem(f"A video of {size} pixels cannot be made: choose a --size from {low} to {high}.")
