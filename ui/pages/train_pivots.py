@@ -54,9 +54,11 @@ class TrainPivots(QWidget):
 
     Attributes:
         wishes_changed: other frames are locked or ruled out now.
+        shown: the open clip has been read.
     """
 
     wishes_changed = Signal()
+    shown = Signal()
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -114,7 +116,7 @@ class TrainPivots(QWidget):
         if subject is None or clip is None:
             return
         self._clip = clip.path
-        self._session.background.run(self, lambda: read_view(subject, clip), self._show, self._failed)
+        self._session.background.run(self, lambda: read_view(subject, clip), self._read, self._failed)
 
     def start(self) -> None:
         """Choose pivots, or choose again as wished."""
@@ -210,6 +212,10 @@ class TrainPivots(QWidget):
         inside.addLayout(detail)
         inside.addWidget(self.grid, 6)
         return made
+
+    def _read(self, view: PivotView) -> None:
+        self._show(view)
+        self.shown.emit()
 
     def _show(self, view: PivotView) -> None:
         self._view = view

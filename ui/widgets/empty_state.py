@@ -26,7 +26,7 @@ class EmptyState(QWidget):
         self._picture = picture
         self._sign = QLabel()
         self._title, self._sentence = label(title, "title"), label(sentence, "hint", wrap=True)
-        self._sentence.setMaximumWidth(460)
+        self._sentence.setFixedWidth(420)  # a width of its own, or wrapped words are given too few lines
         inside = QVBoxLayout(self)
         inside.setSpacing(GAP)
         inside.addStretch(2)

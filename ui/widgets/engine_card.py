@@ -6,7 +6,16 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QButtonGroup, QFrame, QGridLayout, QLabel, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QButtonGroup,
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from pipelines.forecast import BuildForecast
 from studio.engines.engine import EngineSpec
@@ -52,8 +61,8 @@ class EngineCard(QFrame):
             self._group.addButton(choice)
             grid.addWidget(choice, number, 0)
             grid.addWidget(takes, number, 1)
-            choice.toggled.connect(lambda on, preset=preset: on and self.preset_changed.emit(preset))
             self.presets[preset], self._takes[preset] = choice, takes
+        self._group.buttonToggled.connect(self._toggled)
         inside = QVBoxLayout(self)
         inside.setContentsMargins(GAP + 2, GAP, GAP + 2, GAP)
         inside.setSpacing(6)
@@ -91,6 +100,10 @@ class EngineCard(QFrame):
         super().mousePressEvent(event)
         if self.missing is None:
             self._asked()
+
+    def _toggled(self, choice: QAbstractButton, on: bool) -> None:
+        if on:
+            self.preset_changed.emit(self.preset)
 
     def _asked(self) -> None:
         # A radio button lets go of its dot when it is clicked again: it is the only one it could be.

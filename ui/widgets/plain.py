@@ -94,7 +94,7 @@ def line() -> QFrame:
     return made
 
 
-def row(*parts: QWidget | int | None, spacing: int = GAP) -> QHBoxLayout:
+def row(*parts: QWidget | QBoxLayout | int | None, spacing: int = GAP) -> QHBoxLayout:
     """Side by side: a number is a fixed space, None takes what is left."""
     return _filled(QHBoxLayout(), parts, spacing)
 

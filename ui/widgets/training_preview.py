@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from ui.widgets.plain import button, column, label, row
 
@@ -37,22 +37,20 @@ class TrainingPreview(QWidget):
         self.real.setAccessibleName(self.tr("Real frame"))
         self.made.setAccessibleName(self.tr("Avatar"))
         self._count = label(role="hint")
+        self._count.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.another = button(
             self.tr("Next moment"),
             lambda: self.step(1),
             "flat",
             tip=self.tr("Show another frame of the clip"),
         )
-        pictures = row(
+        inside = row(
             column(label(self.tr("Real frame"), "hint"), self.real, spacing=4),
             column(label(self.tr("Avatar so far"), "hint"), self.made, spacing=4),
+            column(20, self.another, self._count, None, spacing=4),
             None,
         )
-        inside = QVBoxLayout(self)
-        inside.setContentsMargins(0, 0, 0, 0)
-        inside.setSpacing(4)
-        inside.addLayout(pictures)
-        inside.addLayout(row(self.another, self._count, None, spacing=8))
+        self.setLayout(inside)
         self.setVisible(False)
 
     def show_sheet(self, sheet: QImage) -> None:

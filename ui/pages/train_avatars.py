@@ -1,0 +1,78 @@
+"""The finished avatars of the open subject."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QDateTime, QLocale
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+
+from pipelines.build_job import avatars
+from studio.domain.avatar import Avatar
+from studio.domain.problem import Problem
+from studio.project.store import SubjectFolder
+from ui.session import Session
+from ui.theme import GAP
+from ui.widgets.plain import button, card, column, label, row
+from ui.words import avatar_title
+
+
+def read_avatars(subject: SubjectFolder) -> list[tuple[Avatar, str, float]]:
+    """Avatar, title of its clip, Unix time it was finished; the newest first."""
+    try:
+        clips = {clip.clip.key: clip.clip.title for clip in subject.clips()}
+    except Problem:
+        clips = {}
+    found = [
+        (
+            avatar,
+            clips.get(avatar.lineage.get("inputs", {}).get("clip", ""), ""),
+            avatar.folder.stat().st_mtime,
+        )
+        for avatar in avatars(subject)
+    ]
+    return sorted(found, key=lambda one: one[2], reverse=True)
+
+
+class TrainAvatars(QWidget):
+    """A line for each, with a button that leads to Perform."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._list = QVBoxLayout()
+        self._list.setSpacing(8)
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(GAP)
+        inside.addWidget(label(self.tr("Finished avatars"), "heading"))
+        inside.addLayout(self._list)
+        self.setVisible(False)
+
+    def read(self) -> None:
+        """Look at the disk again."""
+        subject = self._session.subject
+        if subject is None:
+            self._show([])
+            return
+        self._session.background.run(self, lambda: read_avatars(subject), self._show)
+
+    def _show(self, found: list[tuple[Avatar, str, float]]) -> None:
+        while (item := self._list.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        for avatar, clip, finished in found:
+            when = QLocale().toString(
+                QDateTime.fromSecsSinceEpoch(int(finished)), QLocale.FormatType.ShortFormat
+            )
+            self._list.addWidget(self._line(avatar, f"{clip} · {when}" if clip else when))
+        self.setVisible(bool(found))
+
+    def _line(self, avatar: Avatar, origin: str) -> QFrame:
+        perform = button(self.tr("Perform"), lambda: self._perform(avatar), picture="perform")
+        perform.setAccessibleName(self.tr("Perform with {title}").format(title=avatar_title(avatar)))
+        words = column(label(avatar_title(avatar)), label(origin, "hint"), spacing=1)
+        return card(row(words, None, perform))
+
+    def _perform(self, avatar: Avatar) -> None:
+        self._session.open_avatar(avatar)
+        self._session.show_page("perform")
