@@ -42,8 +42,25 @@ def live_handles(handles: Iterable[Handle], sheet: ControlSheet) -> tuple[LiveHa
             if name in column:
                 change[column[name]] = value
         if change.any():
+            reliable = _reliable(change, sheet, handle.low, handle.high)
             control = Control(
-                handle.name, handle.label, "amount", handle.group, handle.low, handle.high, 0.0, ""
+                *(handle.name, handle.label, "amount", handle.group, handle.low, handle.high, 0.0, ""),
+                reliable=reliable,
             )
             found.append(LiveHandle(control, change))
     return tuple(found)
+
+
+def _reliable(change: Floats, sheet: ControlSheet, low: float, high: float) -> tuple[float, float]:
+    """Amounts at which what the handle moves most stays within what the clip showed, on the whole."""
+    span = np.array([c.high - c.low for c in sheet.controls])
+    weight = np.abs(change) / span
+    limits = []
+    for column in np.flatnonzero(weight >= 0.5 * weight.max()):
+        shown = sheet.controls[column].reliable
+        if shown is not None:
+            limits.append(sorted((shown[0] / change[column], shown[1] / change[column])))
+    if not limits:
+        return low, high
+    least, most = np.median(limits, axis=0)
+    return float(np.clip(min(least, 0.0), low, high)), float(np.clip(max(most, 0.0), low, high))

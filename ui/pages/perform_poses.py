@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QMenu, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QInputDialog, QMenu, QPushButton, QScrollArea, QWidget
 
 from studio.domain.problem import Problem
 from studio.project.pose_files import Poses, load_poses, save_poses
@@ -29,6 +31,7 @@ class PoseRow(QWidget):
         self._session, self._model = session, model
         self.poses: Poses = {}
         self._folder = None if session.subject is None else session.subject.path
+        self._by_name: dict[str, QPushButton] = {}
         self._strip = QWidget()
         self._buttons = QHBoxLayout(self._strip)
         self._buttons.setContentsMargins(0, 0, 0, 0)
@@ -36,6 +39,9 @@ class PoseRow(QWidget):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(self._strip)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        for part in (scroll.viewport(), self._strip):
+            part.setAutoFillBackground(False)
         scroll.setFixedHeight(42)
         scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._hint = label(self.tr("Save a pose to come back to it with one click."), "hint")
@@ -75,11 +81,7 @@ class PoseRow(QWidget):
 
     def button_of(self, name: str) -> QPushButton:
         """The button that takes a pose."""
-        for position in range(self._buttons.count()):
-            found = self._buttons.itemAt(position).widget()
-            if isinstance(found, QPushButton) and found.text() == name:
-                return found
-        raise KeyError(name)
+        return self._by_name[name]
 
     def _save(self, poses: Poses) -> bool:
         if self._folder is None:
@@ -94,25 +96,23 @@ class PoseRow(QWidget):
         return True
 
     def _fill(self) -> None:
-        self._hint.setParent(None)
+        for old in self._by_name.values():
+            old.deleteLater()
         while self._buttons.count():
-            widget = self._buttons.takeAt(0).widget()
-            if widget is not None and widget is not self._hint:
-                widget.deleteLater()
+            self._buttons.takeAt(0)
+        self._by_name = {}
         for name in self.poses:
-            made = button(name, lambda name=name: self.take(name))
+            made = self._by_name[name] = button(name, partial(self.take, name))
             made.setToolTip(self.tr("Click to take this pose; right-click to replace, rename or delete it"))
             made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-            made.customContextMenuRequested.connect(
-                lambda place, made=made, name=name: self._menu(made, place, name)
-            )
+            made.customContextMenuRequested.connect(partial(self._menu, made, name))
             self._buttons.addWidget(made)
-        if not self.poses:
-            self._buttons.addWidget(self._hint)
+        self._buttons.addWidget(self._hint)
+        self._hint.setVisible(not self.poses)
         self._buttons.addStretch(1)
         self.poses_changed.emit()
 
-    def _menu(self, by: QPushButton, place: QPoint, name: str) -> None:
+    def _menu(self, by: QPushButton, name: str, place: QPoint) -> None:
         menu = QMenu(by)
         menu.addAction(self.tr("Replace with the present pose"), lambda: self.keep(name, self._model.pose))
         menu.addAction(self.tr("Rename…"), lambda: self._ask_rename(name))

@@ -113,6 +113,7 @@ class Section(QWidget):
         self._plain, self._rare = plain, rare
         self._all = False
         self._words: list[str] = []
+        self._made: dict[str, ControlSlider] = {}
         titles = {
             "Head": self.tr("Head"),
             "Mouth": self.tr("Mouth"),
@@ -128,8 +129,9 @@ class Section(QWidget):
         self.heading.setChecked(group not in FOLDED)
         self.heading.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.heading.setStyleSheet("text-align: left; font-weight: 600; padding: 4px 2px; background: none;")
-        self.heading.toggled.connect(lambda: self._arrange())
+        self.heading.toggled.connect(self._arrange)
         self.more = button("", self._toggle_more, "flat")
+        self.more.setStyleSheet("padding: 2px 4px; text-align: left; font-size: 12px;")
         self._body = QVBoxLayout()
         self._body.setContentsMargins(4, 0, 0, 0)
         self._body.setSpacing(0)
@@ -155,15 +157,16 @@ class Section(QWidget):
             return []
         return self.controls if self._all else self._plain
 
-    def _arrange(self) -> None:
+    def _arrange(self, *toggled: object) -> None:
         shown = self._shown()
         names = {control.name for control in shown}
-        for position in range(self._body.count()):
-            row = self._body.itemAt(position).widget()
-            row.setVisible(row.objectName() in names)
+        for name, row in self._made.items():
+            row.setVisible(name in names)
         for control in shown:
-            if not self._list.has_row(control.name):
-                self._body.insertWidget(self._place(control), self._list.row(control.name))
+            if control.name not in self._made:
+                place = self._place(control)
+                row = self._made[control.name] = self._list.row(control.name)
+                self._body.insertWidget(place, row)
         opened = self.heading.isChecked() or bool(self._words)
         self.heading.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
         self.more.setVisible(bool(self._rare) and self.heading.isChecked() and not self._words)
@@ -171,13 +174,8 @@ class Section(QWidget):
 
     def _place(self, control: Control) -> int:
         """Where a new row stands among those that are there, in the section's order."""
-        order = {c.name: i for i, c in enumerate(self.controls)}
-        place = 0
-        while place < self._body.count():
-            if order[self._body.itemAt(place).widget().objectName()] > order[control.name]:
-                break
-            place += 1
-        return place
+        before = self.controls[: self.controls.index(control)]
+        return sum(other.name in self._made for other in before)
 
     def _toggle_more(self) -> None:
         self._all = not self._all

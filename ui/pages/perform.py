@@ -1,0 +1,243 @@
+"""Perform: the avatar live, posed by hand, by a camera or by a clip."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+
+from studio.domain.avatar import Avatar
+from ui.controls_model import ControlsModel
+from ui.pages.page import Page
+from ui.pages.perform_poses import PoseRow
+from ui.pages.perform_posing import Posing
+from ui.session import Session
+from ui.theme import GAP
+from ui.widgets.control_list import ControlList
+from ui.widgets.empty_state import EmptyState
+from ui.widgets.plain import button, card, column, label, row, tool
+from ui.widgets.viewport import Viewport
+from ui.words import avatar_title
+
+PANEL = 400
+"""Width of the list of controls."""
+
+
+class PerformPage(Page):
+    """A large picture at the left, controls at the right, poses and comparison below."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.model = ControlsModel(self)
+        self.viewport = Viewport()
+        self.posing = Posing(session, self.model, self.viewport)
+        self.poses = PoseRow(session, self.model)
+        self.controls = ControlList(self.model)
+        self._subject: Path | None = None
+        self._known: set[Path] = set()
+        self._entered = False
+        self._empty = EmptyState(
+            "perform",
+            self.tr("No avatar yet"),
+            self.tr("Build one first: the instant engine is ready in seconds and needs nothing else."),
+            self.tr("Go to Train"),
+            lambda: session.show_page("train"),
+        )
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self._body())
+        session.avatar_changed.connect(self._refresh)
+        session.subject_changed.connect(self._refresh)
+        session.library_changed.connect(self._look_for_trained)
+        self.poses.poses_changed.connect(self._fill_others)
+        self._shortcuts()
+
+    def enter(self) -> None:
+        """It is shown now."""
+        self._entered = True
+        self._refresh()
+        if self.session.avatar is not None:
+            self.viewport.setFocus()
+
+    def leave(self) -> None:
+        """It is hidden now."""
+        self._entered = False
+        self.posing.leave()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Qt's door for keys: holding C compares."""
+        if event.key() == Qt.Key.Key_C and not event.modifiers():
+            if not event.isAutoRepeat():
+                self.compare.setDown(True)
+                self._compare(True)
+            return
+        super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Qt's door for keys going up."""
+        if event.key() == Qt.Key.Key_C and not event.isAutoRepeat():
+            self.compare.setDown(False)
+            self._compare(False)
+            return
+        super().keyReleaseEvent(event)
+
+    def _body(self) -> QWidget:
+        body = QWidget()
+        self._engines = QHBoxLayout()
+        self._engines.setContentsMargins(0, 0, 0, 0)
+        self._engines.setSpacing(6)
+        self._group = QButtonGroup(self)
+        self.undo = tool("undo", self.tr("Undo (Ctrl+Z)"), self.model.undo.undo)
+        self.redo = tool("redo", self.tr("Redo (Ctrl+Shift+Z)"), self.model.undo.redo)
+        self.reset = button(
+            self.tr("Reset all"),
+            self.model.reset_all,
+            picture="reset",
+            tip=self.tr("Everything back to neutral"),
+        )
+        for made, signal in (
+            (self.undo, self.model.undo.canUndoChanged),
+            (self.redo, self.model.undo.canRedoChanged),
+        ):
+            made.setEnabled(False)
+            signal.connect(made.setEnabled)
+        self.compare = button(
+            self.tr("Hold to compare"),
+            picture="swap",
+            tip=self.tr("Shows the other pose for as long as you hold this button, or the C key"),
+        )
+        self.compare.setAutoRepeat(False)
+        self.compare.pressed.connect(lambda: self._compare(True))
+        self.compare.released.connect(lambda: self._compare(False))
+        self.others = QComboBox()
+        self.others.setAccessibleName(self.tr("Compare with"))
+        self.others.setToolTip(self.tr("What “Hold to compare” shows"))
+        self.again = button(self.tr("Start again"), self._start_again, "primary")
+        self.again.hide()
+        top = row(label(self.tr("Avatar"), "hint"), spacing=GAP)
+        top.addLayout(self._engines)
+        top.addStretch(1)
+        top.addWidget(self.again)
+        tools = row(self.undo, self.redo, self.reset, None, self.compare, self.others, spacing=8)
+        left = column(top, spacing=GAP)
+        left.addWidget(self.viewport, 1)
+        left.addLayout(tools)
+        left.addWidget(self.poses)
+        panel = card(QVBoxLayout())
+        panel.setFixedWidth(PANEL)
+        panel.layout().addWidget(self.controls)  # type: ignore[union-attr]
+        whole = QHBoxLayout(body)
+        whole.setContentsMargins(2 * GAP, GAP + 4, 2 * GAP, GAP + 4)
+        whole.setSpacing(2 * GAP)
+        whole.addLayout(left, 1)
+        whole.addWidget(panel)
+        return body
+
+    def _shortcuts(self) -> None:
+        within = Qt.ShortcutContext.WidgetWithChildrenShortcut
+        for keys, act in (
+            (QKeySequence.StandardKey.Undo, self.model.undo.undo),
+            (QKeySequence.StandardKey.Redo, self.model.undo.redo),
+            (QKeySequence("Ctrl+0"), self.model.reset_all),
+            (QKeySequence("Ctrl+F"), self.controls.search.setFocus),
+        ):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(within)
+            shortcut.activated.connect(act)
+        self.reset.setToolTip(self.tr("Everything back to neutral (Ctrl+0)"))
+
+    def _refresh(self) -> None:
+        """Who is open may have changed."""
+        session = self.session
+        subject = None if session.subject is None else session.subject.path
+        if subject != self._subject:
+            self._subject = subject
+            self._known = set(self._folders())
+            self.model.replace({}, "")
+            self.model.undo.clear()
+            self.viewport.show_frame(None)
+        if not self._entered:
+            return
+        self._stack.setCurrentIndex(0 if session.avatar is None else 1)
+        if session.avatar is None:
+            self.posing.leave()
+            return
+        self.poses.enter()
+        self.posing.enter()
+        live = self.posing.live
+        live.stopped.connect(self._stopped, Qt.ConnectionType.UniqueConnection)
+        live.took_over.connect(self._fill_engines, Qt.ConnectionType.UniqueConnection)
+        self._fill_engines()
+
+    def _avatars(self) -> list[Avatar]:
+        subject = self.session.subject
+        if subject is None:
+            return []
+        from pipelines.build_job import avatars
+
+        return avatars(subject)
+
+    def _folders(self) -> list[Path]:
+        return [avatar.folder for avatar in self._avatars()]
+
+    def _look_for_trained(self) -> None:
+        """A trained avatar that has just become ready takes over while the old one plays on."""
+        found = self._avatars()
+        new = [
+            avatar
+            for avatar in found
+            if avatar.folder not in self._known
+            and avatar.engine != "instant"
+            and not avatar.lineage.get("held_out")
+        ]
+        self._known = {avatar.folder for avatar in found}
+        if new and self.session.avatar is not None and new[-1].folder != self.session.avatar.folder:
+            self.session.said.emit(
+                self.tr("{title} is ready and takes over.").format(title=avatar_title(new[-1]))
+            )
+            self.session.open_avatar(new[-1])
+        elif self._entered:
+            self._fill_engines()
+
+    def _fill_engines(self) -> None:
+        """One button for each avatar; the newest of each kind."""
+        for old in self._group.buttons():
+            self._group.removeButton(old)
+            self._engines.removeWidget(old)
+            old.deleteLater()
+        chosen = self.session.avatar
+        newest = {avatar_title(avatar): avatar for avatar in self._avatars()}
+        if chosen is not None:
+            newest[avatar_title(chosen)] = chosen
+        for title, avatar in newest.items():
+            made = button(title, partial(self.session.open_avatar, avatar))
+            made.setCheckable(True)
+            made.setChecked(chosen is not None and avatar.folder == chosen.folder)
+            made.setToolTip(self.tr("Show this avatar; the present one plays on until it is ready"))
+            self._group.addButton(made)
+            self._engines.addWidget(made)
+        self.again.setVisible(not self.posing.live.worker.alive)
+        self.posing.show_figures()
+
+    def _fill_others(self) -> None:
+        kept = self.others.currentText()
+        self.others.clear()
+        self.others.addItem(self.tr("Neutral"), {})
+        for name, pose in self.poses.poses.items():
+            self.others.addItem(name, pose)
+        self.others.setCurrentIndex(max(0, self.others.findText(kept)))
+
+    def _compare(self, held: bool) -> None:
+        self.posing.peek(dict(self.others.currentData() or {}) if held else None)
+
+    def _stopped(self) -> None:
+        self.again.show()
+        self.posing.show_figures()
+
+    def _start_again(self) -> None:
+        self.again.hide()
+        self.posing.live.restart()
+        self.posing.show_figures()
