@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import sys
 
-# PySide6 6.12 gives a reference to True away with every emit() and disconnect(). Python 3.12 does not count
-# them; 3.11 does, and ends the program after some hundreds. So many references never run out.
+# PySide6 6.12 gives references to None, True and False away, with every emit() for example: it is built as if
+# they were immortal, which they are from Python 3.12 on. On 3.11 their count reaches zero after a while, and the
+# program ends. So many references never run out.
 if sys.version_info < (3, 12) and sys.implementation.name == "cpython":
-    ctypes.c_ssize_t.from_address(id(True)).value += 1 << 40
+    for single in (None, True, False, NotImplemented, Ellipsis):
+        ctypes.c_ssize_t.from_address(id(single)).value += 1 << 40

@@ -14,6 +14,7 @@ class Source(QObject):
 app, source = QCoreApplication([]), Source()
 for _ in range(20000):
     source.signal.emit()
+    app.processEvents()
 print("well")
 """
 
