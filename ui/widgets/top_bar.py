@@ -27,7 +27,7 @@ class TopBar(QFrame):
         self.avatars.setToolTip(self.tr("The avatar that Perform, Timeline and Export show"))
         for box in (self.clips, self.avatars):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-            box.setMaximumWidth(240)
+            box.setMaximumWidth(340)
         self.clips.activated.connect(self._clip_chosen)
         self.avatars.activated.connect(self._avatar_chosen)
         self.chips = JobChips(session)
