@@ -164,6 +164,13 @@ def tracked_sequence(clip: ClipFolder) -> Path | None:
     return folder if is_made(folder, folder.name) else None
 
 
+def newest_sequence(clip: ClipFolder) -> Path | None:
+    """Folder of the sequence that was made last, whatever its settings; None when there is none."""
+    place = clip.path / "track"
+    made = [p for p in place.iterdir() if is_made(p, p.name)] if place.is_dir() else []
+    return max(made, key=lambda p: (p.stat().st_mtime_ns, p.name), default=None)
+
+
 def tracking_job(subject: SubjectFolder, clip: ClipFolder) -> Path | None:
     """The newest job that tracks this clip, whatever became of it."""
     for job in reversed(subject.jobs()):
