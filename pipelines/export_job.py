@@ -70,6 +70,8 @@ class Export:
     """Its job folder."""
     subject: str
     """Whose avatar it shows."""
+    engine: str
+    """What kind of avatar that is."""
     settings: ExportJobSettings
     """What was asked for."""
     status: JobStatus
@@ -236,7 +238,8 @@ def read_export(job: Path) -> Export:
     receipt = None
     with suppress(Problem):
         receipt = _receipt(job)
-    return Export(job, plan.subject, settings, read_status(job), (job / "pause").exists(), receipt)
+    engine = Path(plan.steps[0].inputs["avatar"]).name.rpartition("-")[0]
+    return Export(job, plan.subject, engine, settings, read_status(job), (job / "pause").exists(), receipt)
 
 
 def pause(job: Path) -> None:
@@ -246,11 +249,9 @@ def pause(job: Path) -> None:
 
 
 def go_on(job: Path) -> None:
-    """Let a paused export go on; one whose worker is gone starts over."""
+    """Let a paused export go on, if its worker is there; otherwise start it and it begins anew."""
     with explaining_disk(job):
         (job / "pause").unlink(missing_ok=True)
-    if read_status(job).state != "running":
-        runner.start(job)
 
 
 def forget(job: Path) -> None:
