@@ -108,11 +108,20 @@ def report(home: Path, as_json: bool = False, all_weights: bool = False) -> int:
             "ready": good,
             "verdict": verdict(findings),
             "findings": [asdict(finding) for finding in findings],
+            "devices": _devices(),
         }
         print(json.dumps(content, indent=1, ensure_ascii=False))
     else:
         _print_table(findings if all_weights else _briefly(findings))
     return 0 if good else 2
+
+
+def _devices() -> list[dict[str, object]]:
+    """What can be computed on, the fastest first, for whoever must not load torch to find out."""
+    try:
+        return [asdict(device) for device in devices.devices()]
+    except Exception:  # a torch that does not load is told among the findings
+        return [asdict(devices.cpu())]
 
 
 def _briefly(findings: list[Finding]) -> list[Finding]:

@@ -13,12 +13,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from studio.domain.problem import Problem
 
 MANIFEST = Path(__file__).resolve().parent.parent / "assets" / "manifest.toml"
 WEIGHTS_VARIABLE = "AVATAR_STUDIO_WEIGHTS"
+AssetState = Literal["missing", "there", "good", "wrong"]
+"""there: name and size are right, nobody read it; good: it is the known file, or its digest is unknown."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,15 @@ class AssetLibrary:
         meanwhile = f"; until then {asset.instead}" if asset.instead else ""
         return f"{asset.off} because {fault}: {advice}{meanwhile}."
 
+    def state(self, asset_id: str, thorough: bool = False) -> AssetState:
+        """What became of an asset; only a thorough look reads the file. KeyError for an unknown id."""
+        asset, path = self.assets[asset_id], self.find(asset_id)
+        if path is None:
+            return "missing"
+        if _fault(asset, path, thorough) is not None:
+            return "wrong"
+        return "good" if thorough or not asset.sha256 else "there"
+
     def require(self, asset_id: str) -> Path:
         """The verified file of an asset. Raises Problem with :meth:`missing`'s sentence."""
         sentence = self.missing(asset_id)
@@ -106,13 +117,13 @@ class AssetLibrary:
         return path
 
 
-def _fault(asset: Asset, path: Path) -> str | None:
-    """What is wrong with a file, as the end of a sentence."""
+def _fault(asset: Asset, path: Path, thorough: bool = True) -> str | None:
+    """What is wrong with a file, as the end of a sentence; its content is read only by a thorough look."""
     try:
         state = path.stat()
         if asset.size is not None and state.st_size != asset.size:
             return f"has {state.st_size:,} bytes where {asset.size:,} are expected, so its copy is not whole"
-        if asset.sha256 and _digest(path, state.st_size, state.st_mtime_ns) not in asset.sha256:
+        if thorough and asset.sha256 and _digest(path, state.st_size, state.st_mtime_ns) not in asset.sha256:
             return "is not the known file (its SHA-256 differs)"
     except OSError as error:
         return f"cannot be read ({error.strerror})"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import psutil
 
@@ -18,6 +18,8 @@ from studio.domain.problem import Problem
 DeviceKind = Literal["cuda", "mps", "cpu"]
 DeviceChoice = Literal["auto", "cuda", "mps", "cpu"]
 GIGABYTE = 1_000_000_000
+DEVICE_VARIABLE = "AVATAR_STUDIO_DEVICE"
+"""Environment variable that says what ``auto`` means, so that the window's choice reaches its processes."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,12 @@ def cpu() -> Device:
 
 
 def choose_device(wanted: DeviceChoice = "auto") -> Device:
-    """The wanted device, or the fastest. Raises Problem when the wanted one is not here."""
+    """The wanted device, else the one that AVATAR_STUDIO_DEVICE names, else the fastest.
+
+    Raises Problem when the wanted one is not here.
+    """
+    if wanted == "auto":
+        wanted = cast("DeviceChoice", os.environ.get(DEVICE_VARIABLE, "").strip() or "auto")
     if wanted == "cpu":
         return cpu()
     found = devices()

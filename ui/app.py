@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 
 from studio.project.store import Store
 from ui import theme
+from ui.actions.device import use_device
 from ui.main_window import MainWindow
 from ui.session import Session
 
@@ -44,6 +45,7 @@ def open_window(app: QApplication, store: Store) -> MainWindow:
     session = Session(store)
     theme.apply(app, session.preferences.theme)
     app.setWindowIcon(QIcon(str(theme.ICONS / "perform.svg")))
+    use_device(session.preferences.text("device", "auto"))
     window = MainWindow(session)
     last = session.preferences.text("subject")
     for subject in store.subjects().subjects:
