@@ -40,6 +40,13 @@ class MainWindow(QMainWindow):
         self._shown = ""
         self._stack = QStackedWidget()
         self.banner = Banner()
+        # With the banner goes its margin, so that pages begin at one height.
+        self._notice = QWidget()
+        around = QVBoxLayout(self._notice)
+        around.setContentsMargins(2 * GAP, GAP, 2 * GAP, 0)
+        around.addWidget(self.banner)
+        self.banner.shown.connect(self._notice.setVisible)
+        self._notice.hide()
         self.top = TopBar(session)
         self._buttons: dict[str, QToolButton] = {}
         body = QWidget()
@@ -48,10 +55,7 @@ class MainWindow(QMainWindow):
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(0)
         right.addWidget(self.top)
-        notice = QVBoxLayout()
-        notice.setContentsMargins(2 * GAP, GAP, 2 * GAP, 0)
-        notice.addWidget(self.banner)
-        right.addLayout(notice)
+        right.addWidget(self._notice)
         right.addWidget(self._stack, 1)
         whole = QHBoxLayout(body)
         whole.setContentsMargins(0, 0, 0, 0)

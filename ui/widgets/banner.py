@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -11,7 +12,13 @@ from ui.widgets.plain import button, label, tool
 
 
 class Banner(QFrame):
-    """Hidden while all is well. A newer failure takes the place of an older one, which stays countable."""
+    """Hidden while all is well. A newer failure takes the place of an older one, which stays countable.
+
+    Attributes:
+        shown: whether there is something to show, whenever that changes.
+    """
+
+    shown = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,6 +66,7 @@ class Banner(QFrame):
     def _fill(self) -> None:
         failure = self.failure
         self.setVisible(failure is not None)
+        self.shown.emit(failure is not None)
         if failure is None:
             return
         self._sign.setPixmap(icon("warning", tokens().bad).pixmap(24, 24))
