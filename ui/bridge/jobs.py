@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,8 @@ class JobBoard(QObject):
     def close(self) -> None:
         """Look no more; jobs go on."""
         self._timer.stop()
+        for folder in list(self._started):
+            self._let_go(folder, patience=5.0)
 
     def _failed(self, error: Exception) -> None:
         self._looking = False
@@ -137,11 +140,23 @@ class JobBoard(QObject):
     def _take(self, found: dict[Path, Job]) -> None:
         self._looking = False
         before, self._jobs = self._jobs, found
+        for folder in list(self._started):
+            self._let_go(folder)
         for folder, job in found.items():
             old = before.get(folder)
             if old is not None and old.status == job.status:
                 continue
             self.changed.emit(job)
             if job.status.over and old is not None and not old.status.over:
-                self._started.pop(folder, None)
                 self.ended.emit(job)
+
+    def _let_go(self, folder: Path, patience: float = 0.0) -> None:
+        """Forget the worker of a job that is over, once its process is gone: the system keeps a process that
+        nobody asks about."""
+        started, job = self._started[folder], self._jobs.get(folder)
+        if started.process is not None and patience and started.status().over:
+            with suppress(subprocess.TimeoutExpired):
+                started.process.wait(timeout=patience)
+        gone = started.process is None or started.process.poll() is not None
+        if gone and job is not None and job.status.over:
+            del self._started[folder]

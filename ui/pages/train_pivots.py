@@ -95,7 +95,8 @@ class TrainPivots(QWidget):
         self.plot.pointed.connect(self._pointed)
         self.grid.pointed.connect(lambda frame: self.plot.choose(self._chosen if frame < 0 else frame))
         self.thumbnails.ready.connect(self._picture_ready)
-        session.jobs.ended.connect(self._job_ended)
+        # A quick job may be over when it is first seen: its end alone would be missed.
+        session.jobs.changed.connect(self._job_changed)
 
     @property
     def wishes(self) -> PivotWishes:
@@ -234,7 +235,7 @@ class TrainPivots(QWidget):
                 self.grid.show_leaving(view.choice.wishes.forbidden)
             return
         self._states.setCurrentIndex(0)
-        self._shown = pivots
+        self._shown, self._job = pivots, None
         good = np.flatnonzero(sequence.good)
         self.plot.show_frames(good, sequence.motion.angles[good, :2])
         frames = [int(frame) for frame in pivots.frames]
@@ -317,12 +318,15 @@ class TrainPivots(QWidget):
         if frame == self._chosen:
             self._picture.setPixmap(self._sized(picture))
 
-    def _job_ended(self, job: Job) -> None:
+    def _job_changed(self, job: Job) -> None:
+        if not job.status.over:
+            return
         if self._job is not None and job.plan.id == self._job.id:
-            self._job = None
+            if job.status.state != "finished":
+                self._job = None
             self.choose_now.button.setEnabled(True)
             self.read()
-        elif job.plan.kind == "import":
+        elif job.plan.kind == "import" and self._view is not None and self._view.sequence is None:
             self.read()
 
     def _failed(self, error: Exception) -> None:
