@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -115,6 +115,17 @@ class Beside:
     """Checked for having learnt from held-out frames; None where that is known otherwise."""
 
 
+class Witness(Protocol):
+    """Keeps what an evaluation sees on its way, for whoever wants more than means."""
+
+    def saw(self, frame: int, pictures: Sequence[Picture]) -> None:
+        """The pictures ``[S, S, 3]`` of one frame: real, engine, nearest training frame, engine beside."""
+
+    def measured(self, values: Sequence[Mapping[str, npt.NDArray[np.float64]]]) -> None:
+        """Metric id to ``[T]`` values over all frames seen, NaN where a frame has none: of the engine, the
+        nearest training frame and the engine beside."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """The figures of one avatar on one clip."""
@@ -185,6 +196,7 @@ def evaluate_avatar(
     head: HeadModel | None = None,
     contact_sheet: Path | None = None,
     video_out: Path | None = None,
+    witness: Witness | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Compare an avatar with the real held-out frames, and the nearest training frame beside it.
@@ -201,6 +213,7 @@ def evaluate_avatar(
             spread over the held-out part, and those in which the engine loses most against the other engine
             (against the nearest frame if there is none).
         video_out: write an MP4 of the same pictures, side by side, there.
+        witness: shown every frame and told every value.
         progress: told after every frame.
 
     Returns:
@@ -247,6 +260,8 @@ def evaluate_avatar(
                 sheet.add(k, f"frame {frame}", columns.displayed(shown))
             if film is not None:
                 film.add(columns.displayed(shown))
+            if witness is not None:
+                witness.saw(int(frame), shown)
             progress(k + 1, len(usable), "comparing with held-out frames")
         measuring.flush()
         if sheet is not None:
@@ -264,11 +279,14 @@ def evaluate_avatar(
         side.fit(model, sequence)
     observed = [side.observed() for side in sides]
     seen = [side.found for side in sides]
-    results, reasons = [], []
+    results, reasons, tracks = [], [], []
     for index in range(1, len(sides)):
         values = measuring.values[index - 1] | _tracked(metrics, observed[0], observed[index], off)
+        tracks.append(values)
         reasons.append(dict(off))
         results.append(_means(metrics, values, seen[0] & ~seen[index], reasons[-1]))
+    if witness is not None:
+        witness.measured(tracks)
     fps = columns.fps(len(usable))
     return Evaluation(
         title=judged.title or judged.video.stem,
