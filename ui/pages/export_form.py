@@ -183,9 +183,10 @@ class ExportForm(QWidget):
             path = Path(text)
             known = {suffix for each in CODECS.values() for suffix in each.containers}
             stem = path.with_suffix("") if path.suffix.lower() in known else path
-            if codec.is_folder or path.suffix.lower() not in codec.containers:
+            modified = self.file.isModified()
+            # An ending that somebody chose is kept if it suits: .mov for H.264.
+            if not modified or path.suffix.lower() not in codec.containers:
                 renamed = stem.with_name(stem.name + codec.suffix)
-                modified = self.file.isModified()
                 self.file.setText(str(renamed if modified else _free(renamed)))
                 self.file.setModified(modified)
         self._tell()
