@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from pipelines.bench import BenchSettings
+from pipelines.bench_live import LiveBenchSettings
 from pipelines.bench_result import Bench
 from pipelines.cli.places import refuse_figures
 from pipelines.cli.screen import Screen
@@ -32,8 +33,11 @@ class BenchOptions(Everywhere):
     """Write the figures there."""
     network_only: bool = False
     """With --engine pvp: its networks alone, with random weights; needs no avatar."""
+    live: bool = False
+    """Measure inside the window: pictures shown a second and slider to pixel, alone and beside a build."""
     measure: Annotated[BenchSettings, tyro.conf.arg(name="")] = field(default_factory=BenchSettings)
     pvp: PvpBenchSettings = field(default_factory=PvpBenchSettings)
+    window: LiveBenchSettings = field(default_factory=LiveBenchSettings)
 
 
 def command(words: list[str]) -> int:
@@ -46,7 +50,10 @@ def command(words: list[str]) -> int:
         read = None if options.measure.engine == "pvp" or options.what is None else Path(options.what)
         refuse_figures(options.json, options.store, (read,))
     screen = Screen()
-    result = _trained(screen, options) if options.measure.engine == "pvp" else _built(screen, options)
+    if options.live:
+        result = _live(screen, options)
+    else:
+        result = _trained(screen, options) if options.measure.engine == "pvp" else _built(screen, options)
     screen.say(result.table())
     if options.json is not None:
         write_json(options.json, result.to_json())
@@ -63,6 +70,18 @@ def _built(screen: Screen, options: BenchOptions) -> Bench:
     clip = None if options.what is None else Path(options.what)
     with screen.working() as progress:
         return bench(clip, options.measure, progress, sample_path(options.store.home))
+
+
+def _live(screen: Screen, options: BenchOptions) -> Bench:
+    """The window, dragging."""
+    from pipelines.bench_live import bench_live
+    from pipelines.make_sample import sample_path
+
+    if options.network_only or options.measure != BenchSettings():
+        raise Problem("--live always measures the instant engine at 512²: leave the other options out.")
+    clip = None if options.what is None else Path(options.what)
+    with screen.working() as progress:
+        return bench_live(clip, options.window, progress, sample_path(options.store.home))
 
 
 def _trained(screen: Screen, options: BenchOptions) -> Bench:

@@ -24,6 +24,8 @@ def test_pvp_needs_somebody_or_the_word_for_nobody(studio):
     ("words", "part"),
     [
         (("--network-only",), "add --engine pvp"),
+        (("--live", "--network-only"), "leave the other options out"),
+        (("--live", "--window.seconds", "0"), "1 to 120 seconds"),
         (("Ann", "--engine", "pvp", "--network-only"), "leave the name out"),
         (("Bob", "--engine", "pvp"), "no subject named 'Bob'"),
         (("Ann", "--engine", "pvp"), "has no pvp avatar yet"),

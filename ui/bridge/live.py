@@ -82,6 +82,10 @@ class Live(QObject):
         self.meter.asked(ticket, time.perf_counter())
         return ticket
 
+    def ask_again(self) -> int:
+        """The number of what was asked last; it is no new work."""
+        return 0 if self._last is None else self.worker.ask(self._last)
+
     def painted(self, ticket: int) -> None:
         """The frame of this ticket is on the screen for the first time."""
         self.meter.shown(ticket, time.perf_counter())

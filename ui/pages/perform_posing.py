@@ -37,6 +37,8 @@ class Posing(QObject):
         super().__init__(viewport)
         self._session, self.model, self._viewport = session, model, viewport
         self._live: Live | None = None
+        self.moving: Quality = "draft"
+        """How a picture is drawn while it moves."""
         self._active = False
         self._other: Pose | None = None
         self._under: ControlState | None = None
@@ -44,7 +46,7 @@ class Posing(QObject):
         self._still = QTimer(self)
         self._still.setSingleShot(True)
         self._still.setInterval(STILL_AFTER)
-        self._still.timeout.connect(lambda: self._ask("full"))
+        self._still.timeout.connect(lambda: self._ask(moving=False))
         self._figures = QTimer(self)
         self._figures.setInterval(FIGURES_EVERY)
         self._figures.timeout.connect(self.show_figures)
@@ -74,7 +76,7 @@ class Posing(QObject):
         if live.sheet is not None and live.sheet != self.model.sheet:
             self._take_over()
         self._show()
-        self._ask("full")
+        self._ask(moving=False)
         self.show_figures()
 
     def leave(self) -> None:
@@ -87,13 +89,13 @@ class Posing(QObject):
 
     def moved(self) -> None:
         """Something changed: a picture soon, and a better one when all is still."""
-        self._ask("draft")
+        self._ask(moving=True)
         self._still.start()
 
     def peek(self, pose: Pose | None) -> None:
         """Show another pose for as long as somebody holds a button; None shows the present one again."""
         self._other = pose
-        self._ask("full")
+        self._ask(moving=False)
 
     def drive(self, under: ControlState | None) -> None:
         """What a camera or a clip says, to which the pose is added; None for nothing."""
@@ -133,21 +135,22 @@ class Posing(QObject):
             return self.tr("{title} is being opened").format(title=avatar_title(coming))
         return ""
 
-    def _ask(self, quality: Quality) -> None:
+    def _ask(self, moving: bool) -> None:
         live = self._live
         if not self._active or live is None or live.avatar is None or not self.model.sheet.controls:
             return
         from ui.bridge.live import stage_at
 
-        largest = MOVING_SIDE if quality == "draft" else STILL_SIDE
+        largest = MOVING_SIDE if moving else STILL_SIDE
         side = max(SMALLEST_SIDE, min(largest, self._viewport.device_side()))
+        quality = self.moving if moving else "full"
         live.ask(RenderRequest(self.state(), stage_at(live.avatar, side), quality))
 
     def _take_over(self) -> None:
         live = self.live
         if live.sheet is not None:
             self.model.take_sheet(live.sheet, live.handles)
-            self._ask("full")
+            self._ask(moving=False)
 
     def _show(self) -> None:
         if self._active:
