@@ -15,7 +15,7 @@ from studio.project.store import ClipFolder, SubjectFolder
 
 WIDTH, HEIGHT = 640, 480
 """Pixels: twice what a card shows, for sharp screens."""
-AIR = 2.1
+AIR = 2.4
 """Height of the picture, in heights of the face."""
 NAME = "thumbnail-"
 
@@ -79,7 +79,7 @@ def portrait_box(points: npt.NDArray[np.floating], width: int, height: int) -> t
         low, high = points[:, :2].min(0), points[:, :2].max(0)
         tall = AIR * float(high[1] - low[1])
         middle = (low + high) / 2
-        middle[1] -= 0.04 * tall  # hair needs more room than the chin
+        middle[1] -= 0.06 * tall  # hair needs more room than the chin
     tall = max(4.0, min(tall, height, width * HEIGHT / WIDTH))
     wide = tall * WIDTH / HEIGHT
     left = round(float(np.clip(middle[0] - wide / 2, 0, width - wide)))

@@ -93,3 +93,13 @@ def test_torch_really_running_out_is_recognised() -> None:
 def test_other_errors_pass() -> None:
     with pytest.raises(RuntimeError, match="shapes differ"), explaining_memory("Rendering"):
         raise RuntimeError("shapes differ")
+
+
+def test_the_windows_choice_reaches_processes_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(devices.DEVICE_VARIABLE, "cpu")
+    monkeypatch.setattr(devices, "devices", lambda: pytest.fail("nothing has to be looked up"))
+    assert devices.choose_device().kind == "cpu"
+    monkeypatch.setenv(devices.DEVICE_VARIABLE, "tpu")
+    monkeypatch.setattr(devices, "devices", lambda: (devices.cpu(),))
+    with pytest.raises(Problem, match="no tpu device"):
+        devices.choose_device()

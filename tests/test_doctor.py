@@ -50,6 +50,16 @@ def test_this_machine_is_ready(capsys: pytest.CaptureFixture[str], home: Path) -
 
 
 @pytest.mark.usefixtures("quick")
+def test_the_devices_are_told_to_whoever_must_not_load_torch(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    doctor.main(["--json", "--home", str(home)])
+    told = json.loads(capsys.readouterr().out)["devices"]
+    assert told[-1]["kind"] == "cpu"
+    assert all(device["memory"] >= device["free"] > 0 for device in told)
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_damaged_weight_is_told_from_a_missing_one(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     (home / "weights").mkdir(parents=True)
     (home / "weights" / "face_landmarker.task").write_bytes(b"half")

@@ -45,7 +45,8 @@ def open_window(app: QApplication, store: Store) -> MainWindow:
     session = Session(store)
     theme.apply(app, session.preferences.theme)
     app.setWindowIcon(QIcon(str(theme.ICONS / "perform.svg")))
-    use_device(session.preferences.text("device", "auto"))
+    if chosen := session.preferences.text("device"):
+        use_device(chosen)
     window = MainWindow(session)
     last = session.preferences.text("subject")
     for subject in store.subjects().subjects:

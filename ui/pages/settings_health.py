@@ -148,13 +148,19 @@ class HealthPanel(QWidget):
         top.addWidget(self.copy)
         top.addWidget(self.again)
         self._list = card()
+        self._rest = label(
+            self.tr("Files of weights, all of them optional, have a tab of their own."), "hint"
+        )
+        self._rest.hide()
         self._rows: QWidget | None = None
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         held = QWidget()
         holder = QVBoxLayout(held)
         holder.setContentsMargins(0, 0, 0, 0)
+        holder.setSpacing(GAP)
         holder.addWidget(self._list)
+        holder.addWidget(self._rest)
         holder.addStretch(1)
         scroll.setWidget(held)
         inside = QVBoxLayout(self)
@@ -192,6 +198,7 @@ class HealthPanel(QWidget):
         self._rows = rows
         inside.addWidget(rows)
         self._list.show()
+        self._rest.show()
 
     def _copy(self) -> None:
         if self._health.report is not None:

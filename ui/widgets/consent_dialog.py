@@ -125,6 +125,8 @@ class NewSubjectDialog(_Small):
             self.consent,
             self.hint,
         ):
+            if part.property("role") == "heading":
+                self.inside.addSpacing(6)
             self.inside.addWidget(part)
         self.field.textChanged.connect(self._look)
         self.consent.changed.connect(self._look)

@@ -72,7 +72,7 @@ class Portrait(QWidget):
             scale = max(box.width() / size.width(), box.height() / size.height())
             wide, tall = box.width() / scale, box.height() / scale
             # Faces sit a little above the middle: what does not fit goes from below first.
-            part = QRectF((size.width() - wide) / 2, (size.height() - tall) * 0.35, wide, tall)
+            part = QRectF((size.width() - wide) / 2, (size.height() - tall) * 0.3, wide, tall)
             painter.drawImage(box, self._image, part)
         painter.end()
 
@@ -142,6 +142,10 @@ class Card(QFrame):
         """Qt's door for the keyboard's leave."""
         super().focusOutEvent(event)
         set_role(self, "chosen", False)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Qt's door for a button going down: the release that follows is this card's."""
+        event.accept()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Qt's door for a click."""
