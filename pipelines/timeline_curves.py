@@ -21,8 +21,9 @@ _SHAPES: dict[Ease, Callable[[Values], Values]] = {
     "ease-in-out": lambda share: share * share * (3.0 - 2.0 * share),
 }
 """Share of the way in time, 0 to 1, to the share of the way in value."""
-ROUGHEST = {"angle": 0.5, "coefficient": 0.1, "amount": 0.02, "length": 0.001}
-"""How far, by kind of control and in its unit, few keyframes may miss a recorded motion: not to be seen."""
+ROUGHEST = {"angle": 0.75, "coefficient": 0.3, "amount": 0.03, "length": 0.0015}
+"""How far, by kind of control and in its unit, few keyframes may miss a recorded motion: what tracking
+trembles by, and hardly to be seen."""
 
 
 def curve_values(curve: Curve, at: ArrayLike, period: int | None = None) -> Values:
@@ -41,20 +42,27 @@ def curve_values(curve: Curve, at: ArrayLike, period: int | None = None) -> Valu
     """
     moments = np.asarray(at, np.float64)
     keys: Sequence[Keyframe] = curve.keyframes
+    frames, values = curve.points
     if period is not None:
-        within = [key for key in keys if key.frame < period] or keys[:1]
-        frames = np.array([k.frame for k in within], np.float64)
-        frames = np.concatenate([frames + turn * period for turn in (-2, -1, 0, 1, 2)])
-        keys = list(within) * 5
+        count = max(1, int(np.searchsorted(frames, period)))  # without any within, the first one counts
+        keys = list(keys[:count]) * 5
+        frames = np.concatenate([frames[:count] + turn * period for turn in (-2, -1, 0, 1, 2)])
+        values = np.tile(values[:count], 5)
         moments = np.mod(moments, period)
-    else:
-        if keys[0].frame > 0:  # as control files have it, where every curve begins at 0
-            keys = [Keyframe(0, keys[0].value, "smooth"), *keys]
-        frames = np.array([k.frame for k in keys], np.float64)
-    values = np.array([k.value for k in keys], np.float64)
-    if len(keys) == 1 or (values == values[0]).all():
+    elif frames[0] > 0:  # as control files have it, where every curve begins at 0
+        keys = [Keyframe(0, keys[0].value, "smooth"), *keys]
+        frames, values = np.insert(frames, 0, 0.0), np.insert(values, 0, values[0])
+    if len(keys) == 1 or not len(moments):
         return np.full(moments.shape, values[0])
     moments = np.clip(moments, frames[0], frames[-1])
+    # What lies farther than three keyframes away has no say: a moment of a long recording costs little.
+    near = slice(
+        max(0, int(np.searchsorted(frames, moments.min())) - 3),
+        int(np.searchsorted(frames, moments.max(), side="right")) + 3,
+    )
+    keys, frames, values = keys[near], frames[near], values[near]
+    if (values == values[0]).all():
+        return np.full(moments.shape, values[0])
     segment = np.clip(np.searchsorted(frames, moments, side="right") - 1, 0, len(keys) - 2)
     return _between(keys, frames, values, moments, segment)
 

@@ -93,7 +93,8 @@ def knob_values(curve: Curve, timeline: Timeline, frames: ArrayLike | None = Non
 
 def held_curve(curve: Curve, knob: Control, said: dict[str, str]) -> Curve:
     """The curve with every keyframe within the control's limits; ``said`` gets a clause if one was not."""
-    if all(knob.low <= key.value <= knob.high for key in curve.keyframes):
+    values = curve.points[1]
+    if values.min() >= knob.low and values.max() <= knob.high:
         return curve
     keys = []
     for key in curve.keyframes:

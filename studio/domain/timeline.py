@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -53,10 +54,17 @@ class Curve:
         if not frames or any(b <= a for a, b in zip(frames, frames[1:])) or self.mode not in MODES:
             raise ValueError(f"no curve: {self.mode} through frames {frames}")
 
-    @property
+    @cached_property
     def frames(self) -> tuple[int, ...]:
         """Where its keyframes are."""
         return tuple(key.frame for key in self.keyframes)
+
+    @cached_property
+    def points(self) -> npt.NDArray[np.float64]:
+        """``[2, K]`` frames and values of its keyframes, read-only."""
+        made = np.array([self.frames, [key.value for key in self.keyframes]], np.float64)
+        made.setflags(write=False)
+        return made
 
     def at(self, frame: int) -> Keyframe | None:
         """The keyframe there, if there is one."""

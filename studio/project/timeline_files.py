@@ -20,7 +20,7 @@ import numpy as np
 
 from studio.domain.problem import Problem
 from studio.domain.timeline import BaseMotion, Curve, Keyframe, Timeline
-from studio.project.atomic import explaining_disk
+from studio.project.atomic import explaining_disk, rename
 from studio.project.documents import DocumentKind, read_document, write_document
 
 TIMELINE = DocumentKind("timeline")
@@ -91,6 +91,19 @@ def load_timeline(folder: Path) -> Timeline | None:
         raise Problem(
             f"The timeline {file} is damaged: restore it from a backup, or remove its folder for a new one."
         ) from error
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Rename a timeline's folder, so that a new one can take its place; returns where it is now, None
+    if there was none. Raises Problem when the disk says no."""
+    if not folder.exists():
+        return None
+    with explaining_disk(folder):
+        number = 1
+        while (target := folder.with_name(f"{folder.name}.old{number}")).exists():
+            number += 1
+        rename(folder, target)
+    return target
 
 
 def _save_motion(folder: Path, base: BaseMotion) -> str:

@@ -55,6 +55,13 @@ def test_smooth_is_what_scipy_calls_pchip(c: Curve) -> None:
         assert curve_values(c, moments) == pytest.approx(wanted, abs=1e-9)
 
 
+@QUICK
+@given(curves(), st.integers(0, 70), st.sampled_from([None, 40]))
+def test_a_moment_alone_is_as_it_is_among_all(c: Curve, frame: int, period: int | None) -> None:
+    together = curve_values(c, np.arange(0, 71), period)[frame]
+    assert curve_values(c, [frame], period)[0] == pytest.approx(together, abs=1e-9)
+
+
 def test_before_its_first_keyframe_a_curve_rests_and_leaves_gently() -> None:
     values = curve_values(curve((10, 2.0), (20, 8.0)), np.arange(0, 21, 0.5))
     assert (values[:21] == 2).all()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,6 +26,7 @@ from pipelines.timeline_edits import (
     smooth_values,
     stretch_keyframes,
 )
+from pipelines.timeline_rate import at_rate
 from studio.domain.timeline import EASES, BaseMotion, Curve, Keyframe, Timeline
 
 
@@ -187,3 +191,20 @@ def test_imported_motion_closes_at_its_own_speed() -> None:
 def test_a_blend_lies_within_the_timeline(blend: int) -> None:
     with pytest.raises(ValueError):
         close_circle(timeline(yaw=[(0, 1.0)]), blend)
+
+
+def test_at_another_rate_everything_keeps_its_moment() -> None:
+    ramp = np.arange(60, dtype=np.float32)[:, None]
+    line = timeline(60, yaw=[(0, 0.0), (15, 3.0), (16, 4.0), (58, 1.0)])
+    line = replace(line, base=BaseMotion("walk", 30, ("pitch",), ramp))
+    fast = at_rate(line, Fraction(60))
+    assert fast.seconds == line.seconds
+    assert keys(fast, "yaw") == [(0, 0.0), (30, 3.0), (32, 4.0), (116, 1.0)]
+    assert fast.base is not None
+    assert fast.base.start == 60
+    assert np.allclose(fast.base.values[:-1, 0], np.arange(119) / 2)
+    assert at_rate(fast, Fraction(30)).curves == line.curves
+    slow = at_rate(line, Fraction(10))
+    assert keys(slow, "yaw") == [(0, 0.0), (5, 4.0), (19, 1.0)]
+    assert slow.base is not None
+    assert np.array_equal(slow.base.values[:, 0], np.arange(0, 60, 3))

@@ -12,7 +12,7 @@ import pytest
 
 from studio.domain.problem import Problem
 from studio.domain.timeline import BaseMotion, Curve, Keyframe, Timeline
-from studio.project.timeline_files import load_timeline, save_timeline, timeline_folder
+from studio.project.timeline_files import load_timeline, save_timeline, set_aside, timeline_folder
 
 LINE = Timeline(
     Fraction(30000, 1001),
@@ -105,3 +105,15 @@ def test_motion_cut_short_and_newer_versions_are_told(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace('"schema_version": 1', '"schema_version": 2'))
     with pytest.raises(Problem, match="newer version"):
         load_timeline(tmp_path)
+
+
+def test_what_cannot_be_read_is_set_aside_whole(tmp_path: Path) -> None:
+    folder = timeline_folder(tmp_path)
+    assert set_aside(folder) is None
+    for number in (1, 2):
+        save_timeline(folder, replace(LINE, length=number))
+        aside = set_aside(folder)
+        assert aside is not None
+        assert load_timeline(folder) is None
+        assert load_timeline(aside) == replace(LINE, length=number)
+    assert len(list(folder.parent.iterdir())) == 2

@@ -1,0 +1,291 @@
+"""Brings a clip's motion into the timeline: which clip, what of it, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QProgressBar,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pipelines.import_job import Import, bring_in, newest_sequence
+from pipelines.timeline_import import ImportSettings, import_clip
+from studio.domain.progress import Progress
+from studio.domain.timeline import Timeline
+from studio.project.store import Store
+from ui.bridge.background import Ticket
+from ui.bridge.jobs import Job
+from ui.session import Session
+from ui.theme import GAP
+from ui.widgets.curve_model import CurveModel
+from ui.widgets.plain import button, label, row
+
+FILMS = "*.mp4 *.mov *.m4v *.mkv *.webm *.avi"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A clip that was tracked."""
+
+    title: str
+    """Its name."""
+    sequence: Path
+    """Folder of its newest tracked sequence."""
+
+
+def sources(store: Store) -> list[Source]:
+    """Clips of everybody and clips that only drive, as far as they were tracked."""
+    places = [*store.subjects().subjects]
+    found = [
+        (f"{clip.clip.title} · {subject.name}", newest_sequence(clip))
+        for subject in places
+        for clip in subject.clips()
+    ]
+    if (store.home / "driving").is_dir():
+        found += [(clip.clip.title, newest_sequence(clip)) for clip in store.driving.clips()]
+    return [Source(title, sequence) for title, sequence in found if sequence is not None]
+
+
+class ImportDialog(QDialog):
+    """Asks, then works in the background with progress; closing it gives up."""
+
+    def __init__(self, session: Session, model: CurveModel, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._session, self._model = session, model
+        self._ticket: Ticket | None = None
+        self._job: Path | None = None
+        self._new: Import | None = None
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(self.tr("Import motion from a clip"))
+        self.setMinimumWidth(460)
+        self.clips = QComboBox()
+        self.clips.setAccessibleName(self.tr("Clip"))
+        self.clips.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.other = button(self.tr("Another file…"), self._ask_file, tip=self.tr("Any video with a face"))
+        self.few = QRadioButton(self.tr("Few keyframes, easy to edit"))
+        self.every = QRadioButton(self.tr("Every frame as it is, below your curves"))
+        self.few.setChecked(True)
+        self.detail = QComboBox()
+        for words, detail in ((self.tr("Rough"), 0.4), (self.tr("Usual"), 1.0), (self.tr("Close"), 3.0)):
+            self.detail.addItem(words, detail)
+        self.detail.setCurrentIndex(1)
+        self.detail.setToolTip(self.tr("Usual: no frame is off by more than three quarters of a degree"))
+        self.few.toggled.connect(self.detail.setEnabled)
+        self.parts = {
+            "head": QCheckBox(self.tr("Head: turning and moving")),
+            "eyes": QCheckBox(self.tr("Eyes: blinks and gaze")),
+            "mouth": QCheckBox(self.tr("Mouth: the jaw")),
+            "expression": QCheckBox(self.tr("Expression: everything else")),
+        }
+        for part in self.parts.values():
+            part.setChecked(True)
+        self.begin, self.seconds = _seconds(0.0), _seconds(0.0)
+        self.seconds.setSpecialValueText(self.tr("to its end"))
+        self.here = QCheckBox(self.tr("Put it at the playhead"))
+        self.here.setChecked(model.playhead > 0)
+        self.here.setEnabled(model.playhead > 0)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.words = label("", "hint", wrap=True)
+        self.go = button(self.tr("Import"), self.start, "primary")
+        self.cancel = button(self.tr("Cancel"), self.close)
+        self._lay_out()
+        self._busy(False)
+        session.background.run(self, partial(sources, session.store), self._fill, self._failed)
+        model.sheet_changed.connect(self._allow)
+        session.jobs.changed.connect(self._follow)
+        session.jobs.ended.connect(self._ended)
+
+    def settings(self) -> ImportSettings:
+        """What was chosen."""
+        return ImportSettings(
+            keep="keyframes" if self.few.isChecked() else "frames",
+            detail=float(self.detail.currentData()),
+            begin=self.begin.value(),
+            seconds=self.seconds.value() or None,
+            **{name: box.isChecked() for name, box in self.parts.items()},
+        )
+
+    def start(self) -> None:
+        """Import from the chosen clip."""
+        source = self.clips.currentData()
+        if isinstance(source, Source):
+            self._take(source)
+
+    def bring(self, video: Path) -> None:
+        """Bring in another video, track it in a job, then import from it."""
+        self._busy(True, self.tr("Copying the clip"))
+
+        def work(progress: Progress) -> Import:
+            return bring_in(self._session.store.driving, video, progress=progress)
+
+        self._run(work, self._brought)
+
+    def closeEvent(self, event: object) -> None:
+        """Qt's door for closing: nobody waits any more."""
+        if self._ticket is not None:
+            self._ticket.cancel()
+        if self._job is not None:
+            self._session.jobs.cancel(self._job)
+        super().closeEvent(event)  # type: ignore[arg-type]
+
+    def reject(self) -> None:
+        """Escape closes it like everything else does."""
+        self.close()
+
+    def _take(self, source: Source) -> None:
+        subject, avatar, model = self._session.subject, self._session.avatar, self._model
+        if subject is None or avatar is None:
+            return
+        line, sheet, settings = model.timeline, model.sheet, self.settings()
+        at = model.playhead if self.here.isChecked() else 0
+        title = source.title
+        self._busy(True, self.tr("Reading the motion"))
+
+        def work(progress: Progress) -> Timeline:
+            return import_clip(
+                line, subject, avatar, source.sequence, sheet, title, at, settings, progress=progress
+            )
+
+        self._run(work, self._imported)
+
+    def _imported(self, line: Timeline) -> None:
+        self._model.put(line, self.tr("Import motion"))
+        self._model.edit_curves(
+            [n for n in ("yaw",) if n in line.curves or line.base] or list(line.curves)[:1]
+        )
+        self.accept()
+
+    def _brought(self, done: Import) -> None:
+        self._ticket = None
+        if done.job is None:
+            self._take(Source(done.clip.clip.title, done.sequence))
+            return
+        self._new, self._job = done, done.job
+        try:
+            self._session.jobs.start(done.job)
+        except Exception as error:
+            self._failed(error)
+
+    def _follow(self, job: Job) -> None:
+        if job.folder == self._job:
+            share = job.share
+            self._show_progress(0 if share is None else round(100 * share), -1 if share is None else 100, "")
+            self.words.setText(self.tr("Finding the face in every frame"))
+
+    def _ended(self, job: Job) -> None:
+        if job.folder != self._job or self._new is None:
+            return
+        done, self._job = self._new, None
+        if job.status.state == "finished":
+            self._take(Source(done.clip.clip.title, done.sequence))
+        else:  # the banner says why
+            self._busy(False)
+
+    def _ask_file(self) -> None:
+        dialog = QFileDialog(self, self.tr("Choose a video"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setNameFilters([self.tr("Videos ({kinds})").format(kinds=FILMS), self.tr("All files (*)")])
+        dialog.fileSelected.connect(lambda name: self.bring(Path(name)))
+        dialog.open()
+
+    def _fill(self, found: list[Source]) -> None:
+        for source in found:
+            self.clips.addItem(source.title, source)
+        self.clips.setEnabled(bool(found))
+        self._allow()
+        if not found:
+            self.words.setText(self.tr("No clip was tracked yet: choose another file."))
+            self.words.show()
+
+    def _run(self, work: Callable[[Progress], object], done: Callable[..., object]) -> None:
+        self._ticket = self._session.background.run(self, work, done, self._failed, progress=True)
+        self._ticket.progressed.connect(self._show_progress)
+
+    def _show_progress(self, done: int, total: int, what: str) -> None:
+        self.bar.setRange(0, max(total, 0))
+        self.bar.setValue(done)
+        if what:
+            self.words.setText(what)
+
+    def _failed(self, error: Exception) -> None:
+        self._busy(False)
+        safe = self.tr("The timeline is as it was.")
+        self._session.fail(self.tr("The motion could not be imported"), error, safe)
+
+    def _busy(self, busy: bool, words: str = "") -> None:
+        self._ticket = None
+        self.bar.setVisible(busy)
+        self.bar.setRange(0, 0)
+        self.words.setText(words)
+        self.words.setVisible(busy)
+        for part in (
+            self.clips,
+            self.other,
+            self.few,
+            self.every,
+            self.begin,
+            self.seconds,
+            *self.parts.values(),
+        ):
+            part.setEnabled(not busy)
+        self.detail.setEnabled(not busy and self.few.isChecked())
+        self._allow()
+
+    def _allow(self) -> None:
+        """Importing needs a clip, and the avatar's controls, which come when it has been opened."""
+        idle = self.bar.isHidden()
+        self.go.setEnabled(idle and self.clips.count() > 0 and bool(self._model.sheet.controls))
+        self.other.setEnabled(idle and bool(self._model.sheet.controls))
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setHorizontalSpacing(2 * GAP)
+        form.setVerticalSpacing(GAP - 2)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        choice = row(self.clips, self.other, spacing=8)
+        choice.setStretch(0, 1)
+        form.addRow(label(self.tr("Clip")), choice)
+        form.addRow(label(self.tr("From second")), self.begin)
+        form.addRow(label(self.tr("For")), self.seconds)
+        form.addRow(label(self.tr("As")), self.few)
+        form.addRow(label(self.tr("Closeness")), self.detail)
+        form.addRow(label(""), self.every)
+        for number, box in enumerate(self.parts.values()):
+            form.addRow(label(self.tr("What") if number == 0 else ""), box)
+        form.addRow(label(""), self.here)
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
+        inside.setSpacing(GAP)
+        hint = self.tr(
+            "The motion is fitted to this avatar. It replaces keyframes of the same controls there."
+        )
+        inside.addWidget(label(hint, "hint", wrap=True))
+        inside.addLayout(form)
+        inside.addWidget(self.bar)
+        inside.addWidget(self.words)
+        inside.addLayout(row(None, self.cancel, self.go, spacing=8))
+
+
+def _seconds(value: float) -> QDoubleSpinBox:
+    made = QDoubleSpinBox()
+    made.setRange(0.0, 3600.0)
+    made.setDecimals(1)
+    made.setSuffix(" s")
+    made.setMinimumWidth(110)
+    made.setValue(value)
+    return made
