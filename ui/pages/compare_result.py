@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal, cast
 
 import numpy as np
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QHBoxLayout,
     QPushButton,
+    QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -64,7 +65,7 @@ class ResultView(QWidget):
         inside = QHBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(GAP)
-        inside.addWidget(self._stage(), 7)
+        inside.addWidget(self._stage(), 5)
         inside.addWidget(self._figures(), 4)
         self.curve.picked.connect(self.show_frame_number)
         self.table.chosen.connect(self._choose_measure)
@@ -138,6 +139,12 @@ class ResultView(QWidget):
         self._timer.stop()
         self._play_icon.show_picture("play")
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Qt's door for changes of the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_legend"):
+            self._show_moment()
+
     # What is shown
 
     def _stage(self) -> QWidget:
@@ -155,17 +162,18 @@ class ResultView(QWidget):
         for view, words, tip in kinds:
             choice = button(words, lambda view=view: self.choose_view(view), tip=tip)  # type: ignore[misc]
             choice.setCheckable(True)
+            choice.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
             group.addButton(choice)
             self.views[view] = choice
             choices.addWidget(choice)
         self.views["pictures"].setChecked(True)
         top = QHBoxLayout()
         top.setSpacing(8)
-        top.addWidget(self.left)
+        top.addWidget(self.left, 3)
         top.addStretch(1)
         top.addLayout(choices)
         top.addStretch(1)
-        top.addWidget(self.right)
+        top.addWidget(self.right, 3)
         inside.addLayout(top)
         inside.addWidget(self.split, 1)
         inside.addLayout(self._player())
@@ -215,6 +223,9 @@ class ResultView(QWidget):
         made = QComboBox()
         made.setAccessibleName(name)
         made.setToolTip(name)
+        made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        made.setMinimumContentsLength(2)
+        made.setMaximumWidth(148)
         for side, words in (
             ("a", "A"),
             ("b", "B"),

@@ -97,7 +97,9 @@ class MetricTable(QTableWidget):
         for row, measure in enumerate(self._rows):
             better = comparison.better(measure)
             why = comparison.off.get(measure.id, "")
-            tip = "\n".join(t for t in (meaning(measure.id), direction(measure.better), why) if t)
+            tip = "\n".join(
+                t for t in (measure.name, meaning(measure.id), direction(measure.better), why) if t
+            )
             title = QTableWidgetItem(f"{ARROWS[measure.better]}  {measure.title}")
             self._put(row, 0, title, tip, muted=not _known(comparison, measure))
             for column, side in enumerate(_COLUMNS, 1):
