@@ -15,12 +15,12 @@ from pipelines.job import JobContext, alone, read_job, read_status
 from pipelines.pivot_job import plan_pivots, wished
 from studio.domain.pivots import PivotWishes
 from studio.domain.progress import Interrupted
-from studio.project.pivot_files import load_pivots, load_wishes
+from studio.project.pivot_files import load_pivots, load_wishes, save_wishes
 from studio.project.sequence_files import load_sequence
 from ui.pages.train import TrainPage
 from ui.widgets.job_card import JobCard
 
-PATIENCE = 60_000
+PATIENCE = 180_000
 """Milliseconds that a worker process may take to start and work."""
 
 
@@ -100,7 +100,7 @@ def test_any_good_frame_can_be_locked_a_pivot_swapped_and_all_of_it_reset(page, 
     assert load_wishes(clip.path) == PivotWishes(locked=(other,))
     victim = next(f for f in pivots.grid.frames() if f != other)
     pivots.choose(victim)
-    click(qtbot, pivots._swap)
+    qtbot.keyClick(pivots.grid, Qt.Key.Key_S)
     qtbot.waitUntil(lambda: victim not in pivots.grid.frames(), timeout=PATIENCE)
     assert other in pivots.grid.frames()
     assert pivots.chosen in pivots.grid.frames()
@@ -127,6 +127,21 @@ def test_a_clip_without_pivots_offers_to_choose_them(window, subject, qtbot) -> 
     qtbot.waitUntil(lambda: bool(pivots.grid.frames()), timeout=PATIENCE)
     assert choice.made
     assert pivots.grid.isVisible()
+
+
+def test_a_wish_that_cannot_be_granted_is_explained_and_can_be_taken_back(window, subject, qtbot) -> None:
+    clip = subject.clip(None)
+    save_wishes(clip.path, PivotWishes(locked=(100_000,)))
+    window.session.open_subject(subject)
+    window.show_page("train")
+    pivots = window.page("train").pivots
+    qtbot.waitUntil(pivots.forget.isVisible, timeout=PATIENCE)
+    with qtbot.waitSignal(window.session.failed, timeout=PATIENCE) as told:
+        click(qtbot, pivots.choose_now.button)
+    assert "Frame 100000 cannot be a pivot" in told.args[0].reason
+    qtbot.waitUntil(pivots.forget.isVisible, timeout=PATIENCE)
+    click(qtbot, pivots.forget)
+    qtbot.waitUntil(lambda: pivots.grid.frames() == chosen_by_default(subject), timeout=PATIENCE)
 
 
 def test_an_avatar_is_built_and_leads_to_perform(page, window, subject, qtbot) -> None:
@@ -258,6 +273,7 @@ def test_a_build_from_before_the_window_was_opened_is_shown(qtbot, qapp, filled_
     window.session.open_subject(subject)
     window.show_page("train")
     page = window.page("train")
+    assert isinstance(page, TrainPage)
     qtbot.waitUntil(lambda: folder in page.cards, timeout=PATIENCE)
     assert page.cards[folder].resume.isVisible()
     window.close()

@@ -31,7 +31,7 @@ def drawn(figure) -> list[float]:
 def test_curves_follow_the_newest_training_until_another_is_asked_for(qtbot) -> None:
     shown = TrainingCurves()
     qtbot.addWidget(shown)
-    assert not shown.isVisibleTo(shown.parentWidget())
+    assert shown.isHidden()
     teach = [curve("teaching", "loss", [3.0, 2.0]), curve("teaching", "validation_psnr", [20.0, 22.0, 21.0])]
     shown.show_curves(teach)
     assert drawn(shown.losses) == [3.0, 2.0]

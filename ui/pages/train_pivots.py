@@ -84,14 +84,21 @@ class TrainPivots(QWidget):
             self.tr("Go to Capture"),
             lambda: session.show_page("capture"),
         )
+        self.forget = button(self.tr("Reset what I locked and ruled out"), self.reset, "flat", "reset")
+        self.forget.hide()
+        empty = QWidget()
+        empty.setLayout(column(self.choose_now, row(None, self.forget, None)))
+        self._empty = empty
         self._states = QStackedWidget()
-        for state in (self._filled(), self.choose_now, self.untracked):
+        for state in (self._filled(), empty, self.untracked):
             self._states.addWidget(state)
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.addWidget(self._states)
         self.plot.picked.connect(self.choose)
         self.grid.picked.connect(self.choose)
+        self.grid.lock_asked.connect(self.lock)
+        self.grid.swap_asked.connect(self.swap)
         self.plot.pointed.connect(self._pointed)
         self.grid.pointed.connect(lambda frame: self.plot.choose(self._chosen if frame < 0 else frame))
         self.thumbnails.ready.connect(self._picture_ready)
@@ -193,7 +200,7 @@ class TrainPivots(QWidget):
             self.tr("Swap"),
             self.swap,
             picture="swap",
-            tip=self.tr("Rule this frame out and take the next best of its kind"),
+            tip=self.tr("Rule this frame out and take the next best of its kind (S)"),
         )
         self.plot.setMinimumHeight(190)
         self.grid.setMinimumHeight(120)
@@ -229,10 +236,14 @@ class TrainPivots(QWidget):
         if pivots is None:
             waiting = self._job is not None and self._job.id == view.choice.plan.id
             self.choose_now.button.setEnabled(not waiting)
+            self.forget.setVisible(not waiting and view.choice.wishes != PivotWishes())
+            self._undo.setVisible(view.choice.wishes != PivotWishes())
             if self._shown is None:
-                self._states.setCurrentWidget(self.choose_now)
+                self._states.setCurrentWidget(self._empty)
             else:
                 self.grid.show_leaving(view.choice.wishes.forbidden)
+                if not waiting:
+                    self._heading.setText(self.tr("Chosen before your last change"))
             return
         self._states.setCurrentIndex(0)
         self._shown, self._job = pivots, None
@@ -286,9 +297,9 @@ class TrainPivots(QWidget):
         locked = frame in self.wishes.locked
         self._lock.setText(self.tr("Unlock") if locked else self.tr("Lock"))
         self._lock.setToolTip(
-            self.tr("Leave the choice of this kind of frame to the program again")
+            self.tr("Leave the choice of this kind of frame to the program again (L)")
             if locked
-            else self.tr("Always use this frame; it takes the place of the ones that are like it")
+            else self.tr("Always use this frame; it takes the place of the ones that are like it (L)")
         )
         self._swap.setEnabled(bool(len(places)))
         picture = self.thumbnails.picture(frame)

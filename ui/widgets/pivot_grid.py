@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import (
     QListView,
     QListWidget,
@@ -29,10 +29,13 @@ class PivotGrid(QListWidget):
     Attributes:
         picked: a frame that the user chose here.
         pointed: the frame below the pointer, -1 for none.
+        lock_asked, swap_asked: the keys L and S were pressed on the chosen one.
     """
 
     picked = Signal(int)
     pointed = Signal(int)
+    lock_asked = Signal()
+    swap_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,6 +107,14 @@ class PivotGrid(QListWidget):
         if item is not None:
             self.scrollToItem(item)
         self._quiet = False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Qt's door."""
+        asked = {int(Qt.Key.Key_L): self.lock_asked, int(Qt.Key.Key_S): self.swap_asked}.get(event.key())
+        if asked is not None and not event.modifiers():
+            asked.emit()
+        else:
+            super().keyPressEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Qt's door."""
