@@ -142,7 +142,7 @@ def test_an_empty_timeline_says_what_to_do_and_a_pose_can_be_held(qtbot, page):
     page.motion.seconds.setValue(2.0)
     qtbot.waitUntil(lambda: page.motion.motion is not None and len(page.motion.motion.track) == 50)
     assert page.export.isEnabled()
-    assert page.forecast.text().startswith("50 frames, 0:02")
+    assert page.forecast.text().startswith("50 frames, 0:02\nAbout ")
     qtbot.waitUntil(lambda: "to write" in page.forecast.text())
 
 

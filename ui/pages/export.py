@@ -185,13 +185,13 @@ class ExportPage(Page):
         done = forecast_export(
             frames, rate, self.form.settings(), self.preview.rendering, self.queue.exports, avatar.engine
         )
-        words = [
-            self.tr("{n} frames, {time}").format(n=done.frames, time=duration(done.length)),
-            self.tr("about {size}").format(size=size(done.size_bytes)),
-        ]
+        what = self.tr("{n} frames, {time}").format(n=done.frames, time=duration(done.length))
+        words = self.tr("About {size}").format(size=size(done.size_bytes))
         if done.seconds is not None:
-            words.append(self.tr("about {time} to write").format(time=duration(done.seconds)))
-        self.forecast.setText(" · ".join(words))
+            words = self.tr("About {size}, {time} to write").format(
+                size=size(done.size_bytes), time=duration(done.seconds)
+            )
+        self.forecast.setText(f"{what}\n{words}")
 
     def _ask(self, asking: bool) -> None:
         for part in (self._sure, self.replace, self.keep):
@@ -222,8 +222,9 @@ class ExportPage(Page):
         layout.addWidget(line())
         foot = row(self.forecast, self._sure, None, self.keep, self.replace, self.export, spacing=8)
         layout.addLayout(foot)
-        right = column(self.preview, spacing=GAP)
-        right.addWidget(self.queue, 1)
+        right = column(self.preview, self.queue, spacing=GAP)
+        right.setStretch(0, 1)
+        right.setStretch(1, 1)
         whole = QHBoxLayout(body)
         whole.setContentsMargins(2 * GAP, GAP + 4, 2 * GAP, GAP + 4)
         whole.setSpacing(2 * GAP)

@@ -232,7 +232,7 @@ class ExportForm(QWidget):
             wanted = "own" if wanted is None or not self._silenced else "none"
         place = self.sound.findData(wanted) if wanted else -1
         self.sound.setCurrentIndex(place if place >= 0 else self.sound.findData("own" if clip else "none"))
-        self.offset.setEnabled(self.sound.currentData() in ("own", "file"))
+        self.offset.setVisible(self.sound.currentData() in ("own", "file"))
 
     _silenced = False
 
@@ -248,7 +248,7 @@ class ExportForm(QWidget):
             dialog.fileSelected.connect(lambda name: self.take_sound(Path(name)))
             dialog.finished.connect(dialog.deleteLater)
             dialog.open()
-        self.offset.setEnabled(chosen in ("own", "file"))
+        self.offset.setVisible(chosen in ("own", "file"))
         self._tell()
 
     def take_sound(self, file: Path) -> None:
@@ -260,7 +260,7 @@ class ExportForm(QWidget):
             self.sound.insertItem(place, file.name, "file")
         self.sound.setItemText(place, file.name)
         self.sound.setCurrentIndex(place)
-        self.offset.setEnabled(True)
+        self.offset.setVisible(True)
         self._tell()
 
     def _fill_alpha(self) -> None:

@@ -313,7 +313,7 @@ class ExportMotion(QWidget):
 
     def _enable(self) -> None:
         self.clips.setEnabled(self.clips.count() > 0)
-        self.seconds.setEnabled(self.kind == "pose")
+        self.seconds.setVisible(self.kind == "pose")
 
     def _lay_out(self) -> None:
         inside = QVBoxLayout(self)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFrame, QProgressBar, QVBoxLayout
+from PySide6.QtGui import QDesktopServices, QResizeEvent
+from PySide6.QtWidgets import QFrame, QProgressBar, QSizePolicy, QVBoxLayout
 
 from pipelines.export_job import PAUSED, WAITING, Export
 from pipelines.job import JobStatus
@@ -42,7 +42,9 @@ class QueueRow(QFrame):
         inside.setContentsMargins(GAP, GAP - 4, GAP - 4, GAP - 4)
         inside.setSpacing(5)
         buttons = (self.pause, self.play, self.again, self.cancel, self.folder, self.forget)
-        head = row(self.name, None, *buttons, spacing=4)
+        self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        head = row(self.name, *buttons, spacing=4)
+        head.setStretch(0, 1)
         inside.addLayout(head)
         inside.addWidget(self.bar)
         inside.addWidget(self.words)
@@ -69,7 +71,6 @@ class QueueRow(QFrame):
         self.export = export
         status, state, over = export.status, self.state, export.status.over
         target = export.settings.target
-        self.name.setText(self.name.fontMetrics().elidedText(target.name, Qt.TextElideMode.ElideMiddle, 320))
         self.name.setToolTip(str(target))
         self.words.setText(self._sentence())
         set_role(self.words, "role", "bad" if state in ("failed", "crashed") else "hint")
@@ -84,6 +85,10 @@ class QueueRow(QFrame):
         self.again.setVisible(over and state != "finished")
         self.folder.setVisible(state == "finished")
         self.forget.setVisible(over)
+        inside = self.layout()
+        assert inside is not None
+        inside.activate()
+        self._elide()
         self.setAccessibleName(f"{target.name}: {self.words.text()}")
 
     def open_folder(self) -> None:
@@ -91,6 +96,16 @@ class QueueRow(QFrame):
         target = self.export.settings.target
         place = target if target.is_dir() else target.parent
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(place)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Qt's door for another size."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        """As much of the name as there is room for."""
+        name, width = self.export.settings.target.name, self.name.width()
+        self.name.setText(self.name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, width))
 
     def _sentence(self) -> str:
         export, status = self.export, self.export.status
