@@ -121,29 +121,29 @@ def test_other_settings_or_new_weights_are_another_comparison(subject, their_cli
     pair = sides(subject, their_clip, "instant:draft", "instant:standard")
     assets = AssetLibrary(home)
     plans = [
-        plan_comparison(subject, their_clip, *pair, assets=assets),
-        plan_comparison(subject, their_clip, *pair, CompareSettings(size=128), assets),
+        plan_comparison(subject, their_clip, pair[0], pair[1], assets=assets),
+        plan_comparison(subject, their_clip, pair[0], pair[1], CompareSettings(size=128), assets),
     ]
 
     class Richer(AssetLibrary):
         def missing(self, asset_id: str) -> str | None:
             return None if asset_id == "identity-mobilefacenet" else "not here."
 
-    plans.append(plan_comparison(subject, their_clip, *pair, assets=Richer(home)))
+    plans.append(plan_comparison(subject, their_clip, pair[0], pair[1], assets=Richer(home)))
     assert len({plan.folder for plan in plans}) == 3
-    assert plan_comparison(subject, their_clip, *pair, assets=assets).folder == plans[0].folder
+    assert plan_comparison(subject, their_clip, pair[0], pair[1], assets=assets).folder == plans[0].folder
 
 
 def test_the_forecast_counts_what_is_not_there(subject, their_clip) -> None:
     pair = sides(subject, their_clip, "instant:draft", "instant:standard")
-    plan = plan_comparison(subject, their_clip, *pair)
+    plan = plan_comparison(subject, their_clip, pair[0], pair[1])
     size, machine = ClipSize(600, 512, 512), Machine("cpu", 2, 8.0, 100.0)
     before = forecast_comparison(plan, size, machine)
     assert before.building == (True, True)
     for step in plan.plan.steps[:-1]:
         pretend(step, subject)
     pair = sides(subject, their_clip, "instant:draft", "instant:standard")
-    plan = plan_comparison(subject, their_clip, *pair)
+    plan = plan_comparison(subject, their_clip, pair[0], pair[1])
     built = forecast_comparison(plan, size, machine)
     assert built.building == (False, False)
     assert 0 < built.minutes[0] < built.minutes[1] < before.minutes[0]

@@ -19,6 +19,7 @@ from tests.ui.compared_clip import FRAMES_SEEN, LPIPS_OFF, SIZE, WRONG, real_pic
 from ui.pages.compare_frames import GAIN, heat, heat_colours, pixels
 from ui.pages.compare_result import ResultView
 from ui.pages.compare_sheet import sheet_frames
+from ui.session import Failure
 
 NAMES = ("Instant · Standard", "PVP · Draft")
 
@@ -212,10 +213,9 @@ def test_the_sheet_shows_each_side_of_chosen_frames(view, comparison, tmp_path, 
     sheet = QImage(str(tmp_path / "sheet.png"))
     column = int(np.searchsorted(chosen, 7))
     left = 28 + 132 + column * (256 + 8)
-    colours = [
-        sheet.pixelColor(left + 130, 28 + 92 + row * (256 + 8) + min(row, 4) * 22 + 128).getRgb()[:3]
-        for row in range(7)
-    ]
+    tops = [28 + 92 + row * (256 + 8) + min(row, 4) * 22 for row in range(7)]
+    cells = [sheet.pixelColor(left + 130, top + 128) for top in tops]
+    colours = [(cell.red(), cell.green(), cell.blue()) for cell in cells]
     real = at(108)
     greys = [real, *(real + wrong for wrong in WRONG.values())]
     np.testing.assert_allclose([c[0] for c in colours[:4]], greys, atol=1)
@@ -224,9 +224,11 @@ def test_the_sheet_shows_each_side_of_chosen_frames(view, comparison, tmp_path, 
 
 
 def test_a_place_that_cannot_be_written_is_said_and_nothing_is_left(view, session, tmp_path, qtbot) -> None:
-    with qtbot.waitSignal(session.failed) as told:
+    told: list[Failure] = []
+    session.failed.connect(told.append)
+    with qtbot.waitSignal(session.failed):
         view.saving.save_table(tmp_path / "gone" / "figures.md")
-    assert "choose another place" in told.args[0].reason
+    assert "choose another place" in told[0].reason
     assert not (tmp_path / "gone").exists()
 
 

@@ -168,7 +168,8 @@ class ComparePage(Page):
         opened = [
             name
             for name, side in sides.items()
-            if avatar is not None and side.used is not None and side.used.folder == avatar.folder
+            if avatar is not None
+            and avatar.folder in (side.build.avatar, side.used.folder if side.used is not None else None)
         ]
         order = list(dict.fromkeys([*opened, *built, *sides]))
         return order[0], order[min(1, len(order) - 1)]
