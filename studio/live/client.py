@@ -16,7 +16,7 @@ from studio.domain.rendering import RenderRequest
 from studio.live.handles import LiveHandle
 from studio.live.messages import Draw, Drawn, Failed, Open, Opened, Release
 from studio.live.pictures import LARGEST
-from studio.live.process import WorkerProcess
+from studio.live.process import LiveProcess, WorkerProcess
 
 UNANSWERED = 24
 """Requests on their way at most: more would fill the pipe of a worker that hangs, and the window wait."""
@@ -187,10 +187,10 @@ class LiveWorker:
 
     @property
     def pid(self) -> int | None:
-        """Process of the avatar shown, else of the one that is coming."""
+        """Process of the avatar shown, or where that is gone, of the one that is coming."""
         with self._lock:
-            stage = self._shown or self._coming
-            return stage.process.pid if stage and stage.process else None
+            stages = [s for s in (self._shown, self._coming) if s is not None and not s.gone]
+            return stages[0].process.pid if stages and stages[0].process else None
 
     def restart(self) -> None:
         """Open the present avatar again in a fresh process, where it was."""
@@ -233,12 +233,12 @@ class LiveWorker:
             if stage.gone:
                 stage.process.pictures.close()
 
-    def _heard(self, process: WorkerProcess, message: object | None) -> None:
+    def _heard(self, process: LiveProcess, message: object | None) -> None:
         """In the worker's listening thread: take in what it says."""
         with self._lock:
             stage = next((s for s in (self._shown, self._coming) if s and s.process is process), None)
             if stage is None:
-                if message is None:
+                if message is None and isinstance(process, WorkerProcess):
                     process.pictures.close()
                 return
             if isinstance(message, Opened):

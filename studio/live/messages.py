@@ -6,7 +6,12 @@ worker says Opened once, then Drawn or Failed. Both processes are ours, so pickl
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import pickle
+import signal
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -78,6 +83,16 @@ class Failed:
     """For a person."""
     report: str
     """For whoever looks into it: a traceback, empty for what a person can put right."""
+
+
+def channels() -> tuple[IO[bytes], IO[bytes]]:
+    """In a live process: what the window says, and where to answer. What libraries print goes elsewhere."""
+    with suppress(AttributeError, ValueError):  # Ctrl-C in a terminal is the window's business
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    faulthandler.enable()
+    return sys.stdin.buffer, answers
 
 
 def send(stream: IO[bytes], message: object) -> None:

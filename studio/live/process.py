@@ -1,4 +1,4 @@
-"""One live worker as the window sees it: a process, a thread that listens to it, and their pictures."""
+"""Live processes as the window sees them: a process each, and a thread that listens to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Literal, cast
 
 from studio.live.messages import receive, send
 from studio.live.pictures import Pictures
@@ -24,33 +24,40 @@ _WINDOWS_FLAGS: int = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
     subprocess, "CREATE_NEW_PROCESS_GROUP", 0
 )
 
-Heard = Callable[["WorkerProcess", object | None], None]
-"""Called in the listening thread with each message, and with None when the worker is gone."""
+Kind = Literal["worker", "driver"]
+"""Modules of this package that are programs."""
+Heard = Callable[["LiveProcess", object | None], None]
+"""Called in the listening thread with each message, and with None when the process is gone."""
 
 
-def worker_command(word: str) -> list[str]:
-    """The command of a worker, in a checkout and in a frozen program; ``word`` speaks of the pictures."""
+def live_command(kind: Kind, *words: str) -> list[str]:
+    """The command of a live process, in a checkout and in a frozen program."""
     if getattr(sys, "frozen", False):
-        return [sys.executable, "--live-worker", word]
-    return [sys.executable, "-m", "studio.live.worker", word]
+        return [sys.executable, f"--live-{kind}", *words]
+    return [sys.executable, "-m", f"studio.live.{kind}", *words]
 
 
-class WorkerProcess:
-    """A worker's process. It ends when this one does, and nothing of it is left behind."""
+class LiveProcess:
+    """A process that ends when this one does, and leaves nothing behind.
 
-    def __init__(self, hear: Heard, pixels: int) -> None:
-        self.pictures = Pictures.create(pixels)
+    Args:
+        hear: see :data:`Heard`.
+        command: see :func:`live_command`.
+        descriptors: what it inherits besides its standard streams.
+    """
+
+    def __init__(self, hear: Heard, command: list[str], descriptors: tuple[int, ...] = ()) -> None:
         self._hear, self._saying = hear, threading.Lock()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
         try:
             self._process = subprocess.Popen(
-                worker_command(self.pictures.word),
+                command,
                 cwd=_ROOT,
                 env={**os.environ, **{k: v for k, v in CALM.items() if k not in os.environ}},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
-                pass_fds=self.pictures.descriptors,
+                pass_fds=descriptors,
                 # A Ctrl-C in the terminal is the window's business. Its session stays the window's, so that
                 # Linux shares the processor by niceness and not by session.
                 process_group=None if os.name == "nt" else 0,
@@ -58,10 +65,8 @@ class WorkerProcess:
             )
         except BaseException:
             self._log.close()
-            self.pictures.close()
             raise
-        self.pictures.handed_over()
-        self._thread = threading.Thread(target=self._listen, name="live-worker", daemon=True)
+        self._thread = threading.Thread(target=self._listen, name="live-process", daemon=True)
         self._thread.start()
 
     @property
@@ -111,3 +116,16 @@ class WorkerProcess:
         answers.close()
         self._hear(self, None)
         self._log.close()
+
+
+class WorkerProcess(LiveProcess):
+    """A process that draws, and the pictures that it shares with this one."""
+
+    def __init__(self, hear: Heard, pixels: int) -> None:
+        self.pictures = Pictures.create(pixels)
+        try:
+            super().__init__(hear, live_command("worker", self.pictures.word), self.pictures.descriptors)
+        except BaseException:
+            self.pictures.close()
+            raise
+        self.pictures.handed_over()

@@ -6,13 +6,10 @@ input ends: whoever started it is gone then, however that came about.
 
 from __future__ import annotations
 
-import faulthandler
 import os
-import signal
 import sys
 import threading
 import traceback
-from contextlib import suppress
 from dataclasses import replace
 from typing import IO
 
@@ -24,7 +21,7 @@ from studio.domain.problem import Problem
 from studio.domain.rendering import RenderRequest
 from studio.engines.engine import Engine
 from studio.live.mailbox import Mailbox
-from studio.live.messages import Draw, Drawn, Failed, Open, Opened, Release, receive, send
+from studio.live.messages import Draw, Drawn, Failed, Open, Opened, Release, channels, receive, send
 from studio.live.pictures import SLOTS, Pictures
 
 
@@ -99,13 +96,7 @@ def main(words: list[str]) -> int:
     if len(words) != 1:
         print("usage: python -m studio.live.worker MEMORY", file=sys.stderr)
         return 2
-    with suppress(AttributeError, ValueError):  # Ctrl-C in a terminal is the window's business
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Whatever a library prints must not land among the answers.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    faulthandler.enable()
-    requests = sys.stdin.buffer
+    requests, answers = channels()
     pictures = Pictures.attach(words[0])
     first = receive(requests)
     if not isinstance(first, Open):

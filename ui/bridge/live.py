@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ class Live(QObject):
         self._shown: Avatar | None = None
         self._last: RenderRequest | None = None
         self._told = ""
-        self._restarted = -PATIENCE
+        self._restarted = -math.inf
         self._news.connect(self._hear, Qt.ConnectionType.QueuedConnection)
         self.worker = LiveWorker(self._news.emit)
         session.avatar_changed.connect(self._follow)

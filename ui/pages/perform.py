@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QStackedLayo
 from studio.domain.avatar import Avatar
 from ui.controls_model import ControlsModel
 from ui.pages.page import Page
+from ui.pages.perform_drive import DriveRow
 from ui.pages.perform_poses import PoseRow
 from ui.pages.perform_posing import Posing
 from ui.session import Session
@@ -35,6 +36,7 @@ class PerformPage(Page):
         self.viewport = Viewport()
         self.posing = Posing(session, self.model, self.viewport)
         self.poses = PoseRow(session, self.model)
+        self.drive = DriveRow(self.posing)
         self.controls = ControlList(self.model)
         self._subject: Path | None = None
         self._known: set[Path] = set()
@@ -65,6 +67,7 @@ class PerformPage(Page):
     def leave(self) -> None:
         """It is hidden now."""
         self._entered = False
+        self.drive.driving.stop()
         self.posing.leave()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -125,6 +128,7 @@ class PerformPage(Page):
         left = column(top, spacing=GAP)
         left.addWidget(self.viewport, 1)
         left.addLayout(tools)
+        left.addWidget(self.drive)
         left.addWidget(self.poses)
         panel = card(QVBoxLayout())
         panel.setFixedWidth(PANEL)
@@ -207,6 +211,7 @@ class PerformPage(Page):
         for old in self._group.buttons():
             self._group.removeButton(old)
             self._engines.removeWidget(old)
+            old.hide()
             old.deleteLater()
         chosen = self.session.avatar
         newest = {avatar_title(avatar): avatar for avatar in self._avatars()}

@@ -97,6 +97,7 @@ class PoseRow(QWidget):
 
     def _fill(self) -> None:
         for old in self._by_name.values():
+            old.hide()  # deleting waits for the event loop
             old.deleteLater()
         while self._buttons.count():
             self._buttons.takeAt(0)

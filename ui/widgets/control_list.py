@@ -77,6 +77,7 @@ class ControlList(QWidget):
         if [c for section in self._sections for c in section.controls] == _in_sections(controls):
             return
         for section in self._sections:
+            section.hide()
             section.deleteLater()
         self._sections, self._rows = [], {}
         while self._layout.count():
