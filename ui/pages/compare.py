@@ -336,7 +336,7 @@ class ComparePage(Page):
             part.setVisible(visible)
 
     def _not_built(self, side: Contender) -> str:
-        return self.tr("{name}  (not built yet)").format(name=title(side))
+        return self.tr("{name}  (to build)").format(name=title(side))
 
     def _box(self, name: str) -> QComboBox:
         made = QComboBox()
