@@ -76,6 +76,7 @@ class TimelinePage(Page):
         session.subject_changed.connect(self._open)
         session.avatar_changed.connect(self._refresh)
         self._shortcuts()
+        self._refresh()
         self._open()
 
     def enter(self) -> None:
@@ -90,6 +91,11 @@ class TimelinePage(Page):
         self._active = False
         self.player.pause()
         self.picture.leave()
+        self.saver.hurry()
+
+    def close_page(self) -> None:
+        """The window closes: everything is on the disk."""
+        self.leave()
         self.saver.flush()
 
     def ask_import(self) -> ImportDialog:
@@ -182,6 +188,8 @@ class TimelinePage(Page):
             self.setEnabled(True)
             self._load(timeline)
             self.session.open_timeline(timeline)
+            if self._active:
+                self.editor.setFocus()
 
     def _not_opened(self, error: Exception) -> None:
         """A damaged one, or one of a newer version, is kept beside the new one that is begun."""

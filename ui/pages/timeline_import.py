@@ -101,7 +101,7 @@ class ImportDialog(QDialog):
         self.bar.setTextVisible(False)
         self.words = label("", "hint", wrap=True)
         self.go = button(self.tr("Import"), self.start, "primary")
-        self.cancel = button(self.tr("Cancel"), self.close)
+        self.cancel = button(self.tr("Cancel"), self.reject)
         self._lay_out()
         self._busy(False)
         session.background.run(self, partial(sources, session.store), self._fill, self._failed)
@@ -134,17 +134,14 @@ class ImportDialog(QDialog):
 
         self._run(work, self._brought)
 
-    def closeEvent(self, event: object) -> None:
-        """Qt's door for closing: nobody waits any more."""
+    def reject(self) -> None:
+        """Cancel, Escape or closing it: nobody waits any more."""
         if self._ticket is not None:
             self._ticket.cancel()
         if self._job is not None:
             self._session.jobs.cancel(self._job)
-        super().closeEvent(event)  # type: ignore[arg-type]
-
-    def reject(self) -> None:
-        """Escape closes it like everything else does."""
-        self.close()
+            self._job = None
+        super().reject()
 
     def _take(self, source: Source) -> None:
         subject, avatar, model = self._session.subject, self._session.avatar, self._model
