@@ -171,14 +171,14 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, grey, grey_stage, motion
         if done == 5:
             raise Interrupted
 
-    for name, codec in (("x.mp4", "h264"), ("shots", "png")):
+    for name, settings in (("x.mp4", TINY), ("shots", ExportSettings("png", size=64))):
         with pytest.raises(Interrupted):
             export_video(
                 grey,
                 motion(20),
                 grey_stage,
                 tmp_path / name,
-                ExportSettings(codec, size=64),
+                settings,
                 progress=stop,
             )
     assert [each.name for each in tmp_path.iterdir() if each.name != "home"] == []
