@@ -140,6 +140,25 @@ def test_a_clips_motion_comes_in_and_the_command_line_plays_it(
     assert model.timeline.empty
 
 
+def test_control_files_go_out_and_come_in(
+    qtbot, page: TimelinePage, session: Session, tmp_path: Path
+) -> None:
+    made = set_keyframe(set_keyframe(page.model.timeline, "yaw", 0, 3.0), "yaw", 60, 12.0)
+    page.model.put(made, "turn")
+    with qtbot.waitSignal(session.said, timeout=LONG):
+        page.exchange.write(tmp_path / "made.json")
+    page.model.undo.undo()
+    assert page.model.timeline.empty
+    with qtbot.waitSignal(page.model.settled, timeout=LONG):
+        page.exchange.read(tmp_path / "made.json")
+    assert page.model.timeline == made
+    (tmp_path / "wrong.json").write_text("{")
+    with qtbot.waitSignal(session.failed, timeout=LONG) as heard:
+        page.exchange.read(tmp_path / "wrong.json")
+    assert "not valid JSON" in heard.args[0].reason
+    assert page.model.timeline == made
+
+
 def test_the_bar_changes_length_rate_and_loop(page: TimelinePage) -> None:
     model = page.model
     model.put(set_keyframe(model.timeline, "smile", 90, 0.5), "smile")

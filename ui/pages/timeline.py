@@ -15,6 +15,7 @@ from studio.domain.timeline import Timeline
 from ui.pages.page import Page
 from ui.pages.timeline_actions import TimelineActions, TimelineDeeds
 from ui.pages.timeline_bar import TimelineBar
+from ui.pages.timeline_exchange import TimelineExchange
 from ui.pages.timeline_import import ImportDialog
 from ui.pages.timeline_picture import TimelinePicture
 from ui.pages.timeline_player import Player
@@ -63,7 +64,11 @@ class TimelinePage(Page):
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._body())
         self.actions_ = TimelineActions(self.deeds, self)
-        self.bar.edit.setMenu(self.actions_.menu(self.bar.edit))
+        self.exchange = TimelineExchange(session, self.model, self)
+        everything = self.actions_.menu(self.bar.edit)
+        everything.addSeparator()
+        everything.addActions([self.exchange.open, self.exchange.save])
+        self.bar.edit.setMenu(everything)
         self._menu = self.actions_.menu(self)
         self.editor.menu_asked.connect(self._show_menu)
         self.editor.hovered.connect(self._hover)
