@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
-from PySide6.QtWidgets import QStackedLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QStackedLayout, QWidget
 
 from pipelines.import_job import KIND, Import, bring_in, retrack
 from studio.domain.problem import Problem
@@ -105,6 +105,7 @@ class CapturePage(Page):
         if self._clip is None or self._clip.path != clip.path:
             self._clip, self._data = clip, None
             self._title.setText(clip.clip.title)
+            self._title.setToolTip(clip.clip.title)
             self._about.setText("")
             self.player.open(clip.source)
             self._show_seen(None)
@@ -325,8 +326,12 @@ class CapturePage(Page):
         trim_end = tool("trim-end", self.tr("Use the clip up to here (O)"), self._end_here)
         self.player.buttons.insertWidget(4, trim_start)
         self.player.buttons.insertWidget(5, trim_end)
+        # A long file name gives way to the buttons; the tooltip has it whole.
+        self._title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        heading = row(self._title, self.add_button, self._go_on)
+        heading.setStretch(0, 1)
         left = column(
-            row(column(self._title, self._about, spacing=2), None, self.add_button, self._go_on),
+            column(heading, self._about, spacing=2),
             self.player,
             column(self.strip, self.legend, self._changed, spacing=2),
             spacing=GAP,
