@@ -17,7 +17,6 @@ from studio.project.atomic import remove_folder
 from studio.project.lineage import file_key
 from studio.project.settings_json import settings_from_plain, settings_to_plain
 from studio.project.store import ClipFolder, Store, SubjectFolder
-from studio.tracking.trimming import chosen_frames
 
 KIND = "import"
 """Of jobs that track a clip."""
@@ -94,6 +93,7 @@ def import_clip(
         Problem: the file cannot be used, or the disk said no. The project is then as it was.
     """
     from studio.media import probe
+    from studio.tracking.trimming import chosen_frames
 
     info = probe(video)
     if settings is not None:
@@ -150,6 +150,7 @@ def retrack(subject: SubjectFolder, clip: ClipFolder, settings: Any) -> Import:
         Problem: the settings do not fit the clip, or the disk said no. The project is then as it was.
     """
     from studio.media import probe
+    from studio.tracking.trimming import chosen_frames
 
     info = probe(clip.source)
     chosen_frames(settings, info.rate, info.frames)

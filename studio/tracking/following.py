@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from studio.domain.camera import Floats
 from studio.domain.problem import Problem
@@ -172,6 +171,8 @@ def _assign(cost: npt.NDArray[np.float64]) -> dict[int, int]:
     """Column to row of the cheapest pairing, without impossible pairs."""
     if not cost.size:
         return {}
+    from scipy.optimize import linear_sum_assignment  # a second to load, and settings of tracking lie beside
+
     rows, columns = linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6))
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
     return {column: row for row, column in pairs if np.isfinite(cost[row, column])}
