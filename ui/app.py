@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
+from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
+from shiboken6 import isValid
 
 from studio.project.store import Store
 from ui import theme
@@ -33,8 +36,28 @@ def run(store: Store, words: Sequence[str] = ()) -> int:
     """Show the window until it is closed. Returns the exit status."""
     app = QApplication([sys.argv[0], *words])
     window = open_window(app, store)
+    show_defects(window.session)
     window.show()
+    # What pages draw curves with takes a second to import; the window is there meanwhile.
+    session = window.session
+    QTimer.singleShot(500, window, lambda: session.background.run(window, _warm, lambda nothing: None))
     return app.exec()
+
+
+def show_defects(session: Session) -> None:
+    """Whatever escapes from a slot lands in the banner, with its traceback to copy; the window goes on."""
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        before(kind, error, trace)
+        if isinstance(error, Exception) and isValid(session):
+            session.fail(QCoreApplication.translate("app", "Something went wrong"), error)
+
+    sys.excepthook = hook
+
+
+def _warm() -> None:
+    importlib.import_module("pyqtgraph")
 
 
 def open_window(app: QApplication, store: Store) -> MainWindow:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -56,7 +57,7 @@ def _wait(qtbot, condition) -> None:
 @pytest.fixture
 def answer(monkeypatch: pytest.MonkeyPatch) -> dict:
     """What the doctor will say; tests change it."""
-    said = {"status": 0, "text": json.dumps(REPORT), "error": "", "words": []}
+    said: dict[str, Any] = {"status": 0, "text": json.dumps(REPORT), "error": "", "words": []}
 
     def run_apart(module, words, progress):
         said["words"] = [module, *words]

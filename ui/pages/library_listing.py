@@ -87,7 +87,8 @@ def ago(when: datetime, now: datetime | None = None) -> str:
 
 def clips_and_use(entry: Entry) -> str:
     """The small words of a card."""
-    clips = _tr("1 clip") if entry.clips == 1 else _tr("{n} clips").format(n=entry.clips)
+    some = _tr("1 clip") if entry.clips == 1 else _tr("{n} clips").format(n=entry.clips)
+    clips = some if entry.clips else _tr("no clip yet")
     return f"{clips} · {ago(entry.used)}"
 
 

@@ -60,6 +60,7 @@ class TrashDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.restore = {entry.path: self._button(entry) for entry in entries}
         rows = QVBoxLayout()
+        rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(8)
         for number, entry in enumerate(entries):
             if number:
