@@ -76,7 +76,7 @@ class LiveWorker:
     def __init__(self, notify: Callable[[], None] = lambda: None, pixels: int = LARGEST) -> None:
         self._notify, self._pixels = notify, pixels
         self._lock = threading.RLock()
-        self._tickets = 0
+        self._tickets = self._takeovers = 0
         self._shown: _Stage | None = None
         self._coming: _Stage | None = None
         self._wanted: _Stage | None = None
@@ -118,7 +118,9 @@ class LiveWorker:
                 f"{request.view.width} x {request.view.height} is more than {self._pixels} pixels"
             )
         with self._lock:
-            stage = self._shown or self._coming
+            stage = self._shown
+            if stage is None or (stage.gone and self._coming is not None):
+                stage = self._coming  # it shows this first
             if stage is None:
                 return self._tickets
             if request != stage.last:
@@ -154,6 +156,12 @@ class LiveWorker:
         """Who is being opened and will take over; None when nobody is."""
         with self._lock:
             return self._coming.avatar if self._coming else None
+
+    @property
+    def takeovers(self) -> int:
+        """How often an avatar took over so far, be it the same one after a restart."""
+        with self._lock:
+            return self._takeovers
 
     @property
     def sheet(self) -> ControlSheet | None:
@@ -268,6 +276,7 @@ class LiveWorker:
         if stage is self._coming:
             self._dismiss(self._shown)
             self._shown, self._coming = stage, None
+            self._takeovers += 1
         self._answered(stage, drawn.ticket)
 
     def _answered(self, stage: _Stage, ticket: int) -> None:

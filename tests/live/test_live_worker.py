@@ -141,7 +141,9 @@ def test_a_killed_worker_is_noticed_and_starts_again_where_it_was(
     live.ask(turned(7.0))
     live.restart()
     assert live.alive
-    live.wait(lambda: (frame := live.newest()) is not None and frame.request == turned(7.0))
+    live.ask(turned(-7.0))  # while it is being opened
+    live.wait(lambda: (frame := live.newest()) is not None and frame.request == turned(-7.0))
+    assert live.takeovers == 2
     assert live.problem == ""
 
 

@@ -33,7 +33,7 @@ class Live(QObject):
 
     Attributes:
         arrived: there is a newer :attr:`frame`.
-        took_over: another avatar is shown, with its own sheet and handles.
+        took_over: another avatar is shown, with its own sheet and handles; or the same one after a restart.
         stopped: the worker is gone and was not started again; the banner has been told.
     """
 
@@ -48,6 +48,7 @@ class Live(QObject):
         self.meter = LiveMeter()
         self.frame: LiveFrame | None = None
         self._shown: Avatar | None = None
+        self._takeovers = 0
         self._last: RenderRequest | None = None
         self._told = ""
         self._restarted = -math.inf
@@ -112,8 +113,9 @@ class Live(QObject):
     def _hear(self) -> None:
         worker = self.worker
         frame = worker.newest()
-        if worker.avatar != self._shown:
-            self._shown = worker.avatar
+        takeovers, shown = worker.takeovers, worker.avatar
+        if takeovers != self._takeovers:
+            self._takeovers, self._shown = takeovers, shown
             self.meter.clear()
             self.took_over.emit()
         if frame is not None and frame is not self.frame:
