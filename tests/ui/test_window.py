@@ -163,3 +163,19 @@ def fake_import(subject, filled_store):
     done = import_clip(filled_store, subject.name, clip.source, TrackSettings(smoothing=3.0))
     assert done.job is not None
     return done.job
+
+
+def test_what_escapes_from_a_slot_lands_in_the_banner(window, monkeypatch) -> None:
+    import sys
+
+    from ui.app import show_defects
+
+    told = []
+    monkeypatch.setattr(sys, "excepthook", lambda *what: told.append(what))
+    show_defects(window.session)
+    try:
+        raise IndexError("nobody thought of this")
+    except IndexError as error:
+        sys.excepthook(IndexError, error, error.__traceback__)
+    assert len(told) == 1
+    assert "nobody thought of this" in window.banner.failure.report

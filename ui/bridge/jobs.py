@@ -83,7 +83,7 @@ class JobBoard(QObject):
 
         Raises Problem when the disk says no.
         """
-        self._started[folder] = runner.start(folder)
+        self._started[folder] = runner.start(folder, modest=True)
         self.look()
 
     def stop(self, folder: Path) -> None:
