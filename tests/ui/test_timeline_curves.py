@@ -246,6 +246,7 @@ def test_a_loop_is_closed_and_curves_can_go(editor, model) -> None:
 def test_the_list_shows_values_and_chooses_curves(qtbot, model) -> None:
     shown = CurveList(model)
     qtbot.addWidget(shown)
+    shown.resize(240, 300)
     shown.show()
     model.go(40)
     rows = [item for i in range(9) if (item := shown.tree.topLevelItem(i)) is not None]

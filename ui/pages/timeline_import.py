@@ -70,7 +70,7 @@ class ImportDialog(QDialog):
         self._new: Import | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Import motion from a clip"))
-        self.setMinimumWidth(460)
+        self.setMinimumWidth(520)
         self.clips = QComboBox()
         self.clips.setAccessibleName(self.tr("Clip"))
         self.clips.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -260,8 +260,8 @@ class ImportDialog(QDialog):
         form.addRow(label(self.tr("From second")), self.begin)
         form.addRow(label(self.tr("For")), self.seconds)
         form.addRow(label(self.tr("As")), self.few)
-        form.addRow(label(self.tr("Closeness")), self.detail)
         form.addRow(label(""), self.every)
+        form.addRow(label(self.tr("Closeness")), self.detail)
         for number, box in enumerate(self.parts.values()):
             form.addRow(label(self.tr("What") if number == 0 else ""), box)
         form.addRow(label(""), self.here)

@@ -54,6 +54,7 @@ class CurveList(QWidget):
         self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.tree.itemSelectionChanged.connect(self._selected)
+        self.tree.verticalScrollBar().valueChanged.connect(lambda place: self._show_values())
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(GAP - 4)
@@ -135,7 +136,11 @@ class CurveList(QWidget):
         self._show_values()
 
     def _show_values(self) -> None:
+        """Of the rows that are seen: it happens for every frame that is played."""
+        room = self.tree.viewport().rect()
         for name, item in self._items.items():
+            if not self.tree.visualItemRect(item).intersects(room):
+                continue
             words = written(self._model.knob(name), self._model.value(name))
             if item.text(1) != words:
                 item.setText(1, words)
