@@ -49,8 +49,7 @@ class Import:
 
     def undo(self) -> None:
         """Take out again what this import brought in, so that the project is as it was."""
-        if self.tracked_before is not None:
-            self.clip.with_track_settings(self.tracked_before)
+        self.go_back()
         if self.job is None:
             return
         with suppress(Problem):
@@ -59,6 +58,11 @@ class Import:
             remove_folder(self.clip.path)
             if self.new_subject and not self.subject.clips():
                 remove_folder(self.subject.path)
+
+    def go_back(self) -> None:
+        """After tracking again came to nothing: the clip is tracked as before. Its job stays to be read."""
+        if self.tracked_before is not None:
+            self.clip.with_track_settings(self.tracked_before)
 
     def _used_elsewhere(self) -> bool:
         """Whether somebody has started to use the clip meanwhile."""

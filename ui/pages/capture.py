@@ -251,7 +251,7 @@ class CapturePage(Page):
         undo = self._undo.pop(job.folder, None)
         if undo is not None and job.status.state in ("failed", "crashed", "cancelled"):
             # What was tracked before is still there: the clip goes back to it.
-            self.session.background.run(self, undo.undo, lambda _: self.session.refresh())
+            self.session.background.run(self, undo.go_back, lambda _: self.session.refresh())
 
     def _stop(self) -> None:
         folder = self._job_folder()
