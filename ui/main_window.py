@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QButtonGroup,
     QFrame,
     QHBoxLayout,
@@ -80,6 +81,9 @@ class MainWindow(QMainWindow):
         if name not in self._pages:
             spec = next(spec for spec in PAGES if spec.id == name)
             made = spec.make(self.session)
+            for box in made.findChildren(QAbstractSpinBox):
+                # A stylesheet's padding reaches the words of every field but these.
+                box.lineEdit().setTextMargins(7, 0, 0, 0)
             self._pages[name] = made
             self._stack.addWidget(made)
         return self._pages[name]

@@ -16,6 +16,7 @@ from ui.session import Session
 from ui.theme import GAP
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.job_card import JobCard
+from ui.widgets.plain import label
 
 EVERY = 700
 """Milliseconds between two looks into the events of builds at work."""
@@ -51,7 +52,7 @@ class TrainPage(Page):
         scroll.setWidgetResizable(True)
         self._whole = QWidget()
         halves = QHBoxLayout(self._whole)
-        halves.setContentsMargins(2 * GAP, GAP, 2 * GAP - 8, 2 * GAP)
+        halves.setContentsMargins(0, 0, 0, 0)
         halves.setSpacing(2 * GAP)
         halves.addWidget(self.pivots, 1)
         halves.addWidget(scroll, 1)
@@ -67,8 +68,10 @@ class TrainPage(Page):
             )
         )
         inside = QVBoxLayout(self)
-        inside.setContentsMargins(0, 0, 0, 0)
-        inside.addWidget(self._states)
+        inside.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP - 8, 2 * GAP)
+        inside.setSpacing(GAP)
+        inside.addWidget(label(self.tr("Train"), "title"))
+        inside.addWidget(self._states, 1)
         self._timer = QTimer(self)
         self._timer.setInterval(EVERY)
         self._timer.timeout.connect(self._look)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLineEdit, QScrollArea, QSizePolicy, QToolButton, 
 
 from studio.domain.controls import Control
 from ui.controls_model import ControlsModel
-from ui.theme import GAP, icon, tokens
+from ui.theme import GAP
 from ui.widgets.control_slider import ControlSlider
 from ui.widgets.plain import button, column, label
 
@@ -38,7 +38,6 @@ class ControlList(QWidget):
         self.search.setPlaceholderText(self.tr("Find a control"))
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName(self.tr("Find a control"))
-        self.search.addAction(icon("search", tokens().muted), QLineEdit.ActionPosition.LeadingPosition)
         self.search.textChanged.connect(self._filter)
         self._nothing = label(self.tr("No control is called that."), "hint", wrap=True)
         self._nothing.hide()

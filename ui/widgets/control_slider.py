@@ -20,7 +20,7 @@ from ui.controls_model import ControlsModel
 from ui.theme import tokens
 from ui.widgets.control_kinds import LOOKS, read, written
 
-NAME, VALUE, EDGE = 132, 58, 8
+NAME, VALUE, EDGE = 148, 58, 8
 """Pixels for the name, for the value, and between them and the groove."""
 HANDLE = 7.0
 """Radius of the handle."""

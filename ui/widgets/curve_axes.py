@@ -19,10 +19,10 @@ ROOM = 56.0
 
 
 def timecode(frame: float, rate: Fraction) -> str:
-    """1:07 at a whole second, 1:07.04 at the fourth frame after it."""
+    """1:07 at a whole second, 1:07:04 at the fourth frame after it, as editing programs write it."""
     a_second = max(1, round(rate))
     seconds, rest = divmod(round(frame), a_second)
-    return f"{seconds // 60}:{seconds % 60:02d}" + (f".{rest:02d}" if rest else "")
+    return f"{seconds // 60}:{seconds % 60:02d}" + (f":{rest:02d}" if rest else "")
 
 
 class TimeRuler(pg.AxisItem):  # type: ignore[misc]

@@ -12,6 +12,9 @@ from ui.session import Session
 from ui.widgets.plain import label, tool
 from ui.words import duration
 
+WORDS = 320
+"""Pixels that a chip's words may take."""
+
 
 class JobChips(QWidget):
     """One chip for each job at work; a job that ends takes its chip along."""
@@ -63,8 +66,8 @@ class JobChip(QWidget):
         status = job.status
         what = status.what or (job.plan.steps[0].title if job.plan.steps else job.plan.kind)
         left = "" if status.seconds_left is None else f" · {duration(status.seconds_left)}"
-        text = f"{job.plan.subject}: {what}{left}"
-        self._words.setText(self._words.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, 220))
+        text = f"{job.plan.subject}: {what[:1].upper()}{what[1:]}{left}"
+        self._words.setText(self._words.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, WORDS))
         self._words.setToolTip(text)
         share = job.share
         self._bar.setRange(0, 0 if share is None else 1000)
