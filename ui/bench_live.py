@@ -29,6 +29,8 @@ from ui.widgets.control_slider import ControlSlider
 
 MOVES = 125.0
 """Of the mouse, a second."""
+LOOK_EVERY = 2
+"""Milliseconds between two looks at whether a move is due."""
 PERIOD = 2.4
 """Seconds of one movement to and fro."""
 RUN_UP = 2.0
@@ -46,7 +48,7 @@ class Drag(QObject):
         self._page, self._slider, self._seconds = page, slider, seconds
         self._meter = LiveMeter(span=math.inf)
         self._painted: list[float] = []
-        self._moves = 0
+        self._moves = self._next = 0
         self._counting = False
         self.late: list[float] = []
         self.over = False
@@ -59,7 +61,7 @@ class Drag(QObject):
         """Press the button on the slider's handle."""
         self._mouse(QEvent.Type.MouseButtonPress, self._slider.handle_at(self._slider.control.default))
         self._began = time.perf_counter()
-        self._timer.start(round(1000 / MOVES))
+        self._timer.start(LOOK_EVERY)
 
     def figures(self) -> dict[str, Any]:
         """Pictures shown a second, and milliseconds from hand to picture."""
@@ -86,10 +88,15 @@ class Drag(QObject):
             self._mouse(QEvent.Type.MouseButtonRelease, self._slider.handle_at(0.0))
             self.over = True
             return
-        due = self._began + math.floor(passed * MOVES) / MOVES
+        newest = math.floor(passed * MOVES)
+        if newest < self._next:
+            return
+        # Of moves that wait together, a window handles the newest and has kept the oldest waiting.
+        due = self._began + self._next / MOVES
+        self._next = newest + 1
         self._counting = passed > RUN_UP
         before = self._slider.control.low / 4, self._slider.control.high / 4
-        share = 0.5 + 0.5 * math.sin(2 * math.pi * (due - self._began) / PERIOD)
+        share = 0.5 + 0.5 * math.sin(2 * math.pi * newest / MOVES / PERIOD)
         self._mouse(
             QEvent.Type.MouseMove, self._slider.handle_at(before[0] + share * (before[1] - before[0]))
         )

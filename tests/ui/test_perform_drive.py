@@ -19,9 +19,9 @@ def row(session, qtbot) -> DriveRow:
     model, viewport = ControlsModel(), Viewport()
     model.take_sheet(plain_sheet(), ())
     made = DriveRow(Posing(session, model, viewport))
-    made._kept = (model, viewport)  # nobody else holds them
-    for widget in (viewport, made):
-        qtbot.addWidget(widget)
+    viewport.setParent(made)
+    model.setParent(made)
+    qtbot.addWidget(made)
     made.show()
     return made
 
@@ -29,8 +29,11 @@ def row(session, qtbot) -> DriveRow:
 class Script:
     """A driver that says what the test wants."""
 
+    made: Script
+
     def __init__(self, order: Drive, notify) -> None:
-        self.order, self.notify, self.said = order, notify, []
+        self.order, self.notify = order, notify
+        self.said: list[str] = []
         self.seen: Seen | None = None
         self.problem = ""
         Script.made = self
