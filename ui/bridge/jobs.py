@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from pipelines import runner
+from pipelines.export_job import KIND, pause
 from pipelines.job import JobPlan, JobStatus, read_job, read_status, request
 from studio.domain.problem import Problem
 from studio.project.store import Store
@@ -87,8 +88,12 @@ class JobBoard(QObject):
         self.look()
 
     def stop(self, folder: Path) -> None:
-        """Ask it to stop with a checkpoint; starting it again continues."""
-        request(folder, "stop")
+        """Ask it to stop with a checkpoint; starting it again continues. An export keeps its place and work."""
+        job = self._jobs.get(folder)
+        if job is not None and job.plan.kind == KIND:
+            pause(folder)
+        else:
+            request(folder, "stop")
 
     def cancel(self, folder: Path) -> None:
         """Ask it to give up and clear what it had begun."""
@@ -134,6 +139,8 @@ class JobBoard(QObject):
                     self._plans[folder] = read_job(folder)
                 started = self._started.get(folder)
                 status = read_status(folder) if started is None else started.status()
+                if not (folder / "job.json").exists():
+                    continue  # removed while it was looked at: its status would say that it waits
                 found[folder] = Job(folder, self._plans[folder], status)
         return found
 
