@@ -17,6 +17,7 @@ from filelock import FileLock
 QtCore = pytest.importorskip("PySide6.QtCore")
 
 from PySide6.QtWidgets import QApplication  # noqa: E402
+from pytestqt.qtbot import QtBot  # noqa: E402
 
 from pipelines.make_sample import SampleSettings, make_sample  # noqa: E402
 from studio.project.store import Store, SubjectFolder  # noqa: E402
@@ -33,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.qt)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no failure: what is waited for may take a minute, and mostly takes none."""
+    for wait in (QtBot.waitUntil, QtBot.waitSignal, QtBot.waitExposed):
+        monkeypatch.setitem(wait.__kwdefaults__, "timeout", 60_000)
 
 
 @pytest.fixture(autouse=True)

@@ -67,12 +67,12 @@ def test_frames_come_by_their_numbers_in_any_order(qtbot, clip: Path) -> None:
     frames = ClipFrames()
     seen: list[tuple[int, np.ndarray]] = []
     frames.arrived.connect(lambda number, pixels: seen.append((number, pixels)))
-    with qtbot.waitSignal(frames.opened, timeout=10000) as opened:
+    with qtbot.waitSignal(frames.opened, timeout=60_000) as opened:
         frames.open(clip)
     facts = opened.args[0]
     assert (facts.frames, facts.rate, facts.width, facts.height) == (FRAMES, Fraction(25), 96, 64)
     for wanted in (30, 29, 28, 3, 59, 400, 31):
-        with qtbot.waitSignal(frames.arrived, timeout=10000):
+        with qtbot.waitSignal(frames.arrived, timeout=60_000):
             frames.ask(wanted)
         number, pixels = seen[-1]
         assert number == min(wanted, FRAMES - 1)
@@ -86,18 +86,18 @@ def test_the_newest_wish_wins_and_another_clip_forgets_all_wishes(qtbot, clip: P
     frames = ClipFrames()
     seen: list[int] = []
     frames.arrived.connect(lambda number, _: seen.append(number))
-    with qtbot.waitSignal(frames.opened, timeout=10000):
+    with qtbot.waitSignal(frames.opened, timeout=60_000):
         frames.open(clip)
     for wanted in range(50):
         frames.ask(wanted)
-    qtbot.waitUntil(lambda: 49 in seen, timeout=10000)
+    qtbot.waitUntil(lambda: 49 in seen, timeout=60_000)
     assert len(seen) < 50
     seen.clear()
     frames.ask(5)
-    with qtbot.waitSignal(frames.opened, timeout=10000):
+    with qtbot.waitSignal(frames.opened, timeout=60_000):
         frames.open(clip)
     frames.ask(7)
-    qtbot.waitUntil(lambda: 7 in seen, timeout=10000)
+    qtbot.waitUntil(lambda: 7 in seen, timeout=60_000)
     assert 5 not in seen
     frames.close()
 
@@ -106,10 +106,10 @@ def test_a_file_that_is_no_clip_says_so_and_the_next_one_plays(qtbot, clip: Path
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no film at all")
     frames = ClipFrames()
-    with qtbot.waitSignal(frames.failed, timeout=10000) as failed:
+    with qtbot.waitSignal(frames.failed, timeout=60_000) as failed:
         frames.open(broken)
     assert "broken.mp4" in str(failed.args[0])
-    with qtbot.waitSignal(frames.opened, timeout=10000):
+    with qtbot.waitSignal(frames.opened, timeout=60_000):
         frames.open(clip)
     frames.close()
 
@@ -133,18 +133,18 @@ def test_playing_keeps_the_clips_own_time_and_leaves_late_frames_out(
     shown: list[int] = []
     player.frame_changed.connect(shown.append)
     player.open(clip)
-    qtbot.waitUntil(lambda: shown == [0], timeout=10000)
+    qtbot.waitUntil(lambda: shown == [0], timeout=60_000)
     player.set_part(10, 40)
     player.play()
-    qtbot.waitUntil(lambda: player.frame == 10, timeout=10000)  # it stood outside of its part
+    qtbot.waitUntil(lambda: player.frame == 10, timeout=60_000)  # it stood outside of its part
     clock.now += 0.5  # late: the frames between are left out
-    qtbot.waitUntil(lambda: player.frame == 22, timeout=10000)
+    qtbot.waitUntil(lambda: player.frame == 22, timeout=60_000)
     assert 15 not in shown
     assert player.playing
     clock.now += 60
-    qtbot.waitUntil(lambda: not player.playing and player.frame == 39, timeout=10000)
+    qtbot.waitUntil(lambda: not player.playing and player.frame == 39, timeout=60_000)
     player.step(-1)
-    qtbot.waitUntil(lambda: player.frame == 38, timeout=10000)
+    qtbot.waitUntil(lambda: player.frame == 38, timeout=60_000)
     player.close_player()
 
 

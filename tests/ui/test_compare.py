@@ -23,7 +23,7 @@ def page(window, subject, qtbot) -> ComparePage:
     window.show_page("compare")
     found = window.page("compare")
     assert isinstance(found, ComparePage)
-    qtbot.waitUntil(lambda: found.a.count() > 0 and found._prospect is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: found.a.count() > 0 and found._prospect is not None, timeout=120_000)
     return found
 
 
@@ -39,7 +39,7 @@ def test_two_presets_are_built_without_the_end_and_compared(page, subject, windo
     assert "without it first" in page.ready._sentence.text()
     before = find_avatar(subject, "instant")
     qtbot.mouseClick(page.ready.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.state == "working", timeout=30_000)
+    qtbot.waitUntil(lambda: page.state == "working", timeout=120_000)
     qtbot.waitUntil(lambda: page.state == "result", timeout=900_000)
     comparison = page.result.comparison
     assert comparison is not None
@@ -77,7 +77,7 @@ def test_two_presets_are_built_without_the_end_and_compared(page, subject, windo
     jobs = sorted(folder.name for folder in subject.jobs())
     psnr = comparison.means["a"]["psnr"], comparison.means["b"]["psnr"]
     page.swap.click()
-    qtbot.waitUntil(lambda: page.result.comparison.columns != comparison.columns, timeout=30_000)
+    qtbot.waitUntil(lambda: page.result.comparison.columns != comparison.columns, timeout=120_000)
     other = page.result.comparison
     assert (other.means["b"]["psnr"], other.means["a"]["psnr"]) == psnr
     assert other.names == comparison.names[::-1]
@@ -94,7 +94,7 @@ def test_the_same_twice_cannot_be_compared(page, qtbot) -> None:
     assert not page.ready.button.isEnabled()
     assert "Pick another" in page.ready._sentence.text()
     pick(page, page.b, "instant:best")
-    qtbot.waitUntil(page.ready.button.isEnabled, timeout=30_000)
+    qtbot.waitUntil(page.ready.button.isEnabled, timeout=120_000)
 
 
 def test_without_a_clip_it_says_what_to_do_first(window, subject, qtbot) -> None:

@@ -208,7 +208,7 @@ def test_the_sheet_shows_each_side_of_chosen_frames(view, comparison, tmp_path, 
     assert len(chosen) == 6
     # They come together towards the end, so the first ones that are not shown yet are wanted most.
     assert {1, 3} <= set(chosen)
-    with qtbot.waitSignal(view.saving.saved, timeout=15000):
+    with qtbot.waitSignal(view.saving.saved, timeout=60_000):
         view.saving.save_sheet(tmp_path / "sheet")
     sheet = QImage(str(tmp_path / "sheet.png"))
     column = int(np.searchsorted(chosen, 7))

@@ -131,7 +131,7 @@ def finished(qtbot, page, count=1):
         rows = list(page.queue.rows.values())
         return len(rows) == count and all(row.export.receipt for row in rows)
 
-    qtbot.waitUntil(over, timeout=20000)
+    qtbot.waitUntil(over, timeout=120_000)
 
 
 def test_an_empty_timeline_says_what_to_do_and_a_pose_can_be_held(qtbot, page):
@@ -262,7 +262,9 @@ def test_a_paused_export_goes_on_and_leaves_the_list_but_not_the_disk(qtbot, pag
     )
     export_module.pause(job)
     session.jobs.start(job)
-    qtbot.waitUntil(lambda: job in page.queue.rows and page.queue.rows[job].state == "paused", timeout=20000)
+    qtbot.waitUntil(
+        lambda: job in page.queue.rows and page.queue.rows[job].state == "paused", timeout=120_000
+    )
     row = page.queue.rows[job]
     assert row.play.isVisible()
     assert not row.pause.isVisible()
@@ -284,10 +286,12 @@ def test_a_cancelled_export_leaves_nothing_and_can_start_again(qtbot, page, tmp_
     )
     export_module.pause(job)
     session.jobs.start(job)
-    qtbot.waitUntil(lambda: job in page.queue.rows and page.queue.rows[job].state == "paused", timeout=20000)
+    qtbot.waitUntil(
+        lambda: job in page.queue.rows and page.queue.rows[job].state == "paused", timeout=120_000
+    )
     row = page.queue.rows[job]
     click(qtbot, row.cancel)
-    qtbot.waitUntil(lambda: row.state == "cancelled", timeout=20000)
+    qtbot.waitUntil(lambda: row.state == "cancelled", timeout=120_000)
     assert list((tmp_path / "out").iterdir()) == []
     click(qtbot, row.again)
     finished(qtbot, page)

@@ -22,7 +22,7 @@ from ui.pages.library_listing import ago, engine_titles
 from ui.widgets.consent_dialog import NewSubjectDialog
 from ui.widgets.subject_card import DamagedCard, IncomingCard
 
-PATIENCE = 60_000
+PATIENCE = 120_000
 """Milliseconds that a busy machine may take; nothing waits for as long as this when all is well."""
 
 

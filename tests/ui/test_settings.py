@@ -46,7 +46,7 @@ REPORT = {
     ],
 }
 
-PATIENCE = 60_000
+PATIENCE = 120_000
 """Milliseconds that a busy machine may take; nothing waits for as long as this when all is well."""
 
 

@@ -95,7 +95,8 @@ def test_failures_queue_up_in_the_banner_and_leave_by_escape(window, qtbot) -> N
 
 def test_background_work_answers_in_the_windows_thread(qtbot, qapp) -> None:
     background = Background()
-    owner, seen = QObject(), []
+    owner = QObject()
+    seen: list[tuple[int, threading.Thread]] = []
     work_thread = []
 
     def work() -> int:
@@ -111,7 +112,8 @@ def test_background_work_answers_in_the_windows_thread(qtbot, qapp) -> None:
 
 def test_work_nobody_waits_for_is_dropped_and_hears_of_it(qtbot, qapp) -> None:
     background = Background()
-    owner, seen, heard = QObject(), [], threading.Event()
+    owner, heard = QObject(), threading.Event()
+    seen: list[object] = []
     going = threading.Event()
 
     def work(progress) -> None:

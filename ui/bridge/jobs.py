@@ -88,7 +88,7 @@ class JobBoard(QObject):
         self.look()
 
     def stop(self, folder: Path) -> None:
-        """Ask it to stop with a checkpoint; starting it again continues. An export keeps its place and work."""
+        """Ask it to stop with a checkpoint; starting it again continues. An export only rests."""
         job = self._jobs.get(folder)
         if job is not None and job.plan.kind == KIND:
             pause(folder)
