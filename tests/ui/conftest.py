@@ -40,6 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no failure: what is waited for may take a minute, and mostly takes none."""
     for wait in (QtBot.waitUntil, QtBot.waitSignal, QtBot.waitExposed):
+        assert wait.__kwdefaults__ is not None
         monkeypatch.setitem(wait.__kwdefaults__, "timeout", 60_000)
 
 
