@@ -33,6 +33,17 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
+def about(seconds: float) -> str:
+    """A wait in words: under a minute by tens of seconds, under an hour in minutes, then in hours."""
+    if seconds < 10:
+        return tr("a few seconds")
+    if seconds < 55:
+        return tr("{n} s").format(n=10 * round(seconds / 10))
+    if seconds < 3570:
+        return tr("{n} min").format(n=max(1, round(seconds / 60)))
+    return tr("{n:.1f} h").format(n=seconds / 3600)
+
+
 def size(octets: float) -> str:
     """512 kB, 3.4 MB or 2.1 GB."""
     for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

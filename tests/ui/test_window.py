@@ -14,6 +14,7 @@ from ui.bridge.background import Background
 from ui.pages.catalog import PAGES
 from ui.theme import DARK, LIGHT, Tokens
 from ui.widgets.banner import Banner
+from ui.words import about
 
 
 def _luminance(colour: str) -> float:
@@ -40,6 +41,14 @@ def test_words_can_be_read_in_both_themes(t: Tokens) -> None:
 @pytest.mark.parametrize("t", [DARK, LIGHT], ids=lambda t: t.name)
 def test_the_stylesheet_leaves_no_token_unfilled(t: Tokens) -> None:
     assert "@" not in theme.stylesheet(t)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(3, "a few seconds"), (42, "40 s"), (57, "1 min"), (100, "2 min"), (3500, "58 min"), (5400, "1.5 h")],
+)
+def test_waits_are_said_in_round_words(seconds: float, words: str) -> None:
+    assert about(seconds) == words
 
 
 def test_every_page_has_its_picture() -> None:

@@ -20,7 +20,7 @@ from ui.theme import GAP
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.plain import button, card, column, label, line, row
 from ui.widgets.queue_list import QueueList
-from ui.words import duration, size
+from ui.words import about, duration, size
 
 FORM = 500
 """Width of the settings."""
@@ -189,7 +189,7 @@ class ExportPage(Page):
         words = self.tr("About {size}").format(size=size(done.size_bytes))
         if done.seconds is not None:
             words = self.tr("About {size}, {time} to write").format(
-                size=size(done.size_bytes), time=duration(done.seconds)
+                size=size(done.size_bytes), time=about(done.seconds)
             )
         self.forecast.setText(f"{what}\n{words}")
 
