@@ -97,9 +97,7 @@ class ClipView(QWidget):
             (lines.edges, QColor(255, 255, 255, 70), 1.0),
             (lines.features, accent, 1.6),
         ):
-            pen = QPen(colour, width)
-            pen.setCosmetic(True)
-            painter.setPen(pen)
+            painter.setPen(QPen(colour, width))
             painter.drawLines([QLineF(*at[a], *at[b]) for a, b in pairs.tolist()])
 
     def _paint_note(self, painter: QPainter) -> None:
