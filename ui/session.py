@@ -167,7 +167,13 @@ class Session(QObject):
             title = job.plan.steps[min(status.step, len(job.plan.steps) - 1)].title
             what = self.tr("{title} failed").format(title=title)
             safe = self.tr("Your clips and everything finished before are safe.")
-            self.failed.emit(Failure(what, status.message, safe, f"{status.message}\n\n{log}"))
+            reason = status.message
+            if status.state == "crashed":
+                reason = self.tr(
+                    "The work ended without a word: it was killed, the memory was full, or the machine went "
+                    "off. Start it again and it goes on from where it was."
+                )
+            self.failed.emit(Failure(what, reason, safe, f"{status.message}\n\n{log}"))
         self.refresh()
 
 

@@ -214,7 +214,10 @@ class PerformPage(Page):
             old.hide()
             old.deleteLater()
         chosen = self.session.avatar
-        newest = {avatar_title(avatar): avatar for avatar in self._avatars()}
+        found = self._avatars()
+        # Those that were made to be judged saw less of the clip: offered only where there is nothing better.
+        whole = [avatar for avatar in found if not avatar.lineage.get("held_out")]
+        newest = {avatar_title(avatar): avatar for avatar in whole or found}
         if chosen is not None:
             newest[avatar_title(chosen)] = chosen
         for title, avatar in newest.items():
