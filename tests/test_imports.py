@@ -91,3 +91,17 @@ def test_no_file_without_a_subject() -> None:
     assert [
         name for name in _modules("studio", "pipelines", "ui") if name.split(".")[-1] + ".py" in vague
     ] == []
+
+
+@pytest.mark.qt
+def test_the_window_opens_with_nothing_heavy_and_no_page_renders() -> None:
+    pytest.importorskip("PySide6.QtWidgets")
+    assert _dragged_along("import ui.app, ui.pages.library") <= {"PySide6"}
+    program = """
+import importlib
+import ui.app
+from ui.pages.catalog import PAGES
+for page in PAGES:
+    importlib.import_module(page.place.partition(":")[0])
+"""
+    assert _dragged_along(program) <= {"PySide6", "cv2", "scipy"}

@@ -57,7 +57,8 @@ def show_defects(session: Session) -> None:
 
 
 def _warm() -> None:
-    importlib.import_module("pyqtgraph")
+    for slow in ("pyqtgraph", "pipelines.coverage", "studio.project.people_files"):
+        importlib.import_module(slow)
 
 
 def open_window(app: QApplication, store: Store) -> MainWindow:

@@ -19,7 +19,7 @@ from studio.domain.rendering import RenderRequest
 from studio.domain.sequence import held_out_split
 from studio.head import builtin_head, fit_motion
 from studio.media import read_selected
-from studio.tracking import MediapipeTracker
+from studio.tracking.mediapipe_tracker import MediapipeTracker
 from studio.warping.settings import WarpSettings
 from studio.warping.warp_files import load_parts
 from studio.warping.warper import Warper

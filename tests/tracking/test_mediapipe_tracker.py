@@ -9,7 +9,8 @@ import pytest
 
 from studio.domain.camera import Similarity
 from studio.domain.problem import Problem
-from studio.tracking import LandmarkerTracker, MediapipeTracker
+from studio.tracking.landmarker_tracker import LandmarkerTracker
+from studio.tracking.mediapipe_tracker import MediapipeTracker
 from studio.tracking.quiet import quiet
 from studio.tracking.tracker import Face, overlap, without_doubles
 

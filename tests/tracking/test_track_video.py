@@ -19,7 +19,8 @@ from studio.domain.sequence import Flag, TrackedSequence
 from studio.head import fit_landmarks
 from studio.media import read_selected
 from studio.project.sequence_files import MaskReader, load_sequence
-from studio.tracking import TrackSettings, report
+from studio.tracking.quality import report
+from studio.tracking.settings import TrackSettings
 
 Write = Callable[..., Path]
 Sway = Callable[[int], Similarity]

@@ -21,7 +21,7 @@ from studio.project.lineage import key_of
 from studio.project.people_files import load_people
 from studio.project.sequence_files import MaskReader, load_sequence
 from studio.project.store import Store
-from studio.tracking import TrackSettings
+from studio.tracking.settings import TrackSettings
 from studio.tracking.trimming import chosen_frames
 
 Write = Callable[..., Path]
