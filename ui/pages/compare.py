@@ -342,6 +342,8 @@ class ComparePage(Page):
         made = QComboBox()
         made.setAccessibleName(self.tr("Avatar {name}").format(name=name))
         made.setToolTip(self.tr("Any engine and preset, built or not"))
+        made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         made.setMinimumWidth(160)
+        made.setMaximumWidth(270)
         made.activated.connect(lambda _: self._picked())
         return made
