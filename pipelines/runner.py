@@ -134,8 +134,8 @@ class RunningJob:
                 self.process.wait(timeout=3.0)
 
 
-def start(folder: Path, modest: bool = False) -> RunningJob:
-    """Start a worker on a job, or join the one at work; returns at once.
+def start(folder: Path, modest: bool = False, patience: float = 2.0) -> RunningJob:
+    """Start a worker on a job, or join the one at work; returns without waiting for its end.
 
     The worker has its own process group: a Ctrl-C in the terminal or a closed window does not reach it, so
     that whoever started it decides whether it stops.
@@ -143,6 +143,7 @@ def start(folder: Path, modest: bool = False) -> RunningJob:
     Args:
         folder: the job's.
         modest: give way to whatever else wants the processor, so that a live picture stays smooth.
+        patience: seconds to wait for a worker that has said its last word but still holds the job.
 
     Raises:
         Problem: the disk said no.
@@ -150,7 +151,7 @@ def start(folder: Path, modest: bool = False) -> RunningJob:
     folder = folder.absolute()
     if read_status(folder).state == "running":
         return RunningJob(folder, None)
-    with alone(folder, patience=2.0) as free:
+    with alone(folder, patience=patience) as free:
         if not free:
             return RunningJob(folder, None)
         withdraw_requests(folder)

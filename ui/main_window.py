@@ -138,7 +138,7 @@ class MainWindow(QMainWindow):
         made.setText(title)
         keys = QKeySequence(f"Ctrl+{number}")
         hint = QCoreApplication.translate("pages", spec.hint)
-        made.setToolTip(f"{hint} ({keys.toString(QKeySequence.SequenceFormat.NativeText)})")
+        made.setProperty("hint", f"{hint} ({keys.toString(QKeySequence.SequenceFormat.NativeText)})")
         made.setAccessibleName(title)
         made.setAccessibleDescription(hint)
         made.setCheckable(True)
@@ -153,7 +153,10 @@ class MainWindow(QMainWindow):
     def _subject_changed(self) -> None:
         someone = self.session.subject is not None
         for spec in PAGES:
-            self._buttons[spec.id].setEnabled(someone or not spec.needs_subject)
+            made = self._buttons[spec.id]
+            made.setEnabled(someone or not spec.needs_subject)
+            first = "" if made.isEnabled() else self.tr("Open somebody in the Library first. ")
+            made.setToolTip(first + str(made.property("hint")))
         if not someone and self._shown and next(s for s in PAGES if s.id == self._shown).needs_subject:
             self.show_page("library")
 

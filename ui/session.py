@@ -63,6 +63,7 @@ class Session(QObject):
         self.background.defect.connect(lambda error: self.fail(self.tr("Something went wrong"), error))
         self.jobs = JobBoard(store, self.background, self)
         self.jobs.ended.connect(self._job_ended)
+        self.jobs.refused.connect(lambda error: self.fail(self.tr("The work did not start"), error))
         self.subject: SubjectFolder | None = None
         self.clip: ClipFolder | None = None
         self.avatar: Avatar | None = None

@@ -243,6 +243,33 @@ def test_a_file_that_is_there_is_replaced_only_after_asking(qtbot, page, tmp_pat
     assert probe(precious).frames == 12
 
 
+def test_the_answer_about_one_file_is_none_about_another(qtbot, page, tmp_path):
+    there, precious = (tmp_path / "out" / name for name in ("film.mp4", "precious.mp4"))
+    there.write_bytes(b"old")
+    precious.write_bytes(b"the only copy")
+    entered(qtbot, page, TURN)
+    page.form.file.setText(str(there))
+    click(qtbot, page.export)
+    assert page.replace.isVisible()
+    page.form.file.clear()
+    qtbot.keyClicks(page.form.file, str(precious))
+    assert not page.replace.isVisible()
+    page._start(True)  # even if the click was on its way
+    assert page.replace.isVisible()
+    assert "precious" in page._sure.text()
+    assert precious.read_bytes() == b"the only copy"
+    assert not page.queue.rows
+
+
+def test_without_a_name_nothing_is_asked_and_nothing_written(qtbot, page):
+    entered(qtbot, page, TURN)
+    page.form.file.clear()
+    with qtbot.waitSignal(page.session.failed) as told:
+        click(qtbot, page.export)
+    assert "name" in told.args[0].reason
+    assert not page.replace.isVisible()
+
+
 def test_what_cannot_be_written_lands_in_the_banner(qtbot, page, tmp_path):
     entered(qtbot, page, TURN)
     page.form.file.setText(str(tmp_path / "nowhere" / "film.mp4"))

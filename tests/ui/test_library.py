@@ -47,7 +47,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Jobs that were started; none of them does anything."""
     found: list[Path] = []
 
-    def start(folder: Path, modest: bool = False) -> runner.RunningJob:
+    def start(folder: Path, modest: bool = False, patience: float = 2.0) -> runner.RunningJob:
         found.append(folder)
         _running(folder, 1, 4)
         return runner.RunningJob(folder, None)
@@ -126,7 +126,7 @@ def test_a_dropped_video_needs_a_name_and_permission_then_is_tracked_on_its_card
     _wait(qtbot, card.again.isVisible)
     assert "No face was found." in card.trouble.toolTip()
     qtbot.mouseClick(card.again, Qt.MouseButton.LeftButton)
-    assert started == [started[0]] * 2
+    _wait(qtbot, lambda: started == [started[0]] * 2)
     _wait(qtbot, lambda: card.bar.isVisible() and not card.again.isVisible())
     write_status(started[0], JobStatus("finished", 1, 1))
     _wait(qtbot, lambda: not card.bar.isVisible())

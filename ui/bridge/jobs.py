@@ -16,6 +16,8 @@ from studio.domain.problem import Problem
 from studio.project.store import Store
 from ui.bridge.background import Background
 
+LONGEST = 20.0
+"""Seconds that a start waits for the worker before it to let go."""
 EVERY = 300
 """Milliseconds between two looks."""
 
@@ -50,10 +52,12 @@ class JobBoard(QObject):
     Attributes:
         changed: one :class:`Job` whose status is not what it was.
         ended: one :class:`Job` that is over and was not when last seen.
+        refused: the error because of which a job could not be started.
     """
 
     changed = Signal(object)
     ended = Signal(object)
+    refused = Signal(object)
 
     def __init__(self, store: Store, background: Background, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -80,12 +84,19 @@ class JobBoard(QObject):
         return self._jobs.get(folder)
 
     def start(self, folder: Path) -> None:
-        """Start or continue a job in a process that outlives this window.
+        """Start or continue a job in a process that outlives this window; returns at once.
 
-        Raises Problem when the disk says no.
+        A worker that has just ended may hold the job for a while yet, on a busy machine for seconds.
         """
-        self._started[folder] = runner.start(folder, modest=True)
-        self.look()
+
+        def started(running: runner.RunningJob) -> None:
+            self._started[folder] = running
+            self.look()
+
+        def begin() -> runner.RunningJob:
+            return runner.start(folder, modest=True, patience=LONGEST)
+
+        self._background.run(self, begin, started, self.refused.emit)
 
     def stop(self, folder: Path) -> None:
         """Ask it to stop with a checkpoint; starting it again continues. An export only rests."""
@@ -154,7 +165,8 @@ class JobBoard(QObject):
             if old is not None and old.status == job.status:
                 continue
             self.changed.emit(job)
-            if job.status.over and old is not None and not old.status.over:
+            # A short job may begin anew and end between two looks.
+            if job.status.over and old is not None and old.status.state != job.status.state:
                 self.ended.emit(job)
 
     def _let_go(self, folder: Path, patience: float = 0.0) -> None:

@@ -52,6 +52,8 @@ class CapturePage(Page):
         """It is shown now."""
         self._here = True
         self._follow_clip()
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setFocus()  # so that Space plays, whatever was pressed before
 
     def leave(self) -> None:
         """It is hidden now."""

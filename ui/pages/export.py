@@ -65,7 +65,9 @@ class ExportPage(Page):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(empty)
         self._stack.addWidget(self._body())
+        self._asked: Path | None = None
         self._ask(False)
+        self.form.file.textChanged.connect(self._withdraw)
         self.motion.changed.connect(self._motion_changed)
         self.form.changed.connect(self._later)
         self.queue.changed.connect(self._say)
@@ -91,26 +93,29 @@ class ExportPage(Page):
 
     def go_on(self) -> None:
         """Add what is set to the queue; a file that is there is only replaced after asking."""
+        if not self.form.file.text().strip():
+            problem = Problem(self.tr("Give the file a name first, or click Choose…"))
+            self.session.fail(self.tr("The export did not start"), problem)
+            return
         target = self.form.target
         there = target.exists() and not (target.is_dir() and not any(target.iterdir()))
         if there:
+            self._asked = target
             self._sure.setText(self.tr("“{name}” is there already.").format(name=target.name))
             self._ask(True)
         else:
             self._start(False)
 
     def _start(self, overwrite: bool) -> None:
+        if overwrite and self.form.target != self._asked:
+            self.go_on()  # the answer was about another file
+            return
         self._ask(False)
         session, motion = self.session, self.motion.motion
         subject, avatar = session.subject, session.avatar
         if subject is None or avatar is None or motion is None:
             return
         target, settings, sound = self.form.target, self.form.settings(), motion.sound
-        if not self.form.file.text().strip():
-            session.fail(
-                self.tr("The export did not start"), Problem(self.tr("Choose a file to write first."))
-            )
-            return
         self.export.setEnabled(False)
         session.background.run(
             self,
@@ -192,6 +197,11 @@ class ExportPage(Page):
                 size=size(done.size_bytes), time=about(done.seconds)
             )
         self.forecast.setText(f"{what}\n{words}")
+
+    def _withdraw(self) -> None:
+        """Another name is another question."""
+        self._asked = None
+        self._ask(False)
 
     def _ask(self, asking: bool) -> None:
         for part in (self._sure, self.replace, self.keep):

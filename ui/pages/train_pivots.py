@@ -24,7 +24,7 @@ from ui.widgets.empty_state import EmptyState
 from ui.widgets.pivot_grid import PivotGrid
 from ui.widgets.pivot_plot import PivotPlot
 from ui.widgets.pivot_thumbnails import Thumbnails
-from ui.widgets.plain import button, card, column, label, row
+from ui.widgets.plain import button, card, column, label, row, set_role
 
 _PICTURE = 96
 
@@ -77,6 +77,7 @@ class TrainPivots(QWidget):
             self.tr("Choose pivots"),
             self.start,
         )
+        set_role(self.choose_now.button, "role", "")  # the page's one next step is Build
         self.untracked = EmptyState(
             "capture",
             self.tr("This clip is not tracked yet"),
@@ -337,6 +338,8 @@ class TrainPivots(QWidget):
                 self._job = None
             self.choose_now.button.setEnabled(True)
             self.read()
+        elif job.plan.kind == "build" and self._states.currentWidget() is self._empty:
+            self.read()  # a build chooses pivots on its way
         elif job.plan.kind == "import" and self._view is not None and self._view.sequence is None:
             self.read()
 

@@ -175,6 +175,12 @@ class CurveDrawing:
             motion = line.base.values[:, line.base.names.index(name)]
             values += [float(motion.min()), float(motion.max())]
         low, high = min(values), max(values)
+        if high - low < 0.05 * (knob.high - knob.low):
+            # Nothing moves yet: everything that may be wanted can be reached.
+            wanted = knob.reliable or (knob.low, knob.high)
+            bottom, top = min(low, *wanted), max(high, *wanted)
+            if top > bottom:
+                return Shown(bottom - 0.08 * (top - bottom), top + 0.08 * (top - bottom))
         least = 0.3 * (knob.high - knob.low)
         room = max(0.25 * (high - low), (least - (high - low)) / 2)
         return Shown(low - room, high + room)

@@ -101,7 +101,7 @@ class QueueList(QWidget):
         if job.plan.kind != KIND:
             return
         row = self.rows.get(job.folder)
-        if row is None or row.status.over != job.status.over:
+        if row is None or row.status.state != job.status.state:
             self.read()  # a new one, or one that ended: its receipt and the order are on the disk
         if row is not None:
             row.show_export(replace(row.export, status=job.status))
