@@ -141,6 +141,7 @@ class Session(QObject):
             self._live.close()
             self._live = None
         self.background.close()
+        self.jobs.start_the_rest()
         self.preferences.save()
 
     def _choose(self) -> None:

@@ -176,6 +176,20 @@ def fake_import(subject, filled_store):
     return done.job
 
 
+def test_a_job_asked_for_while_the_window_closes_is_started_all_the_same(session, monkeypatch, tmp_path):
+    from pipelines import runner
+
+    started = []
+    monkeypatch.setattr(runner, "start", lambda folder, **how: started.append(folder))
+    hold = threading.Event()
+    for _ in range(2):  # both threads have something to do
+        session.background.run(session, lambda: hold.wait(10), lambda result: None)
+    session.jobs.start(tmp_path)
+    threading.Timer(0.2, hold.set).start()
+    session.close()
+    assert started == [tmp_path]
+
+
 def test_what_escapes_from_a_slot_lands_in_the_banner(window, monkeypatch) -> None:
     import sys
 

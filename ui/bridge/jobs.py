@@ -64,6 +64,7 @@ class JobBoard(QObject):
         self._store, self._background = store, background
         self._jobs: dict[Path, Job] = {}
         self._started: dict[Path, runner.RunningJob] = {}
+        self._starting: set[Path] = set()
         self._plans: dict[Path, JobPlan] = {}
         self._looking = False
         self._timer = QTimer(self)
@@ -90,13 +91,19 @@ class JobBoard(QObject):
         """
 
         def started(running: runner.RunningJob) -> None:
+            self._starting.discard(folder)
             self._started[folder] = running
             self.look()
+
+        def refused(error: Exception) -> None:
+            self._starting.discard(folder)
+            self.refused.emit(error)
 
         def begin() -> runner.RunningJob:
             return runner.start(folder, modest=True, patience=LONGEST)
 
-        self._background.run(self, begin, started, self.refused.emit)
+        self._starting.add(folder)
+        self._background.run(self, begin, started, refused)
 
     def stop(self, folder: Path) -> None:
         """Ask it to stop with a checkpoint; starting it again continues. An export only rests."""
@@ -131,6 +138,16 @@ class JobBoard(QObject):
     def close(self) -> None:
         """Look no more; jobs go on."""
         self._timer.stop()
+
+    def start_the_rest(self) -> None:
+        """After the threads have ended: what was asked for in the last moment is started all the same.
+
+        Starting twice does no harm: the second worker finds the job taken and leaves.
+        """
+        for folder in self._starting:
+            with suppress(Problem):  # nobody is left to be told; the job stands there as waiting
+                runner.start(folder, modest=True)
+        self._starting.clear()
         for folder in list(self._started):
             self._let_go(folder, patience=5.0)
 
