@@ -7,8 +7,13 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
+FAST_LIMIT = 45 * 60
+"""Seconds for the fast suite, which takes ten minutes on two cores: whatever hangs beyond is ended."""
+MARK = "AVATAR_STUDIO_TEST_RUN"
+"""In the environment of every process that a run of tests starts, however far from it."""
 CHECKS: dict[str, list[str]] = {
     "ruff check": ["-m", "ruff", "check", "--quiet", "."],
     "ruff format": ["-m", "ruff", "format", "--check", "--quiet", "."],
@@ -40,7 +45,16 @@ def run(root: Path, argv: list[str]) -> int:
         *(["-m", ""] if options.slow else []),
     ]
     sys.stdout.flush()
-    status = subprocess.run([*command, *rest], cwd=root, env=environment, check=False).returncode
+    mark = environment[MARK] = uuid.uuid4().hex
+    limit = None if options.slow else FAST_LIMIT
+    try:
+        done = subprocess.run([*command, *rest], cwd=root, env=environment, check=False, timeout=limit)
+        status = done.returncode
+    except subprocess.TimeoutExpired:
+        status = 1
+        print(f"The tests did not end within {FAST_LIMIT // 60} minutes and were stopped.", flush=True)
+    if left := end_the_rest(mark):
+        print(f"Left behind by the tests, and ended: {'; '.join(left)}.", flush=True)
     if failed:
         print(f"Failed before the tests: {', '.join(failed)}.", flush=True)
     return status or (1 if failed else 0)
@@ -55,6 +69,25 @@ def quiet_environment(environment: dict[str, str]) -> dict[str, str]:
         "MPLBACKEND": "agg",
         **environment,
     }
+
+
+def end_the_rest(mark: str) -> list[str]:
+    """End the processes that carry this mark. Returns their commands.
+
+    One that outlived a worker that crashed may hold this run's output open, and whoever reads that waits for
+    ever.
+    """
+    import psutil
+
+    ended = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                ended.append(" ".join(process.cmdline())[:200])
+                process.kill()
+        except (psutil.Error, OSError):
+            continue
+    return ended
 
 
 def workers(cores: int) -> list[str]:

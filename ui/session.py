@@ -13,6 +13,7 @@ from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
 from studio.project.store import ClipFolder, Store, SubjectFolder
 from ui.bridge.background import Background
+from ui.bridge.garbage import Garbage
 from ui.bridge.jobs import Job, JobBoard
 from ui.preferences import Preferences
 
@@ -59,6 +60,7 @@ class Session(QObject):
         super().__init__(parent)
         self.store = store
         self.preferences = Preferences(store.home, self)
+        self._garbage = Garbage(self)
         self.background = Background(self)
         self.background.defect.connect(lambda error: self.fail(self.tr("Something went wrong"), error))
         self.jobs = JobBoard(store, self.background, self)
@@ -141,6 +143,7 @@ class Session(QObject):
             self._live.close()
             self._live = None
         self.background.close()
+        self._garbage.close()
         self.jobs.start_the_rest()
         self.preferences.save()
 

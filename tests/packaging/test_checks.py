@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +58,28 @@ def test_the_users_own_variables_win() -> None:
     environment = checks.quiet_environment({"QT_QPA_PLATFORM": "xcb"})
     assert environment["QT_QPA_PLATFORM"] == "xcb"
     assert environment["OMP_NUM_THREADS"] == "1"
+
+
+def test_a_run_that_hangs_is_stopped_and_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test_hang.py").write_text("import time\ndef test_hang(): time.sleep(3600)\n")
+    monkeypatch.setattr(checks, "FAST_LIMIT", 3)
+    monkeypatch.setattr(checks, "workers", lambda cores: ["-p", "no:cacheprovider"])
+    assert checks.run(tmp_path, ["--only-tests"]) == 1
+    assert "did not end within" in capfd.readouterr().out
+
+
+def test_what_a_crash_leaves_behind_is_ended_and_nothing_else() -> None:
+    sleep = [sys.executable, "-c", "import time; time.sleep(3600)"]
+    ours = subprocess.Popen(sleep, env={**os.environ, checks.MARK: "ours"}, start_new_session=True)
+    other = subprocess.Popen(sleep, env={**os.environ, checks.MARK: "other"})
+    try:
+        (ended,) = checks.end_the_rest("ours")
+        assert "time.sleep(3600)" in ended
+        assert ours.wait(10) != 0
+        assert other.poll() is None
+    finally:
+        for process in (ours, other):
+            process.kill()
+            process.wait()

@@ -190,6 +190,25 @@ def test_a_job_asked_for_while_the_window_closes_is_started_all_the_same(session
     assert started == [tmp_path]
 
 
+def test_what_hinders_a_start_is_told_to_whoever_asked_and_else_in_the_banner(window, qtbot, monkeypatch):
+    from pathlib import Path
+
+    from pipelines import runner
+
+    def full(folder, **how):
+        raise Problem("The disk is full: make room.")
+
+    monkeypatch.setattr(runner, "start", full)
+    told: list[Exception] = []
+    window.session.jobs.start(Path("one"), told.append)
+    qtbot.waitUntil(lambda: bool(told))
+    assert window.banner.failure is None
+    window.session.jobs.start(Path("two"))
+    qtbot.waitUntil(lambda: window.banner.failure is not None)
+    assert window.banner.failure is not None
+    assert window.banner.failure.reason == str(told[0])
+
+
 def test_what_escapes_from_a_slot_lands_in_the_banner(window, monkeypatch) -> None:
     import sys
 

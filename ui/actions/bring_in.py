@@ -127,17 +127,15 @@ class BringIn(QObject):
         self.began.emit(incoming)
         return incoming
 
-    def _arrived(self, result: Import) -> None:
-        from studio.domain.problem import Problem
+    def _not_tracked(self, error: Exception) -> None:
+        what, safe = self.tr("The face was not tracked"), self.tr("The clip is in the project.")
+        self._session.fail(what, error, safe)
 
+    def _arrived(self, result: Import) -> None:
         for warning in result.warnings:
             self._session.said.emit(warning)
         if result.job is not None:
-            try:
-                self._session.jobs.start(result.job)
-            except Problem as problem:
-                what = self.tr("The face was not tracked")
-                self._session.fail(what, problem, self.tr("The clip is in the project."))
+            self._session.jobs.start(result.job, self._not_tracked)
         elif not result.new_clip:
             self._session.said.emit(
                 self.tr("This clip of {name} was here already.").format(name=result.subject.name)

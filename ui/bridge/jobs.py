@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,10 +85,11 @@ class JobBoard(QObject):
         """One job as last seen."""
         return self._jobs.get(folder)
 
-    def start(self, folder: Path) -> None:
+    def start(self, folder: Path, failed: Callable[[Exception], object] | None = None) -> None:
         """Start or continue a job in a process that outlives this window; returns at once.
 
-        A worker that has just ended may hold the job for a while yet, on a busy machine for seconds.
+        A worker that has just ended may hold the job for a while yet, on a busy machine for seconds. An error
+        is given to ``failed``, in the window's thread; without it, to :attr:`refused`.
         """
 
         def started(running: runner.RunningJob) -> None:
@@ -97,7 +99,7 @@ class JobBoard(QObject):
 
         def refused(error: Exception) -> None:
             self._starting.discard(folder)
-            self.refused.emit(error)
+            (failed or self.refused.emit)(error)
 
         def begin() -> runner.RunningJob:
             return runner.start(folder, modest=True, patience=LONGEST)

@@ -232,10 +232,7 @@ class CapturePage(Page):
             if planned.job is not None:
                 if planned.tracked_before is not None:
                     self._undo[planned.job] = planned
-                try:
-                    self.session.jobs.start(planned.job)
-                except Problem as problem:
-                    self.session.fail(failed, problem)
+                self.session.jobs.start(planned.job, lambda error: self.session.fail(failed, error))
             self.session.refresh()
 
         self.session.background.run(self, work, done, lambda error: self.session.fail(failed, error))

@@ -10,7 +10,6 @@ from PySide6.QtCore import QMimeData, QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from pipelines.import_job import Import, import_clip
-from studio.domain.problem import Problem
 from studio.domain.progress import Progress
 from studio.project.store import SubjectFolder
 from ui.bridge.background import Ticket
@@ -82,11 +81,8 @@ class ClipImports(QObject):
                 self.tr("{clip} is here already, tracked.").format(clip=done.clip.clip.title)
             )
         else:
-            try:
-                self._session.jobs.start(done.job)
-            except Problem as problem:
-                safe = self.tr("The clip is in the project.")
-                self._session.fail(self.tr("The face was not tracked"), problem, safe)
+            what, safe = self.tr("The face was not tracked"), self.tr("The clip is in the project.")
+            self._session.jobs.start(done.job, lambda error: self._session.fail(what, error, safe))
         for warning in done.warnings:
             self._session.said.emit(warning)
         self.brought.emit(done)

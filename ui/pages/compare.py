@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFrame, QProgressBar, QStackedWidget, QVBoxLayout
 
 from pipelines.compare_job import KIND, Contender
-from studio.domain.problem import Problem
 from ui.bridge.jobs import Job
 from ui.pages.compare_offer import Offer, Prospect, read_offer, read_prospect, title
 from ui.pages.compare_result import ResultView
@@ -309,11 +308,7 @@ class ComparePage(Page):
 
     def _start_job(self, folder: object) -> None:
         self._starting = False
-        try:
-            self.session.jobs.start(folder)  # type: ignore[arg-type]
-        except Problem as problem:
-            self._failed(problem)
-            return
+        self.session.jobs.start(folder, self._failed)  # type: ignore[arg-type]
         self._show_work(None)
 
     def _job_changed(self, job: Job) -> None:

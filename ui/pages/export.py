@@ -127,11 +127,7 @@ class ExportPage(Page):
     def _queued(self, job: Path) -> None:
         session = self.session
         self.export.setEnabled(True)
-        try:
-            session.jobs.start(job)
-        except Exception as error:
-            self._not_started(error)
-            return
+        session.jobs.start(job, self._not_started)
         session.preferences.keep("export.folder", str(self.form.target.parent))
         session.said.emit(self.tr("{name} is in the queue.").format(name=self.form.target.name))
         self.queue.read()

@@ -269,10 +269,7 @@ class ExportMotion(QWidget):
             self._use(done)
             return
         self._new, self._job = done, done.job
-        try:
-            self._session.jobs.start(done.job)
-        except Exception as error:
-            self._failed(error)
+        self._session.jobs.start(done.job, self._failed)
 
     def _use(self, done: Import) -> None:
         self._busy(False)

@@ -280,10 +280,7 @@ class LibraryPage(Page):
     def _go_on(self, path: Path) -> None:
         job = self._latest_job(path)
         if job is not None:
-            try:
-                self.session.jobs.start(job.folder)
-            except Problem as problem:
-                self.session.fail(self.tr("The work did not go on"), problem)
+            self.session.jobs.start(job.folder)
 
     def _latest_job(self, path: Path) -> Job | None:
         jobs = [job for job in self.session.jobs.jobs() if job.folder.parents[1] == path]

@@ -172,10 +172,7 @@ class ImportDialog(QDialog):
             self._take(Source(done.clip.clip.title, done.sequence))
             return
         self._new, self._job = done, done.job
-        try:
-            self._session.jobs.start(done.job)
-        except Exception as error:
-            self._failed(error)
+        self._session.jobs.start(done.job, self._failed)
 
     def _follow(self, job: Job) -> None:
         if job.folder == self._job:

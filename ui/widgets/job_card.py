@@ -179,7 +179,7 @@ class JobCard(QFrame):
         self._do("stop", lambda: self._session.jobs.stop(self.job.folder))
 
     def _resume(self) -> None:
-        self._do("start", lambda: self._session.jobs.start(self.job.folder))
+        self._do("start", lambda: self._session.jobs.start(self.job.folder, self._refused))
 
     def _cancel(self) -> None:
         self._ask_for_cancel(False)
@@ -193,6 +193,11 @@ class JobCard(QFrame):
         except Problem as problem:
             self._asked = ""
             self._session.fail(self.title, problem)
+        self.show_job(self.job)
+
+    def _refused(self, error: Exception) -> None:
+        self._asked = ""
+        self._session.fail(self.title, error)
         self.show_job(self.job)
 
     def _ask_for_cancel(self, asking: bool) -> None:
