@@ -13,6 +13,9 @@ from studio.domain.controls import ControlState
 
 Quality = Literal["draft", "full"]
 """Draft while dragging, full when still and in exports."""
+Layer = Literal["picture", "depth", "normals"]
+"""What is shown: the person as filmed; greys, near light; or where the surface faces, as colours
+(:mod:`studio.domain.layer_pictures`)."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class RenderRequest:
     """What the picture shows."""
     quality: Quality = "full"
     """How much time may be spent."""
+    layer: Layer = "picture"
+    """Which of the layers that the engine's entry in the catalog names."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 from studio.domain.avatar import Avatar
 from studio.domain.controls import ControlSheet
-from studio.domain.rendering import Frame, RenderRequest
+from studio.domain.rendering import Frame, Layer, RenderRequest
 
 
 class Engine(Protocol):
@@ -42,6 +42,8 @@ class EngineSpec:
     """Names of its presets, the cheapest first; what they set is data of the recipes."""
     missing: Callable[[], str | None]
     """None when it can run here, otherwise one sentence: what is missing and what to do."""
+    layers: tuple[Layer, ...] = ("picture",)
+    """What its avatars can show, ``picture`` first; it is never asked for anything else."""
 
     def load(self, avatar: Avatar) -> Engine:
         """Open an avatar for rendering."""
