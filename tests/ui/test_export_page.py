@@ -95,7 +95,9 @@ def page(qtbot, session, store, monkeypatch, tmp_path):
     monkeypatch.setattr(
         session.jobs,
         "start",
-        lambda job: session.background.run(session, lambda: run_job(job), lambda _: session.jobs.look()),
+        lambda job, failed=None: session.background.run(
+            session, lambda: run_job(job), lambda _: session.jobs.look(), failed
+        ),
     )
     (tmp_path / "out").mkdir()
     session.preferences.keep("export.folder", str(tmp_path / "out"))

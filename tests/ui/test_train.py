@@ -160,8 +160,8 @@ def test_an_avatar_is_built_and_leads_to_perform(page, window, subject, qtbot) -
     qtbot.waitUntil(lambda: not page.cards, timeout=PATIENCE)
     qtbot.waitUntil(lambda: build.build.text() == "Perform with it", timeout=PATIENCE)
     assert plan_build(subject, subject.clip(None), "instant", "draft").made
-    lines = page.avatars.findChildren(type(build.build))
-    assert len([line for line in lines if line.isVisible()]) == 2
+    button = type(build.build)
+    qtbot.waitUntil(lambda: sum(line.isVisible() for line in page.avatars.findChildren(button)) == 2)
     with qtbot.waitSignal(window.session.asked_for) as asked:
         click(qtbot, build.build)
     assert asked.args == ["perform"]
