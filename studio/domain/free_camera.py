@@ -8,10 +8,10 @@ is z = 0. The free camera adds this to the head's rotation R and to the tracked 
   head space is at ``rotation @ R @ p``;
 * dolly and pan: the picture grows about the head's origin and shifts against the pan. Scale becomes
   ``scale * dolly``, and the origin goes to ``(cx, cy) + scale * dolly * (-pan_x, pan_y)``;
-* lens: the eye stands ``1 / nearness`` metres before the head's origin. A pixel at (u, v) metres of the head's
-  plane shows what is on the line from the eye (0, 0, 1 / nearness) through (u, v, 0). What lies in the head's
-  plane thus keeps its place whatever the lens. Coming nearer by a factor makes the nearness as many times
-  larger, as a real camera does; with parallel rays (lens 0) the dolly is a zoom and nothing else.
+* lens: the eye stands ``1 / nearness`` metres before the head's origin. A pixel at (u, v) metres of the
+  head's plane shows what is on the line from the eye (0, 0, 1 / nearness) through (u, v, 0). What lies in
+  that plane thus keeps its place whatever the lens. Coming nearer by a factor makes the nearness as many
+  times larger, as a real camera does; with parallel rays (lens 0) the dolly is a zoom and nothing else.
 """
 
 from __future__ import annotations

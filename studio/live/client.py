@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from studio.domain.avatar import Avatar
 from studio.domain.controls import ControlSheet
-from studio.domain.rendering import RenderRequest
+from studio.domain.rendering import Layer, RenderRequest
 from studio.live.handles import LiveHandle
 from studio.live.messages import Draw, Drawn, Failed, Open, Opened, Release
 from studio.live.pictures import LARGEST
@@ -174,6 +174,12 @@ class LiveWorker:
         """What people ask of the avatar shown."""
         with self._lock:
             return self._shown.opened.handles if self._shown and self._shown.opened else ()
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """What can be seen of the avatar shown."""
+        with self._lock:
+            return self._shown.opened.layers if self._shown and self._shown.opened else ("picture",)
 
     @property
     def problem(self) -> str:

@@ -17,7 +17,7 @@ from typing import IO
 
 from studio.domain.avatar import Avatar
 from studio.domain.controls import ControlSheet
-from studio.domain.rendering import RenderRequest
+from studio.domain.rendering import Layer, RenderRequest
 from studio.live.handles import LiveHandle
 
 
@@ -55,6 +55,8 @@ class Opened:
     """What can be asked of it."""
     handles: tuple[LiveHandle, ...]
     """What people ask of it."""
+    layers: tuple[Layer, ...] = ("picture",)
+    """What it can show."""
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,20 @@ import numpy as np
 from studio.domain.avatar import Avatar
 from studio.domain.controls import ControlSheet, ControlState
 from studio.domain.problem import Problem
-from studio.domain.rendering import RenderRequest
+from studio.domain.rendering import Layer, RenderRequest
 from studio.engines.engine import Engine
 from studio.live.mailbox import Mailbox
 from studio.live.messages import Draw, Drawn, Failed, Open, Opened, Release, channels, receive, send
 from studio.live.pictures import SLOTS, Pictures
 
 
-def conformed(request: RenderRequest, sheet: ControlSheet) -> RenderRequest:
-    """The request in the columns of another sheet: what it does not know is left out, the rest neutral."""
+def conformed(request: RenderRequest, sheet: ControlSheet, layers: tuple[Layer, ...]) -> RenderRequest:
+    """The request in the columns of another sheet: what it does not know is left out, the rest neutral.
+
+    A layer that is not offered becomes the picture.
+    """
+    if request.layer not in layers:
+        request = replace(request, layer="picture")
     state = request.state
     if state.names == sheet.names:
         return request
@@ -41,8 +46,10 @@ def open_engine(avatar: Avatar) -> tuple[Engine, Opened]:
     from studio.head import builtin_head
     from studio.live.handles import live_handles
 
-    engine = engine_spec(avatar.engine).load(avatar)
-    return engine, Opened(engine.sheet, live_handles(builtin_head().handles.values(), engine.sheet))
+    spec = engine_spec(avatar.engine)
+    engine = spec.load(avatar)
+    handles = live_handles(builtin_head().handles.values(), engine.sheet)
+    return engine, Opened(engine.sheet, handles, spec.layers)
 
 
 def serve(avatar: Avatar, mailbox: Mailbox, pictures: Pictures, answers: IO[bytes]) -> int:
@@ -59,7 +66,7 @@ def serve(avatar: Avatar, mailbox: Mailbox, pictures: Pictures, answers: IO[byte
         draw, slot = taken
         request = draw.request or RenderRequest(engine.sheet.neutral(), avatar.stage)
         try:
-            frame = engine.render(conformed(request, engine.sheet))
+            frame = engine.render(conformed(request, opened.sheet, opened.layers))
             pictures.write(slot, frame.image, frame.alpha)
         except Exception as error:
             mailbox.release(slot)

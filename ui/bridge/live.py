@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from studio.domain.avatar import Avatar
 from studio.domain.camera import View
 from studio.domain.controls import ControlSheet
-from studio.domain.rendering import RenderRequest
+from studio.domain.rendering import Layer, RenderRequest
 from studio.live import LiveFrame, LiveHandle, LiveMeter, LiveWorker
 
 if TYPE_CHECKING:
@@ -76,6 +76,11 @@ class Live(QObject):
     def handles(self) -> tuple[LiveHandle, ...]:
         """What people ask of the avatar shown."""
         return self.worker.handles
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """What can be seen of the avatar shown."""
+        return self.worker.layers
 
     def ask(self, request: RenderRequest) -> int:
         """Ask for a frame; the newest request wins. Returns its number."""
