@@ -73,10 +73,10 @@ def build_instant(
     plate = recover_plate(cut[np.searchsorted(needed, spread)])
     textures = cut[np.searchsorted(needed, pivots.frames)]
     motion = sequence.motion.take(pivots.frames)
-    progress(0, 2, "Learning how hair and shoulders move")
+    progress(0, 1, "Learning how hair and shoulders move")
     shell_motion, shell = learn_shell(mesh, motion, textures, stage)
     mesh = replace(mesh, shell_motion=shell_motion)
-    progress(1, 2, "Looking for covered parts")
+    progress(0, 1, "Looking for covered parts")
     positions = pivot_positions(mesh, motion, shell)
     trust = vertex_trust(
         mesh,

@@ -47,8 +47,8 @@ State = Literal["queued", "running", "stopped", "cancelled", "failed", "crashed"
 ended with a message; crashed: the process is gone and could say nothing."""
 
 CRASHED = (
-    "The work ended without a word (killed, out of memory, or the machine went off): "
-    "run the same command again and it continues."
+    "The work ended without a word: it was killed, the memory was full, or the machine went off. "
+    "Start it again and it goes on from where it was."
 )
 _SILENT_HOST = 120.0
 """Seconds without a heartbeat after which a worker on another machine counts as dead."""
@@ -160,6 +160,8 @@ class JobStatus:
     """Units of the present step finished."""
     total: int | None = None
     """Units of the present step in all, None while unknown."""
+    share: float | None = None
+    """How much of the whole job is done, 0..1, as far as its steps are known; never goes back."""
     seconds_left: float | None = None
     """Estimate for the present step."""
     note: str = ""
@@ -363,6 +365,8 @@ class JobContext:
     """The job's folder."""
     plan: JobPlan
     """What it does."""
+    shares: Callable[[int, str, int, int | None], float] | None = None
+    """Step, what, done and total to the share of the whole job, see :class:`pipelines.job_share.JobShare`."""
     status: JobStatus = field(init=False)
     """What was last made known."""
 
@@ -399,7 +403,13 @@ class JobContext:
         if now - self._written >= 0.25 or last:
             with self._guard:
                 self.status = replace(
-                    self.status, what=what, done=done, total=total, seconds_left=left, note=self._note
+                    self.status,
+                    what=what,
+                    done=done,
+                    total=total,
+                    share=self._share(self.status.step, what, done, total),
+                    seconds_left=left,
+                    note=self._note,
                 )
             # A disk that is full for the status is full for the work, which will say so itself.
             with suppress(Problem):
@@ -451,7 +461,14 @@ class JobContext:
         step = self.plan.steps[number]
         with self._guard:
             self.status = replace(
-                self.status, step=number, what=step.title, done=0, total=None, seconds_left=None, note=""
+                self.status,
+                step=number,
+                what=step.title,
+                done=0,
+                total=None,
+                share=self._share(number, step.title, 0, None),
+                seconds_left=None,
+                note="",
             )
         self.tell("step", step=step.id, state="begun", key=step.key)
         self._write(durable=False)
@@ -464,6 +481,10 @@ class JobContext:
         with self._guard:
             self.status = replace(self.status, step=number + 1)
         self.tell("step", step=step.id, state="found" if skipped else "made", key=step.key)
+
+    def _share(self, step: int, what: str, done: int, total: int | None) -> float | None:
+        """None as long as nothing is done: a bar then shows that work is under way, and not that it stands."""
+        return (self.shares(step, what, done, total) or None) if self.shares is not None else None
 
     def end(self, state: State, message: str = "", problem: bool = False) -> None:
         """The job is over. The last word, so it is flushed to disk."""

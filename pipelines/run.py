@@ -28,6 +28,7 @@ from pipelines.job import (
     is_made,
     read_job,
 )
+from pipelines.job_share import JobShare
 from studio.devices import memory_problem
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted
@@ -57,12 +58,15 @@ def run_job(folder: Path) -> int:
     with alone(folder) as free, _logging_to(folder / "log.txt"):
         if not free:
             return BUSY
+        root = folder.parents[1]
         context = JobContext(folder, plan)
         try:
+            made = [is_made(root / step.output, step.key) for step in plan.steps]
+            context.shares = JobShare(plan, made)
             with _signals_stop(context):
                 for number, step in enumerate(plan.steps):
                     context.begin(number)
-                    context.passed(number, skipped=not make(step, folder.parents[1], context))
+                    context.passed(number, skipped=not make(step, root, context))
         except Cancelled:
             context.end("cancelled")
             return INTERRUPTED

@@ -152,7 +152,7 @@ def test_a_killed_worker_is_seen_as_crashed_by_any_reader(fake_job, trouble):
     ended = runner.start(folder).wait()
     assert ended.state == "crashed"
     assert read_status(folder).state == "crashed"
-    assert "run the same command again" in ended.message
+    assert "Start it again and it goes on" in ended.message
     if trouble == "exit":
         assert "last words" in (folder / "log.txt").read_text()
 
