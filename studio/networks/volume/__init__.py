@@ -1,0 +1,1 @@
+"""Volumes that are looked at along rays: what Tri²-plane, NOFA and Export3D share."""
