@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from pipelines.cut_material import Material
 from pipelines.pvp_settings import PainterSettings
@@ -24,9 +23,7 @@ from studio.domain.motion import HeadMotion
 from studio.domain.progress import Progress, silent
 from studio.engines.pvp.mappers import ExpressionMapper, mapper_inputs
 from studio.engines.pvp.painter import LinearLatents, Painter, PainterShape
-
-SCALES = 3
-"""Scales at which gradients are compared."""
+from studio.networks.picture_losses import edges, weighted
 
 
 @dataclass(frozen=True)
@@ -126,8 +123,8 @@ class _Teaching:
         colour, flow = self.painter.correction(ws, guide)
         shown = self.painter.corrected(guide, colour, flow)
         terms = {
-            "pixel": _weighted((shown - real).abs(), inside),
-            "edges": _edges(shown - real, inside),
+            "pixel": weighted((shown - real).abs(), inside),
+            "edges": edges(shown - real, inside),
             "restraint": colour.abs().mean() + 10.0 * flow.abs().mean(),
         }
         weights = (1.0, self.settings.edges, self.settings.restraint)
@@ -152,7 +149,7 @@ class _Teaching:
                 guide, real, inside = self._frames(some, 0)
                 shown = self.painter(self.latents(self.standard[some]), guide) if corrected else guide
                 error = shown.clamp(-1, 1) - real
-                loss = _weighted(error.abs(), inside) + self.settings.edges * _edges(error, inside)
+                loss = weighted(error.abs(), inside) + self.settings.edges * edges(error, inside)
                 share = inside.mean((1, 2, 3)).clamp_min(1e-3)
                 squared = (error.square() * inside).mean((1, 2, 3)) / share
                 psnr = (10 * torch.log10(4.0 / squared.clamp_min(1e-10))).mean()
@@ -228,21 +225,3 @@ def _without_seam(inside: Tensor, shift: tuple[int, ...]) -> Tensor:
         if moved:
             inside[(slice(None),) * axis + (seam,)] = 0.0
     return inside
-
-
-def _weighted(error: Tensor, inside: Tensor) -> Tensor:
-    """Mean of ``[B, C, H, W]`` where ``inside`` ``[B, 1, H, W]`` is 1."""
-    return (error * inside).mean() / inside.mean().clamp_min(1e-3)
-
-
-def _edges(error: Tensor, inside: Tensor) -> Tensor:
-    """Mean absolute difference of horizontal and vertical gradients, at three scales."""
-    total = error.new_zeros(())
-    for _ in range(SCALES):
-        for axis in (2, 3):
-            size = error.shape[axis] - 1
-            both = inside.narrow(axis, 0, size) * inside.narrow(axis, 1, size)
-            step = error.narrow(axis, 1, size) - error.narrow(axis, 0, size)
-            total = total + _weighted(step.abs(), both)
-        error, inside = functional.avg_pool2d(error, 2), functional.avg_pool2d(inside, 2).floor()
-    return total

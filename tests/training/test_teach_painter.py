@@ -12,12 +12,13 @@ from torch import Tensor
 
 from pipelines.cut_material import Material
 from pipelines.pvp_settings import PainterSettings
-from pipelines.teach_painter import Taught, _edges, _Teaching, _weighted, teach_painter
+from pipelines.teach_painter import Taught, _Teaching, teach_painter
 from pipelines.training.schedule import Schedule
 from pipelines.training.settings import LoopSettings
 from pipelines.tune_generator import as_pictures
 from studio.domain.progress import Interrupted
 from studio.engines.pvp.mappers import mapper_inputs
+from studio.networks.picture_losses import edges, weighted
 from tests.training.small_material import SIDE, poisoned, small_material, truth
 
 LOOP = LoopSettings(
@@ -166,12 +167,12 @@ def test_weights_of_unseen_pixels_are_those_of_a_smaller_picture():
     error = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     inside = torch.zeros(2, 1, 16, 16)
     inside[..., :8] = 1.0
-    assert torch.allclose(_weighted(error, inside), error[..., :8].mean())
+    assert torch.allclose(weighted(error, inside), error[..., :8].mean())
     # A constant has no edges; neither has its border to what nobody saw.
-    assert float(_edges(torch.ones_like(error) * inside, inside)) == 0.0
+    assert float(edges(torch.ones_like(error) * inside, inside)) == 0.0
     ramp = torch.arange(16.0).expand(1, 3, 16, 16)
     whole = torch.ones(1, 1, 16, 16)
-    assert float(_edges(ramp, whole)) == pytest.approx(1.0 + 2.0 + 4.0)
+    assert float(edges(ramp, whole)) == pytest.approx(1.0 + 2.0 + 4.0)
 
 
 def test_seeds_reproduce_and_differ(tmp_path: Path):
