@@ -1,11 +1,13 @@
 """A volumetric avatar in closed form: a ball with coloured spots that a free camera goes around.
 
-``offered`` puts it into the catalog of a test and of the live workers that the test starts.
+There is also a flat one without camera or layers. ``offered`` puts both into the catalog of a test and of the
+live workers that the test starts.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +35,14 @@ SPOT = 0.94
 """Cosine of a spot's half angle."""
 
 
+def head_controls() -> ControlSheet:
+    """The head's controls, which only turn and move it here."""
+    return head_sheet(HeadMotion.neutral(1, CAMERA), CAMERA)
+
+
 def sheet() -> ControlSheet:
-    """The head's controls, which only turn and move it here, and the camera's."""
-    head = head_sheet(HeadMotion.neutral(1, CAMERA), CAMERA)
-    return ControlSheet((*head.controls, *camera_controls()))
+    """The head's controls and the camera's."""
+    return ControlSheet((*head_controls().controls, *camera_controls()))
 
 
 class Ball:
@@ -82,6 +88,13 @@ class Ball:
         return (colour * shade + np.array(GROUND) * (1.0 - cover[..., None])).astype(np.uint8)
 
 
+class Flat(Ball):
+    """The ball from the front alone."""
+
+    def __init__(self, avatar: Avatar) -> None:
+        self.sheet = head_controls()
+
+
 SPEC = EngineSpec(
     id="ball",
     title="Ball",
@@ -91,19 +104,22 @@ SPEC = EngineSpec(
     missing=lambda: None,
     layers=("picture", "depth", "normals"),
 )
+FLAT = replace(SPEC, id="flat", title="Flat", loader="tests.live.ball_engine:Flat", layers=("picture",))
+BOTH = {"ball": SPEC, "flat": FLAT}
 
 
-def write_ball(folder: Path, subject: str = "Ball") -> Avatar:
+def write_ball(folder: Path, engine: str = "ball") -> Avatar:
     """A ball on disk."""
     folder.mkdir(parents=True)
-    avatar = Avatar(subject, "ball", folder.name, folder, STAGE, {"rest_camera": CAMERA.tolist()})
+    avatar = Avatar("Ball", engine, folder.name, folder, STAGE, {"rest_camera": CAMERA.tolist()})
     save_avatar(folder, avatar)
     return avatar
 
 
 def offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the ball in the catalog here and in live workers started from here."""
-    monkeypatch.setitem(ENGINES, SPEC.id, SPEC)
+    """Have both in the catalog here and in live workers started from here."""
+    for engine, spec in BOTH.items():
+        monkeypatch.setitem(ENGINES, engine, spec)
     monkeypatch.setattr(
         "studio.live.process.live_command",
         lambda kind, *words: [sys.executable, "-m", "tests.live.ball_engine", *words],
@@ -120,8 +136,5 @@ def centre_of(image: np.ndarray, colour: tuple[int, int, int]) -> tuple[float, f
 
 
 if __name__ == "__main__":
-    # The catalog's entry must be of the module that the loader names, not of __main__.
-    from tests.live.ball_engine import SPEC as OFFERED
-
-    ENGINES[OFFERED.id] = OFFERED
+    ENGINES.update(BOTH)
     sys.exit(main(sys.argv[1:]))

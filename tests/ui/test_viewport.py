@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QPoint, Qt
 
 from pipelines.control_list import plain_sheet
 from studio.domain.avatar import Avatar
 from studio.domain.camera import Similarity, View
 from studio.domain.rendering import RenderRequest
 from studio.live import LiveFrame
+from tests.ui.hands import turn_wheel
 from ui.widgets.viewport import Viewport
 
 STAGE = View(Similarity(1.0, 0.0, 0.0, 0.0), 64, 64)
@@ -81,48 +80,72 @@ def test_a_frame_is_told_as_painted_once(viewport, qtbot) -> None:
     qtbot.waitUntil(lambda: told == [3, 4])
 
 
-def test_a_drag_counts_in_widths_of_the_picture_from_where_it_began(viewport, qtbot) -> None:
-    viewport.show_frame(frame(1, quarters()))
+def hands_over(viewport: Viewport) -> list[object]:
+    """What the viewport says, from now on."""
     told: list[object] = []
-    viewport.pressed.connect(lambda: told.append("pressed"))
+    viewport.pressed.connect(lambda hand: told.append(f"pressed {hand}"))
     viewport.released.connect(lambda: told.append("released"))
-    viewport.dragged.connect(lambda x, y, shift: told.append((round(x, 3), round(y, 3), shift)))
-    qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, QPoint(100, 100))
+    viewport.dragged.connect(lambda x, y: told.append((round(x, 3), round(y, 3))))
+    viewport.wheeled.connect(told.append)
+    viewport.reset_asked.connect(lambda hand: told.append(f"reset {hand}"))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("button", "keys", "hand"),
+    [
+        ("LeftButton", "NoModifier", "turn"),
+        ("LeftButton", "ShiftModifier", "move"),
+        ("LeftButton", "AltModifier", "orbit"),
+        ("MiddleButton", "NoModifier", "move"),
+        ("RightButton", "NoModifier", "orbit"),
+        ("RightButton", "ShiftModifier", "orbit"),
+    ],
+)
+def test_a_drag_counts_in_widths_of_the_picture_from_where_it_began(
+    viewport, qtbot, button: str, keys: str, hand: str
+) -> None:
+    viewport.show_frame(frame(1, quarters()))
+    told = hands_over(viewport)
+    with_button, with_keys = Qt.MouseButton[button], Qt.KeyboardModifier[keys]
+    qtbot.mousePress(viewport, with_button, with_keys, QPoint(100, 100))
     qtbot.mouseMove(viewport, QPoint(130, 100))
     qtbot.mouseMove(viewport, QPoint(160, 70))
-    qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=QPoint(160, 70))
+    qtbot.mouseRelease(viewport, with_button, pos=QPoint(160, 70))
     qtbot.mouseMove(viewport, QPoint(200, 70))
-    assert told == ["pressed", (0.1, 0.0, True), (0.2, -0.1, True), "released"]
+    assert told == [f"pressed {hand}", (0.1, 0.0), (0.2, -0.1), "released"]
+    told.clear()
+    qtbot.mouseDClick(viewport, with_button, with_keys, QPoint(100, 100))
+    assert told[-1] == f"reset {hand}"
+
+
+def test_a_second_button_does_not_take_a_drag_over_nor_end_it(viewport, qtbot) -> None:
+    viewport.show_frame(frame(1, quarters()))
+    told = hands_over(viewport)
+    qtbot.mousePress(viewport, Qt.MouseButton.RightButton, pos=QPoint(100, 100))
+    qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
+    qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
+    qtbot.mouseMove(viewport, QPoint(130, 100))
+    qtbot.mouseRelease(viewport, Qt.MouseButton.RightButton, pos=QPoint(130, 100))
+    qtbot.mousePress(viewport, Qt.MouseButton.BackButton, pos=QPoint(100, 100))
+    assert told == ["pressed orbit", (0.1, 0.0), "released"]
 
 
 def test_the_wheel_and_keys_do_what_the_mouse_does(viewport, qtbot) -> None:
     viewport.show_frame(frame(1, quarters()))
-    steps: list[float] = []
-    drags: list[tuple[float, float, bool]] = []
-    viewport.wheeled.connect(steps.append)
-    viewport.dragged.connect(lambda *way: drags.append(way))
-    place = QPointF(200, 150)
-    wheel = QWheelEvent(
-        place,
-        viewport.mapToGlobal(place),
-        QPoint(),
-        QPoint(0, -240),
-        Qt.MouseButton.NoButton,
-        Qt.KeyboardModifier.NoModifier,
-        Qt.ScrollPhase.NoScrollPhase,
-        False,
-    )
-    QApplication.sendEvent(viewport, wheel)
+    told = hands_over(viewport)
+    turn_wheel(viewport, -240)
     qtbot.keyClicks(viewport, "+")
-    qtbot.keyClick(viewport, Qt.Key.Key_Left)
-    assert steps == [-2.0, 1.0]
-    assert len(drags) == 1
-    assert drags[0][0] < 0
-    assert drags[0][1:] == (0.0, False)
+    assert told == [-2.0, 1.0]
+    for keys, hand in (("NoModifier", "turn"), ("ShiftModifier", "move"), ("AltModifier", "orbit")):
+        told.clear()
+        qtbot.keyClick(viewport, Qt.Key.Key_Left, Qt.KeyboardModifier[keys])
+        assert told == [f"pressed {hand}", (-0.02, 0.0), "released"]
 
 
 def test_nothing_can_be_dragged_before_there_is_a_picture(viewport, qtbot) -> None:
     told: list[str] = []
-    viewport.pressed.connect(lambda: told.append("pressed"))
-    qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton)
+    viewport.pressed.connect(told.append)
+    for button in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton):
+        qtbot.mouseClick(viewport, button)
     assert told == []

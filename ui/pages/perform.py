@@ -21,6 +21,7 @@ from ui.widgets.control_list import ControlList
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.plain import button, card, column, label, row, tool
 from ui.widgets.viewport import Viewport
+from ui.widgets.viewport_layers import LayerChoice
 from ui.words import avatar_title
 
 PANEL = 400
@@ -120,9 +121,12 @@ class PerformPage(Page):
         self.others.setToolTip(self.tr("What “Hold to compare” shows"))
         self.again = button(self.tr("Start again"), self._start_again, "primary")
         self.again.hide()
+        self.layers = LayerChoice()
+        self.layers.chosen.connect(self.posing.show_layer)
         top = row(label(self.tr("Avatar"), "hint"), spacing=GAP)
         top.addLayout(self._engines)
         top.addStretch(1)
+        top.addWidget(self.layers)
         top.addWidget(self.again)
         tools = row(self.undo, self.redo, self.reset, None, self.compare, self.others, spacing=8)
         left = column(top, spacing=GAP)
@@ -227,6 +231,7 @@ class PerformPage(Page):
             made.setToolTip(self.tr("Show this avatar; the present one plays on until it is ready"))
             self._group.addButton(made)
             self._engines.addWidget(made)
+        self.layers.offer(self.posing.live.layers, self.posing.layer)
         self.again.setVisible(not self.posing.live.worker.alive)
         self.posing.show_figures()
 

@@ -2,73 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer
-
 from pipelines.timeline_evaluation import evaluate_timeline
-from studio.domain.controls import ControlState, ControlTrack
-from studio.domain.rendering import Quality, RenderRequest
+from studio.domain.controls import ControlSheet, ControlState, ControlTrack
 from studio.domain.timeline import Timeline
-from ui.pages.perform_posing import MOVING_SIDE, NOD, SMALLEST_SIDE, STILL_AFTER, STILL_SIDE, TURN
+from ui.pages.live_picture import LivePicture
 from ui.widgets.curve_model import CurveModel
 from ui.widgets.viewport import Viewport
 
 if TYPE_CHECKING:
-    from ui.bridge.live import Live
+    from studio.live import LiveHandle
     from ui.session import Session
 
 
-class TimelinePicture(QObject):
+class TimelinePicture(LivePicture):
     """Asks the live worker for the playhead's moment, while its page is shown."""
 
     def __init__(self, session: Session, model: CurveModel, viewport: Viewport) -> None:
-        super().__init__(viewport)
-        self._session, self._model, self._viewport = session, model, viewport
-        self._live: Live | None = None
-        self._active = False
-        self._start: dict[str, float] = {}
+        super().__init__(session, viewport)
+        self._model = model
         self._known: tuple[Timeline, ControlTrack] | None = None
-        self._still = QTimer(self)
-        self._still.setSingleShot(True)
-        self._still.setInterval(STILL_AFTER)
-        self._still.timeout.connect(lambda: self._ask("full"))
         model.changed.connect(self.moved)
         model.moved.connect(self.moved)
-        viewport.resized.connect(self.moved)
-        viewport.painted.connect(self._painted)
-        viewport.pressed.connect(self._press)
-        viewport.dragged.connect(self._drag)
-        viewport.released.connect(lambda: model.settle(self.tr("Turn the head")))
-
-    @property
-    def live(self) -> Live:
-        """The live picture; its worker starts when this is first asked for."""
-        if self._live is None:
-            self._live = self._session.live
-            self._live.arrived.connect(self._show)
-            self._live.took_over.connect(self._take_over)
-        return self._live
-
-    def enter(self) -> None:
-        """The page is shown."""
-        self._active = True
-        if self.live.sheet is not None:
-            self._take_over()
-        self._show()
-        if self.live.frame is None:
-            self._viewport.say(self.tr("Opening the avatar…"))
-
-    def leave(self) -> None:
-        """The page is hidden."""
-        self._active = False
-        self._still.stop()
-
-    def moved(self) -> None:
-        """Something changed: a picture soon, and a better one when all is still."""
-        if self._active:
-            self._ask("draft")
-            self._still.start()
 
     def take_track(self, timeline: Timeline, track: ControlTrack) -> None:
         """All moments of a timeline, found meanwhile: to look one up costs nothing while it plays."""
@@ -84,39 +41,32 @@ class TimelinePicture(QObject):
         frames = [model.playhead]
         return evaluate_timeline(model.timeline, model.sheet, model.handles, frames=frames).state(0)
 
-    def _ask(self, quality: Quality) -> None:
-        live = self._live
-        if not self._active or live is None or live.avatar is None or not self._model.sheet.controls:
-            return
-        from ui.bridge.live import stage_at
+    def take_sheet(self, sheet: ControlSheet, handles: tuple[LiveHandle, ...]) -> None:
+        """Another avatar's controls."""
+        self._model.take_sheet(sheet, handles)
+        words = self.tr("Drag to turn the head: it becomes a keyframe at the playhead")
+        if self.knows("orbit_yaw"):
+            words = self.tr(
+                "Drag to turn the head, with the right button or Alt to go around it, with the middle button "
+                "or Shift to move the picture: it becomes a keyframe at the playhead"
+            )
+        self._viewport.setToolTip(words)
 
-        largest = MOVING_SIDE if quality == "draft" else STILL_SIDE
-        side = max(SMALLEST_SIDE, min(largest, self._viewport.device_side()))
-        live.ask(RenderRequest(self.state(), stage_at(live.avatar, side), quality))
+    def value(self, name: str) -> float:
+        """Where a control stands at the playhead."""
+        return self._model.value(name)
 
-    def _take_over(self) -> None:
-        live = self.live
-        if live.sheet is not None:
-            if (live.sheet, live.handles) != (self._model.sheet, self._model.handles):
-                self._model.take_sheet(live.sheet, live.handles)
-            self._ask("full")
-
-    def _show(self) -> None:
-        if self._active and self.live.frame is not None:
-            self._viewport.say("")
-            self._viewport.show_frame(self.live.frame)
-
-    def _painted(self, ticket: int) -> None:
-        if self._live is not None:
-            self._live.painted(ticket)
-
-    def _press(self) -> None:
-        self._start = {name: self._model.value(name) for name in ("yaw", "pitch")}
+    def begin(self, words: str) -> None:
+        """A movement of the hand begins."""
         self._model.begin()
 
-    def _drag(self, x: float, y: float, shift: bool) -> None:
-        """The head is turned: keyframes of turn and nod at the playhead."""
-        line = self._model.timeline
-        for name, by in (("yaw", x * TURN), ("pitch", -y * NOD)):
-            if by or name in line.curves:
-                self._model.show(self._model.set_value(name, self._model.playhead, self._start[name] + by))
+    def put(self, values: Mapping[str, float], start: Mapping[str, float]) -> None:
+        """Keyframes at the playhead, of what has moved."""
+        model = self._model
+        for name, value in values.items():
+            if value != start[name] or name in model.timeline.curves:
+                model.show(model.set_value(name, model.playhead, value))
+
+    def end(self, words: str) -> None:
+        """The movement is over, and one entry of the history."""
+        self._model.settle(words)

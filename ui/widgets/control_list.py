@@ -13,7 +13,7 @@ from ui.theme import GAP
 from ui.widgets.control_slider import ControlSlider
 from ui.widgets.plain import button, column, label
 
-ORDER = ("Head", "Mouth", "Eyes", "Brows", "Expression")
+ORDER = ("Head", "Camera", "Mouth", "Eyes", "Brows", "Expression")
 """Sections from the top; groups that are not named here follow."""
 FOLDED = ("Expression",)
 """Sections that are closed at first."""
@@ -116,6 +116,7 @@ class Section(QWidget):
         self._made: dict[str, ControlSlider] = {}
         titles = {
             "Head": self.tr("Head"),
+            "Camera": self.tr("Camera"),
             "Mouth": self.tr("Mouth"),
             "Eyes": self.tr("Eyes"),
             "Brows": self.tr("Brows"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -35,6 +35,26 @@ ARROWS = {
 }
 NUDGE = 0.02
 """Share of the picture's width that an arrow key moves."""
+Hand = Literal["turn", "move", "orbit"]
+"""How the hand moves over the picture: it turns the head, moves things about, or goes around."""
+BUTTONS: dict[Qt.MouseButton, Hand] = {
+    Qt.MouseButton.LeftButton: "turn",
+    Qt.MouseButton.MiddleButton: "move",
+    Qt.MouseButton.RightButton: "orbit",
+}
+KEYS: dict[Qt.KeyboardModifier, Hand] = {
+    Qt.KeyboardModifier.AltModifier: "orbit",
+    Qt.KeyboardModifier.ShiftModifier: "move",
+}
+"""What the left button and the arrows do while one of these is held."""
+
+
+def hand_of(button: Qt.MouseButton, keys: Qt.KeyboardModifier) -> Hand | None:
+    """What a button does with these keys held; None for one that does nothing."""
+    hand = BUTTONS.get(button)
+    if hand == "turn":
+        return next((with_key for key, with_key in KEYS.items() if keys & key), hand)
+    return hand
 
 
 class Viewport(QWidget):
@@ -43,19 +63,19 @@ class Viewport(QWidget):
     Attributes:
         painted: number of the ticket that is on the screen for the first time.
         resized: the picture's size in device pixels changed.
-        pressed, released: a movement over the picture begins and ends.
-        dragged: x and y moved so far in this movement, in widths of the picture; whether Shift is held.
+        pressed, released: a movement over the picture begins (with its :data:`Hand`) and ends.
+        dragged: x and y moved so far in this movement, in widths of the picture.
         wheeled: steps of the wheel, positive away from the hand.
-        reset_asked: a double-click.
+        reset_asked: a double-click, with its :data:`Hand`.
     """
 
     painted = Signal(int)
     resized = Signal()
-    pressed = Signal()
+    pressed = Signal(str)
     released = Signal()
-    dragged = Signal(float, float, bool)
+    dragged = Signal(float, float)
     wheeled = Signal(float)
-    reset_asked = Signal()
+    reset_asked = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,10 +84,11 @@ class Viewport(QWidget):
         self._told = 0
         self._words = self._corner = self._badge = ""
         self._origin: QPointF | None = None
-        self._shift = False
+        self._held: Qt.MouseButton | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(240, 240)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)  # the right button drags
         self.setCursor(Qt.CursorShape.OpenHandCursor)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent, False)
         self.setAccessibleName(self.tr("Live picture"))
@@ -155,27 +176,28 @@ class Viewport(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Qt's door for a button going down."""
-        if event.button() == Qt.MouseButton.LeftButton and not self._image.isNull():
-            self._origin = event.position()
-            self._shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        hand = hand_of(event.button(), event.modifiers())
+        if hand is not None and self._held is None and not self._image.isNull():
+            self._origin, self._held = event.position(), event.button()
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
-            self.pressed.emit()
+            self.pressed.emit(hand)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Qt's door for a moving pointer."""
         if self._origin is not None:
             way = (event.position() - self._origin) / max(1.0, self.picture_rect().width())
-            self.dragged.emit(way.x(), way.y(), self._shift)
+            self.dragged.emit(way.x(), way.y())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Qt's door for a button going up."""
-        if event.button() == Qt.MouseButton.LeftButton:
+        if event.button() == self._held:
             self._let_go()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Qt's door for a double-click."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            self.reset_asked.emit()
+        hand = hand_of(event.button(), event.modifiers())
+        if hand is not None:
+            self.reset_asked.emit(hand)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Qt's door for the wheel."""
@@ -185,12 +207,11 @@ class Viewport(QWidget):
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Qt's door for keys: arrows turn, with Shift they move, + and - zoom."""
+        """Qt's door for keys: arrows turn, with Shift they move, with Alt they go around; + and - zoom."""
         way = ARROWS.get(Qt.Key(event.key()))
         if way is not None:
-            self.pressed.emit()
-            shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-            self.dragged.emit(NUDGE * way[0], NUDGE * way[1], shift)
+            self.pressed.emit(hand_of(Qt.MouseButton.LeftButton, event.modifiers()))
+            self.dragged.emit(NUDGE * way[0], NUDGE * way[1])
             self.released.emit()
         elif event.text() in ("+", "-"):
             self.wheeled.emit(1.0 if event.text() == "+" else -1.0)
@@ -209,7 +230,7 @@ class Viewport(QWidget):
 
     def _let_go(self) -> None:
         if self._origin is not None:
-            self._origin = None
+            self._origin = self._held = None
             self.setCursor(Qt.CursorShape.OpenHandCursor)
             self.released.emit()
 
