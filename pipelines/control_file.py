@@ -25,6 +25,7 @@ import numpy as np
 from pipelines.control_names import near_names, unit_of
 from studio.domain.camera import Floats
 from studio.domain.controls import HEAD_NAMES, Control, ControlSheet, ControlTrack
+from studio.domain.free_camera import CAMERA_NAMES
 from studio.domain.problem import Problem
 
 if TYPE_CHECKING:
@@ -219,6 +220,11 @@ def _curves(file: ControlFile, controls: Mapping[str, Control], handles: Mapping
                 neutral = controls[name].default
             elif name in handles:
                 low, high, neutral = handles[name].low, handles[name].high, 0.0
+            elif name in CAMERA_NAMES:
+                raise Problem(
+                    f"The control file {file.name} moves the camera (“{name}”), which cannot go around this "
+                    "avatar: leave it out, or choose an engine whose avatars have depth."
+                )
             else:
                 near = near_names(name, [*controls, *handles])
                 meant = f" Did you mean {' or '.join(f'“{n}”' for n in near)}?" if near else ""

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.control_names import unit_of
 from studio.domain.controls import ControlSheet
+from studio.domain.free_camera import camera_controls
 from studio.domain.motion import HeadMotion
 from studio.head import Handle
 from studio.head.sheet import head_sheet
@@ -38,6 +39,11 @@ def plain_sheet() -> ControlSheet:
     """The controls that every avatar has; what a clip showed of them is not known yet."""
     camera = np.array([1.0, 0.0, 0.0], np.float32)
     return head_sheet(HeadMotion.neutral(1, camera), camera)
+
+
+def camera_sheet() -> ControlSheet:
+    """What volumetric avatars have besides."""
+    return ControlSheet(camera_controls())
 
 
 def control_entries(sheet: ControlSheet, reliable: bool) -> list[Entry]:

@@ -31,7 +31,7 @@ def command(words: list[str]) -> int:
     options: ControlsOptions = parse(
         ControlsOptions, words, "controls", "List what control files can name, with units and limits."
     )
-    from pipelines.control_list import control_entries, handle_entries
+    from pipelines.control_list import camera_sheet, control_entries, handle_entries
     from studio.head import builtin_head
 
     sheet = _sheet(options)
@@ -43,6 +43,11 @@ def command(words: list[str]) -> int:
         shown = f"  {f'shown {entry.reliable}' if entry.reliable else '':<22}" if options.name else ""
         limits = f"{entry.low} to {entry.high}"
         screen.say(f"  {entry.name:<{width}}  {limits:<22}{shown}  {entry.does}")
+    if options.name is None:
+        screen.say("\nCamera, for avatars that it can go around")
+        for entry in control_entries(camera_sheet(), reliable=False):
+            limits = f"{entry.low} to {entry.high}"
+            screen.say(f"  {entry.name:<{width}}  {limits:<22}  {entry.does}")
     screen.say("\nHandles: 0 is neutral, 1 fully expressed; they may be combined")
     for entry in handle_entries(sheet, builtin_head().handles):
         limits = f"{entry.low} to {entry.high}"

@@ -127,27 +127,27 @@ def camera_controls() -> tuple[Control, ...]:
     """The camera's controls in CAMERA_NAMES' order, for the end of a volumetric avatar's sheet."""
     return (
         Control(
-            *("orbit_yaw", "Go around", "angle", GROUP, -60.0, 60.0, 0.0),
-            "Degrees the camera goes around the head; positive to the viewer's right.",
+            *("orbit_yaw", "Camera around", "angle", GROUP, -60.0, 60.0, 0.0),
+            "Degrees around the head; positive goes to the viewer's right.",
         ),
         Control(
-            *("orbit_pitch", "Go over", "angle", GROUP, -40.0, 40.0, 0.0),
-            "Degrees the camera rises over the head; negative looks from below.",
+            *("orbit_pitch", "Camera over", "angle", GROUP, -40.0, 40.0, 0.0),
+            "Degrees over the head; negative looks from below.",
         ),
         Control(
-            *("dolly", "Come nearer", "amount", GROUP, 0.5, 2.0, 1.0),
-            "How many times nearer the camera comes.",
+            *("dolly", "Camera nearer", "amount", GROUP, 0.5, 2.0, 1.0),
+            "How many times nearer the camera is than at rest.",
         ),
         Control(
-            *("pan_x", "Slide sideways", "length", GROUP, -0.2, 0.2, 0.0),
-            "Metres the camera slides to the viewer's right.",
+            *("pan_x", "Camera sideways", "length", GROUP, -0.2, 0.2, 0.0),
+            "Metres to the viewer's right; the head is seen further left.",
         ),
         Control(
-            *("pan_y", "Slide up", "length", GROUP, -0.2, 0.2, 0.0),
-            "Metres the camera slides upwards.",
+            *("pan_y", "Camera up", "length", GROUP, -0.2, 0.2, 0.0),
+            "Metres upwards; the head is seen further down.",
         ),
         Control(
-            *("lens", "Wide lens", "amount", GROUP, 0.0, 1.0, 0.0),
-            "0 flat as from far away, 1 deep as from half a metre; the face keeps its size.",
+            *("lens", "Camera lens", "amount", GROUP, 0.0, 1.0, 0.0),
+            "0 is flat as from far away, 1 deep as from half a metre; the head keeps its size.",
         ),
     )

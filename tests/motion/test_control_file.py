@@ -13,6 +13,7 @@ import pipelines
 from pipelines.control_file import read_control_file
 from pipelines.control_names import SYNONYMS, near_names
 from studio.domain.controls import ControlSheet, motion_from_values
+from studio.domain.free_camera import CAMERA_NAMES, FreeCamera, camera_controls
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.head import builtin_head
@@ -202,9 +203,44 @@ def test_everyday_words_lead_to_controls(sheet: ControlSheet, said: str, meant: 
     assert meant in near_names(said, [*sheet.names, *builtin_head().handles])
 
 
+@pytest.mark.parametrize(
+    ("said", "with_camera", "without"),
+    [
+        ("orbit", "orbit_yaw", "yaw"),
+        ("orbitYaw", "orbit_yaw", ""),
+        ("camera", "dolly", ""),
+        ("dolly", "dolly", "zoom"),
+        ("pan", "pan_y", "move_x"),
+        ("perspective", "lens", ""),
+    ],
+)
+def test_words_of_the_camera_lead_to_it_where_there_is_one(
+    sheet: ControlSheet, said: str, with_camera: str, without: str
+) -> None:
+    known = [*sheet.names, *builtin_head().handles]
+    assert with_camera in near_names(said, [*known, *CAMERA_NAMES])
+    assert not without or without in near_names(said, known)
+
+
 def test_every_everyday_word_leads_somewhere(sheet: ControlSheet) -> None:
-    known = {*sheet.names, *builtin_head().handles}
+    known = {*sheet.names, *CAMERA_NAMES, *builtin_head().handles}
     assert all(set(names) <= known for names in SYNONYMS.values())
+
+
+def test_the_camera_moves_where_there_is_one_and_is_explained_where_not(
+    sheet: ControlSheet, tmp_path: Path
+) -> None:
+    path = tmp_path / "around.json"
+    moves = {"orbit_yaw": 30, "lens": 7, "smile": 1}
+    path.write_text(json.dumps({"ease": "linear", "keyframes": [{"time": 0}, {"time": 1, **moves}]}))
+    deep, said = ControlSheet((*sheet.controls, *camera_controls())), list[str]()
+    track = read_control_file(path, deep, builtin_head().handles, said.append)
+    assert track.names == deep.names
+    halfway = FreeCamera.from_state(track.state(15))
+    assert halfway == FreeCamera(orbit_yaw=15.0, lens=0.5)
+    assert ["lens at 1 (the file asks for 7)" in sentence for sentence in said] == [True]
+    with pytest.raises(Problem, match=r"orbit_yaw.*leave it out"):
+        read_control_file(path, sheet, builtin_head().handles)
 
 
 def test_a_missing_file_and_a_folder_are_explained(sheet: ControlSheet, tmp_path: Path) -> None:

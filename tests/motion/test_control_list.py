@@ -14,7 +14,7 @@ import numpy as np
 import pipelines
 from pipelines.cli import main
 from pipelines.control_file import EASES, ENTRIES, LONGEST, RATES, read_control_file
-from pipelines.control_list import control_entries, handle_entries, markdown, plain_sheet
+from pipelines.control_list import camera_sheet, control_entries, handle_entries, markdown, plain_sheet
 from studio.head import builtin_head
 
 PAGE = (Path(pipelines.__file__).parents[1] / "docs" / "controls.md").read_text(encoding="utf-8")
@@ -23,11 +23,12 @@ PAGE = (Path(pipelines.__file__).parents[1] / "docs" / "controls.md").read_text(
 def test_the_pages_tables_are_the_codes() -> None:
     sheet = plain_sheet()
     assert markdown(control_entries(sheet, reliable=False)) in PAGE
+    assert markdown(control_entries(camera_sheet(), reliable=False)) in PAGE
     assert markdown(handle_entries(sheet, builtin_head().handles)) in PAGE
 
 
 def test_every_name_that_a_file_may_use_is_on_the_page() -> None:
-    for name in [*plain_sheet().names, *builtin_head().handles]:
+    for name in [*plain_sheet().names, *camera_sheet().names, *builtin_head().handles]:
         assert f"`{name}`" in PAGE or name.startswith("expression_")
 
 
@@ -58,7 +59,7 @@ def test_the_pages_example_does_what_the_page_says(tmp_path: Path) -> None:
 def test_the_command_lists_them_all(capsys, tmp_path: Path) -> None:
     assert main(["controls", "--home", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    for entry in control_entries(plain_sheet(), reliable=False):
+    for entry in [*control_entries(plain_sheet(), False), *control_entries(camera_sheet(), False)]:
         line = next(line for line in said.splitlines() if line.startswith(f"  {entry.name} "))
         assert f"{entry.low} to {entry.high}" in line
         assert "shown" not in line
