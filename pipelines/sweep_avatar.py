@@ -26,6 +26,10 @@ nothing. Only a truth can judge: where one is known (the bundled sample), the tr
 read by the same tracker. Controls speak the tracker's language, so an avatar that has learnt the tracker's
 bias reads still, and one that keeps the true face reads like the true head; both are right. The avatar's own
 leak is what is left after the best share between the two.
+
+That rule has a floor of its own, because the tracker's bias depends on the face it looks at. ``other_truths``
+tells it: the true head with the face of another moment, turned rigidly, is judged as if it were the avatar.
+A perfect avatar whose expression is off by as much as the tracker's reading of one frame would be judged so.
 """
 
 from __future__ import annotations
@@ -78,6 +82,9 @@ class SweepSettings:
     less of its jitter counts as leak, and nothing that the avatar draws is smoothed over steps."""
     directions: int = 3
     """How many of the strongest expression directions are swept."""
+    moments: int = 5
+    """Where the truth is known: how many other moments' true faces are turned and judged like the avatar, to
+    tell what the judging itself adds. The most typical moments are taken, half a second apart."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,8 @@ class Sweep:
     """For head sweeps with a known truth: what the tracker reads from the true head turned rigidly."""
     beyond_rigid: Mapping[str, float]
     """The avatar's own leak: what no share between none and all of that explains (see the module)."""
+    other_truths: Mapping[str, list[float]]
+    """The same of each other moment's true face: what a perfect avatar could be judged to leak."""
     missed: int
     """Steps in which no face was found."""
 
@@ -274,7 +283,7 @@ def sweep_avatar(
     low, high = np.percentile(shown, [5, 95], axis=0)
     ranges = high - low
     scale = np.maximum(ranges, 1e-9)
-    typical = _typical(shown, clip)
+    typical, *others = _typical(shown, clip, seen, chosen.moments, float(sequence.rate) / 2)
     base = np.asarray(clip[typical], np.float64)
     able, left_out = _able(swept, quantities, ranges)
     jobs = [(q, quantities.swept(base, q, a)) for q, a in _asked(swept, quantities, able, low, high, chosen)]
@@ -299,10 +308,10 @@ def sweep_avatar(
             correlation, gain = _related(quantities.of(states)[:, q], read[:, q])
             habit = _habit(clip, shown, states)
             turning = quantities.groups[q] == HEAD
-            rigid = None
+            rigid, judged = None, []
             if turning and swept.truth is not None:
-                turned = [swept.truth(int(seen[typical]), state[:3]) for state in states]
-                rigid = reader.read(np.stack([reader.look_at(picture) for picture in turned]))
+                rigid, *rest = (reader.turned(swept.truth, int(seen[k]), states) for k in (typical, *others))
+                judged = [_beyond(one, rigid) / scale for one in rest]
             sweeps.append(
                 Sweep(
                     name=name,
@@ -320,6 +329,9 @@ def sweep_avatar(
                     beyond_rigid={}
                     if rigid is None
                     else _named(quantities, _beyond(read, rigid) / scale, other),
+                    other_truths={quantities.names[v]: [float(j[v]) for j in judged] for v in other}
+                    if judged
+                    else {},
                     missed=int((~np.isfinite(read[:, q])).sum()),
                 )
             )
@@ -387,6 +399,12 @@ class _Reader:
         if not found:
             return np.full((LANDMARKS, 3), np.nan, np.float32)
         return np.asarray(np.mean(found, 0), np.float32)
+
+    def turned(
+        self, truth: Callable[[int, Floats], npt.NDArray[np.uint8]], frame: int, states: Floats
+    ) -> Doubles:
+        """``[N, Q]`` what is read from a frame's true face under the head angles of N states."""
+        return self.read(np.stack([self.look_at(truth(frame, state[:3])) for state in states]))
 
     def read(self, marks: Floats) -> Doubles:
         """Landmarks ``[T, 478, 3]`` to quantities ``[T, Q]``, NaN where there is no face."""
@@ -456,12 +474,21 @@ def _beyond(read: Doubles, habit: Doubles) -> Doubles:
     return _range(y - share * x)
 
 
-def _typical(shown: Doubles, clip: Floats) -> int:
-    """The frame nearest to the median of everything that counts, each by its deviation."""
+def _typical(
+    shown: Doubles, clip: Floats, frames: npt.NDArray[np.integer], others: int, apart: float
+) -> list[int]:
+    """Row of the frame nearest to the median of everything that counts, each by its deviation, then of the
+    nearest ``others`` that lie at least ``apart`` frames from those before them (fewer if there are none)."""
     counted = np.concatenate([shown, clip[:, list(_OTHER)].astype(np.float64)], 1)
     deviation = counted.std(0)
     scaled = (counted - np.median(counted, 0)) / np.where(deviation > 1e-6, deviation, 1.0)
-    return int((scaled**2).sum(1).argmin())
+    found: list[int] = []
+    for row in (scaled**2).sum(1).argsort(kind="stable").tolist():
+        if len(found) > others:
+            break
+        if all(abs(int(frames[row]) - int(frames[k])) >= apart for k in found):
+            found.append(row)
+    return found
 
 
 def _able(swept: Swept, quantities: _Quantities, ranges: Doubles) -> tuple[list[int], dict[str, str]]:
@@ -572,6 +599,8 @@ def _tracker(make: Callable[[], Tracker] | None, stack: ExitStack) -> Tracker:
 def _check(settings: SweepSettings) -> None:
     if settings.steps < 5 or settings.looks < 1 or not 1 <= settings.directions <= 10:
         raise Problem("A sweep needs at least 5 steps and 1 look, and 1 to 10 expression directions.")
+    if settings.moments < 0:
+        raise Problem("A sweep cannot turn fewer than 0 other moments' faces: choose 0 or more.")
 
 
 def _finite(value: Any) -> Any:

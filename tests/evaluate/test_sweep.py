@@ -196,6 +196,21 @@ def test_what_goes_along_in_the_clip_is_reported_and_explains_no_more_than_it_do
     assert pitch.beyond_clip["jaw_open"] == pytest.approx(pitch.leak["jaw_open"], rel=0.1)
 
 
+def true_head(stand: Stand, sequence: TrackedSequence, misread: Change):
+    """Turns any frame's true face, as ``Swept.truth`` wants it; and the list of what it was asked to show."""
+    shown: list[np.ndarray] = []
+
+    def truth(frame: int, angles: np.ndarray) -> np.ndarray:
+        values = track_from_motion(sequence.motion, REST, sequence.rate).values[frame].copy()
+        values[:3] = angles
+        shown.append(values.copy())
+        stand._drawn.append((misread(values), STAGE))
+        number = len(stand._drawn)
+        return np.full((272, 320, 3), (number % 256, number // 256, 1), np.uint8)
+
+    return truth, shown
+
+
 def test_with_a_truth_the_trackers_part_of_a_leak_is_not_the_avatars():
     jaw, turn = HEAD_NAMES.index("jaw_open"), 0
 
@@ -208,16 +223,7 @@ def test_with_a_truth_the_trackers_part_of_a_leak_is_not_the_avatars():
         return misread(values)
 
     stand, sequence = Stand(change), clip()
-    shown = []
-
-    def truth(frame: int, angles: np.ndarray) -> np.ndarray:
-        values = track_from_motion(sequence.motion, REST, sequence.rate).values[frame].copy()
-        values[:3] = angles
-        shown.append(values.copy())
-        stand._drawn.append((misread(values), STAGE))
-        number = len(stand._drawn)
-        return np.full((272, 320, 3), (number % 256, number // 256, 1), np.uint8)
-
+    truth, shown = true_head(stand, sequence, misread)
     swept = Swept(stand, "known", REST, sequence, np.arange(FRAMES), STAGE, "portrait", truth=truth)
     report = sweep_avatar(swept, SweepSettings(9, 2, 1), new_tracker=lambda: stand)
     found = by_name(report)
@@ -230,7 +236,42 @@ def test_with_a_truth_the_trackers_part_of_a_leak_is_not_the_avatars():
     moved = np.array(shown[:9])
     assert np.ptp(moved[:, 3:], axis=0).max() == 0
     assert moved[:, 0] == pytest.approx(yaw.asked, abs=1e-4)
+    # Every moment's face is misread alike: the judging adds nothing.
+    assert len(yaw.other_truths["jaw_open"]) == 5
+    assert max(yaw.other_truths["jaw_open"]) < 0.02
+    assert found["jaw_open"].other_truths == {}
     assert "true head" in sweep_table(report)
+
+
+def test_a_bias_that_depends_on_the_face_is_told_by_turning_other_moments_faces():
+    jaw, smile = HEAD_NAMES.index("jaw_open"), EXPRESSION + SMILE
+
+    def misread(values: np.ndarray) -> np.ndarray:
+        values[jaw] += 0.3 * values[smile] * values[0]
+        return values
+
+    sequence = clip()
+    typical = sequence.motion.expression[:, SMILE]
+    stand = Stand(misread)
+    truth, shown = true_head(stand, sequence, misread)
+    swept = Swept(stand, "known", REST, sequence, np.arange(FRAMES), STAGE, "portrait", truth=truth)
+    report = sweep_avatar(swept, SweepSettings(9, 1, 1, moments=3), new_tracker=lambda: stand)
+    yaw = by_name(report)["yaw"]
+    # The avatar shows the true face, so it leaks nothing; three true faces of other moments seem to.
+    assert yaw.beyond_rigid["jaw_open"] < 0.02
+    smiles = np.array(shown[: 4 * 9]).reshape(4, 9, -1)[:, 0, smile]
+    assert all(np.abs(typical - s).min() < 1e-5 for s in smiles)
+    sine = np.sin(np.pi / 2 * 0.9)
+    same, first = np.sign(smiles) == np.sign(smiles[0]), np.abs(smiles[0])
+    # What no share between none and all of the typical face's bias explains.
+    left = np.where(same, np.maximum(np.abs(smiles) - first, 0), np.abs(smiles))[1:]
+    expected = 0.9 * 0.3 * left * 2 * 12 * sine / (2 * 5 * sine)
+    assert yaw.other_truths["jaw_open"] == pytest.approx(expected, abs=0.03)
+    assert expected.max() > 0.05
+    low, high = (f"{v:.0%}" for v in (min(yaw.other_truths["jaw_open"]), max(yaw.other_truths["jaw_open"])))
+    assert f"{low} to {high}" in sweep_table(report)
+    with pytest.raises(Problem, match="moments"):
+        sweep(stand, moments=-1)
 
 
 def test_looks_lie_within_a_pixel_of_the_stage_and_are_taken_back():
