@@ -30,7 +30,7 @@ from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.rendering import RenderRequest
 from studio.domain.sequence import TrackedSequence
-from studio.engines.pvp.crop import aligned_crops
+from studio.head.neutral_crop import aligned_crops
 from studio.media import read_selected
 from studio.project.sequence_files import MaskReader
 from studio.warping.warper import Warper

@@ -19,9 +19,9 @@ from studio.assets import AssetLibrary
 from studio.domain.problem import Problem
 from studio.domain.progress import silent
 from studio.engines.pvp.artefact import load_pvp, save_pvp
-from studio.engines.pvp.crop import aligned_crop
 from studio.engines.pvp.engine import PvpEngine
 from studio.engines.pvp.prior import PretrainedGenerator
+from studio.head.neutral_crop import aligned_crop
 from studio.networks.foreign import load_generator
 from studio.networks.stylegan2 import Generator, StyleGan2Config
 from studio.warping.warp_files import load_parts

@@ -14,9 +14,9 @@ from studio.domain.controls import ControlSheet
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, RenderRequest
 from studio.engines.pvp.artefact import PvpParts
-from studio.engines.pvp.crop import aligned_crop
 from studio.engines.pvp.lay_over import lay_over, lay_picture
 from studio.engines.pvp.live_network import LiveNetwork
+from studio.head.neutral_crop import aligned_crop
 from studio.warping.warper import Warper
 
 

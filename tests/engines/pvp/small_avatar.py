@@ -13,10 +13,10 @@ from studio.domain.controls import motion_from_values
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import RenderRequest
 from studio.engines.pvp.artefact import PriorKind, PvpParts
-from studio.engines.pvp.crop import aligned_crop
 from studio.engines.pvp.mappers import EYE_INPUTS, FACE_INPUTS, ExpressionMapper, Mappers, PoseMapper
 from studio.engines.pvp.painter import COLOUR_REACH, FLOW_REACH, Painter, PainterShape
 from studio.engines.pvp.prior import PretrainedGenerator
+from studio.head.neutral_crop import aligned_crop
 from studio.networks.stylegan2 import StyleGan2Config, SynthesisNetwork
 from studio.warping.settings import WarpSettings
 from studio.warping.warp_files import load_parts, save_parts
