@@ -155,3 +155,23 @@ def project(
     out = rotated * np.array([1.0, -1.0, 1.0], np.float32) * camera[..., None, :1]
     out[..., :2] += camera[..., None, 1:]
     return np.asarray(out, np.float32)
+
+
+def head_plane(placement: npt.NDArray[np.floating], camera: npt.NDArray[np.floating]) -> Floats:
+    """Maps from continuous picture coordinates to metres in the head's plane.
+
+    That plane passes through the head's origin and faces the viewer; x points to the viewer's right, y up.
+
+    Args:
+        placement: ``[T, 4]`` source pixels to picture pixels, as :meth:`Similarity.to_array` has them.
+        camera: ``[T, 3]`` scale (source pixels per metre), cx, cy.
+
+    Returns:
+        ``[T, 2, 3]`` affine matrices.
+    """
+    scale, angle, x, y = np.asarray(placement, np.float64).T
+    focal, cx, cy = np.asarray(camera, np.float64).T
+    c, s = np.cos(angle) / scale, np.sin(angle) / scale
+    right = np.stack([c, s, -(c * x + s * y) - cx], -1)
+    down = np.stack([-s, c, s * x - c * y - cy], -1)
+    return np.asarray(np.stack([right, -down], 1) / focal[:, None, None], np.float32)

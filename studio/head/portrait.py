@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.domain.camera import rotation_from_angles
+from studio.head.normals import vertex_normals
 from studio.head.rasterise import rasterise
 
 LIGHT = np.array([-0.35, 0.45, 0.82], np.float32)
@@ -42,10 +43,7 @@ def shade(
     faces = np.cross(
         points[triangles[:, 1]] - points[triangles[:, 0]], points[triangles[:, 2]] - points[triangles[:, 0]]
     )
-    normals = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], faces)
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
+    normals = vertex_normals(points, triangles)
     oversample = 3
     side = size * oversample
     image = points * (side / height)
@@ -54,7 +52,7 @@ def shade(
     visibility = rasterise(image, triangles, side, side)
     index = visibility.triangle
     seen = index >= 0
-    smooth = visibility.interpolate(normals.astype(np.float32), triangles)[seen]
+    smooth = visibility.interpolate(normals, triangles)[seen]
     smooth /= np.linalg.norm(smooth, axis=1, keepdims=True) + 1e-12
     light = 0.28 + 0.72 * np.clip(smooth @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
     # The back of a triangle tells of folds: show it in red.

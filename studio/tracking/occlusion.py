@@ -8,6 +8,7 @@ import numpy as np
 
 from studio.domain.camera import Floats
 from studio.head.alignment import align
+from studio.head.normals import vertex_normals
 from studio.head.topology import topology
 from studio.tracking.identity import head_axes
 from studio.tracking.regions import RIGID, SKIN
@@ -73,15 +74,3 @@ def _visible(landmarks: Floats) -> np.ndarray:
     skull = list(RIGID)
     _, rotation, _ = align(head_axes(landmarks[:, skull]), shape[skull], np.ones(len(skull), np.float32))
     return np.asarray(normals @ rotation[:, 2].T > _FACING).T
-
-
-def vertex_normals(points: Floats, triangles: np.ndarray) -> Floats:
-    """Unit normals ``[V, 3]`` of a mesh in head axes, pointing out of the face (z towards the camera)."""
-    a, b, c = (points[triangles[:, i]].astype(np.float64) for i in range(3))
-    faces = np.cross(b - a, c - a)
-    normals = np.zeros(points.shape)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], faces)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    # The winding is the mesh's own business: the tip of the nose must look at the camera.
-    return np.asarray(normals * (np.sign(normals[4, 2]) or 1.0), np.float32)

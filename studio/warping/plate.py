@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from studio.head.pull_push import pull_push
+
 STILL_TOLERANCE = 12.0
 """Median deviation, in grey levels, up to which a background counts as standing still."""
 
@@ -61,28 +63,10 @@ def recover_plate(frames: npt.NDArray[np.uint8]) -> Plate:
 
 
 def fill_smoothly(image: npt.NDArray[np.uint8], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    """Fill unknown pixels from coarser and coarser averages of the known ones (pull-push)."""
+    """Fill unknown pixels ``[H, W]`` of a picture ``[H, W, 3]``; see :func:`pull_push`."""
     if known.all() or not known.any():
         return image
-    colour = image.astype(np.float32) * known[..., None]
-    weight = known.astype(np.float32)
-    levels = [(colour, weight)]
-    while min(levels[-1][1].shape) > 2:
-        c, w = levels[-1]
-        size = (max(1, c.shape[1] // 2), max(1, c.shape[0] // 2))
-        levels.append(
-            (
-                cv2.resize(c, size, interpolation=cv2.INTER_AREA),
-                cv2.resize(w, size, interpolation=cv2.INTER_AREA),
-            )
-        )
-    result = levels[-1][0] / np.maximum(levels[-1][1], 1e-6)[..., None]
-    for c, w in reversed(levels[:-1]):
-        result = cv2.resize(result, (c.shape[1], c.shape[0]), interpolation=cv2.INTER_LINEAR)
-        solid = np.clip(w, 0.0, 1.0)[..., None]
-        result = np.where(w[..., None] > 1e-6, c / np.maximum(w, 1e-6)[..., None], 0.0) * solid + result * (
-            1.0 - solid
-        )
+    result = pull_push(image, known)
     out = image.copy()
     out[~known] = np.clip(result[~known] + 0.5, 0, 255).astype(np.uint8)
     return out

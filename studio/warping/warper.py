@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from studio.domain.camera import Floats, View
 from studio.domain.controls import ControlSheet, ControlState, motion_from_values
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, Quality, RenderRequest
+from studio.head.normals import vertex_normals
 from studio.head.rasterise import rasterise
 from studio.warping.mesh import PersonMesh, shell_features
 from studio.warping.paint import Pivots, Textures, paint, soften_silhouettes
@@ -179,18 +179,9 @@ def facing(positions: Floats, mesh: PersonMesh) -> Floats:
         positions: ``[N, V, 3]`` pixels, z larger is nearer.
         mesh: whose triangles and face count to use; what lies outside the face always counts as seen.
     """
-    face = mesh.model.triangles
-    a, b, c = (positions[:, face[:, i]].astype(np.float64) for i in range(3))
-    normals = np.cross(b - a, c - a)
+    normals = vertex_normals(positions, mesh.model.triangles)
     # Image y points down, so a triangle that is counter-clockwise in head space has its normal reversed.
-    corners = face.T.ravel()
-    spread = csr_array(
-        (np.ones(len(corners)), (corners, np.tile(np.arange(len(face)), 3))),
-        shape=(positions.shape[1], len(face)),
-    )
-    summed = np.stack([spread @ n for n in normals])
-    length = np.linalg.norm(summed, axis=-1)
-    cosine = np.where(length > 0, -summed[..., 2] / np.maximum(length, 1e-9), 1.0)
+    cosine = np.where(normals.any(-1), -normals[..., 2], 1.0)
     low, high = FACING
     t = np.clip((cosine - low) / (high - low), 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -11,7 +11,7 @@ from studio.domain.camera import Similarity
 from studio.domain.sequence import Flag
 from studio.tracking.following import Followed
 from studio.tracking.hands import under_hands
-from studio.tracking.occlusion import covered_share, vertex_normals
+from studio.tracking.occlusion import covered_share
 from studio.tracking.quality import blurred, face_detail, flag_frames, misfit, report, sharpness
 from studio.tracking.regions import SKIN
 from studio.tracking.settings import TrackSettings
@@ -165,14 +165,6 @@ def test_a_box_over_part_of_the_face_is_measured(lit: Callable[[int], list[Sight
     assert share[30:40].max() < 0.6
     assert share[:30].max() < 0.1
     assert share[50] == 0
-
-
-def test_normals_of_a_tetrahedron_point_outwards() -> None:
-    points = np.array([(1, 1, 1), (-1, -1, 1), (-1, 1, -1), (1, -1, -1), (0, 0, 2)], np.float32)
-    triangles = np.array([(0, 2, 1), (0, 1, 3), (0, 3, 2), (1, 2, 3), (0, 4, 1)], np.int32)
-    normals = vertex_normals(points, triangles)
-    assert normals[4, 2] >= 0
-    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
 
 
 def test_one_look_at_a_hand_is_not_believed_two_are() -> None:

@@ -1,0 +1,123 @@
+"""What a volume knows of a person's geometry: enough to make maps and cameras without the clip."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from studio.domain.camera import Floats
+from studio.domain.motion import HeadMotion
+from studio.domain.problem import Problem
+from studio.head import HeadModel, builtin_head
+from studio.head.zero_pose import FrontalGrid, ZeroPose
+from studio.warping.mesh import BODY_FOLLOWS
+
+SCHEMA = 1
+"""Version of the file."""
+_PLAIN = (
+    *("neutral", "canonical", "colours", "proxy", "low", "high", "rest_camera", "rest_angles", "chin"),
+    "head_model",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class VolumePerson:
+    """One person. Everything is in head space, metres, unless said otherwise; V vertices."""
+
+    neutral: Floats
+    """``[V, 3]`` the neutral face."""
+    canonical: Floats
+    """``[V, 3]`` the face that expressions are led back to: neutral, its mouth open."""
+    colours: Floats
+    """``[V, 3]`` mean colours, 0..1."""
+    grid: FrontalGrid
+    """What the zero-pose maps cover."""
+    proxy: Floats
+    """``[P, P]`` z of the canonical head's surface over the box, row 0 at its top."""
+    low: Floats
+    """``[3]`` least corner of the box that the volume fills."""
+    high: Floats
+    """``[3]`` greatest corner of the box."""
+    rest_camera: Floats
+    """``[3]`` scale, cx, cy: where the head usually is, source pixels."""
+    rest_angles: Floats
+    """``[3]`` how it is usually held, degrees: the body is thought to be turned like that."""
+    chin: float
+    """y of the neutral chin: below it the neck begins."""
+    head_model: str
+    """Which head model the vertices are of."""
+
+    @property
+    def model(self) -> HeadModel:
+        """What moves the face."""
+        return builtin_head()
+
+    def zero_pose(self) -> ZeroPose:
+        """What draws this person's maps."""
+        return ZeroPose(
+            self.model, self.neutral, self.colours, self.grid.size, canonical=self.canonical, grid=self.grid
+        )
+
+    def body_shift(self, motion: HeadMotion) -> Floats:
+        """:func:`body_shift` with this person's rest."""
+        return body_shift(motion, self.rest_camera)
+
+
+def body_shift(motion: HeadMotion, rest_camera: npt.NDArray[np.floating]) -> Floats:
+    """Where the head is, seen from the body, which takes part in half of its way only.
+
+    Args:
+        motion: T frames.
+        rest_camera: ``[3]`` where the head usually is.
+
+    Returns:
+        ``[T, 2]`` metres, x to the viewer's right and y up: add it to a point in camera space relative to the
+        head's origin to have it relative to the body's.
+    """
+    way = (1.0 - BODY_FOLLOWS) * (motion.camera[:, 1:] - rest_camera[1:]) / motion.camera[:, :1]
+    return np.asarray(way * (1.0, -1.0), np.float32)
+
+
+def save_person(path: Path, person: VolumePerson) -> None:
+    """Write a person as one ``.npz`` file."""
+    grid = person.grid
+    np.savez(
+        path,
+        schema_version=SCHEMA,
+        grid_low=grid.low,
+        grid_high=grid.high,
+        grid_size=grid.size,
+        **{name: getattr(person, name) for name in _PLAIN},
+    )
+
+
+def load_person(path: Path) -> VolumePerson:
+    """Read what :func:`save_person` wrote.
+
+    Raises:
+        Problem: the file is missing or damaged, or belongs to a head model that is not here.
+    """
+    try:
+        # Opened here, because numpy leaves a file that is no archive open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            numbers = {name: archive[name] for name in archive.files}
+        current = int(numbers["schema_version"]) == SCHEMA
+        grid = FrontalGrid(numbers["grid_low"], numbers["grid_high"], int(numbers["grid_size"]))
+        plain = {name: numbers[name] for name in _PLAIN}
+        plain["chin"], plain["head_model"] = float(plain["chin"]), str(plain["head_model"])
+        person = VolumePerson(grid=grid, **plain)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise Problem(
+            f"“{path.name}” in {path.parent} is damaged ({error}); build the avatar again."
+        ) from error
+    if not current or person.head_model != builtin_head().id:
+        raise Problem(
+            f"“{path.name}” in {path.parent} was made by another version of the program; "
+            "build the avatar again."
+        )
+    return person

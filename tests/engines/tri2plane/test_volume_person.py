@@ -1,0 +1,114 @@
+"""What a volume knows of a person: on disk and back, and where the body is."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studio.domain.camera import project
+from studio.domain.motion import HeadMotion
+from studio.domain.problem import Problem
+from studio.engines.tri2plane.person import VolumePerson, body_shift, load_person, save_person
+from studio.head.zero_pose import FrontalGrid, ZeroPose, canonical_face
+from tests.warping.average_person import CAMERA, average_person, motion_of
+
+
+def some_person(size: int = 32) -> VolumePerson:
+    mesh = average_person()
+    canonical = canonical_face(mesh.model, mesh.neutral_face)
+    random = np.random.default_rng(0)
+    # Not the grid that today's version would lay: an avatar keeps the one that it learnt on.
+    grid = FrontalGrid(np.array([-0.12, -0.2], np.float32), np.array([0.13, 0.15], np.float32), size)
+    return VolumePerson(
+        neutral=mesh.neutral_face,
+        canonical=canonical,
+        colours=random.random(canonical.shape).astype(np.float32),
+        grid=grid,
+        proxy=random.random((16, 16)).astype(np.float32),
+        low=np.array([-0.2, -0.25, -0.2], np.float32),
+        high=np.array([0.2, 0.25, 0.12], np.float32),
+        rest_camera=CAMERA,
+        rest_angles=np.array([4.0, -3.0, 2.0], np.float32),
+        chin=-0.07,
+        head_model=mesh.model.id,
+    )
+
+
+def test_a_person_comes_back_from_disk_and_draws_the_same_maps(tmp_path: Path) -> None:
+    person = some_person()
+    save_person(tmp_path / "person.npz", person)
+    again = load_person(tmp_path / "person.npz")
+    for field in fields(VolumePerson):
+        before, after = getattr(person, field.name), getattr(again, field.name)
+        if field.name == "grid":
+            assert after.size == before.size
+            before, after = np.stack([before.low, before.high]), np.stack([after.low, after.high])
+        assert type(after) is type(before)
+        assert np.array_equal(before, after)
+    motion = motion_of([0.0, 5.0], [0.0, 0.15])
+    maps = again.zero_pose().maps(motion)
+    fresh = ZeroPose(person.model, person.neutral, person.colours, 32, person.canonical, person.grid)
+    assert np.array_equal(maps.motion_map, fresh.maps(motion).motion_map)
+    assert np.array_equal(maps.displacement, fresh.maps(motion).displacement)
+
+
+@pytest.mark.parametrize("damage", ["half", "nothing", "other", "gone"])
+def test_a_damaged_person_is_named(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "person.npz"
+    save_person(path, some_person())
+    if damage == "gone":
+        path.unlink()
+    else:
+        data = path.read_bytes()
+        path.write_bytes({"half": data[: len(data) // 2], "nothing": b"", "other": b"not it"}[damage])
+    with pytest.raises(Problem, match=r"damaged .* build the avatar again"):
+        load_person(path)
+
+
+def test_a_person_of_another_version_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "person.npz"
+    save_person(path, replace(some_person(), head_model="someone-else"))
+    with pytest.raises(Problem, match="another version"):
+        load_person(path)
+    with np.load(path) as archive:
+        kept = {name: archive[name] for name in archive.files}
+    np.savez(path, **{**kept, "schema_version": 99, "head_model": some_person().head_model})
+    with pytest.raises(Problem, match="another version"):
+        load_person(path)
+    del kept["proxy"]
+    np.savez(path, **kept)
+    with pytest.raises(Problem, match="proxy"):
+        load_person(path)
+
+
+def test_the_body_is_where_the_mesh_puts_shoulders() -> None:
+    """The outermost ring of the shell hangs on the body alone: leading its pixels back through the shift must
+    give the shell at rest."""
+    mesh = average_person()
+    mesh = replace(mesh, rest_angles=np.array([7.0, -4.0, 3.0], np.float32))
+    random = np.random.default_rng(3)
+    motion = motion_of(random.uniform(-30, 30, 5))
+    motion.camera[:] = CAMERA * random.uniform(0.8, 1.3, (5, 3))
+    first, last = mesh.shell
+    alone = np.flatnonzero(mesh.shell_lets_go == 1.0)
+    assert len(alone) > 20
+    pixels = mesh.positions(motion)[:, first:last][:, alone]
+    in_camera = (pixels - np.pad(motion.camera[:, 1:], ((0, 0), (0, 1)))[:, None]) / motion.camera[
+        :, None, :1
+    ]
+    in_camera[..., 1] *= -1
+    in_camera[..., :2] += body_shift(motion, mesh.rest_camera)[:, None]
+    held = project(mesh.shell_at_rest[alone], mesh.rest_angles, np.array([1.0, 0.0, 0.0]))
+    held[:, 1] *= -1
+    np.testing.assert_allclose(in_camera, np.tile(held, (5, 1, 1)), atol=1e-5)
+
+
+def test_a_head_at_rest_is_where_its_body_is() -> None:
+    still = HeadMotion.neutral(2, CAMERA)
+    assert not body_shift(still, CAMERA).any()
+    still.camera[1] += (0, 75, -150)  # 0.1 m to the right, 0.2 m up: the body went half as far
+    person = some_person()
+    np.testing.assert_allclose(person.body_shift(still)[1], (0.05, 0.1), atol=1e-6)
