@@ -9,24 +9,28 @@ shows, where the best that is known is what warping makes of all pivots.
 
 from __future__ import annotations
 
-import json
-import zipfile
-import zlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.aligned_crop import cut_mask, cut_view, inside_source
+from pipelines.material_files import (
+    damage_told,
+    load_numbers,
+    motion_from_numbers,
+    motion_numbers,
+    new_arrays,
+    save_numbers,
+)
 from pipelines.pvp_settings import MaterialSettings
+from pipelines.training_frames import training_frames
 from studio.domain.camera import Floats, Similarity, View
 from studio.domain.controls import ControlState, track_from_motion
 from studio.domain.motion import EXPRESSIONS, HeadMotion
 from studio.domain.pivots import PivotSet
-from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.rendering import RenderRequest
 from studio.domain.sequence import TrackedSequence
@@ -45,8 +49,6 @@ EYES_AND_MOUTH = (
 """Outlines of what expression may change, MediaPipe's numbers: landmarks 36-41, 42-47 and 48-60 of 68."""
 DILATE, BLUR, BLUR_SIGMA = 31 / 512, 51 / 512, 5 / 512
 """PVP's public code, per side of the crop: how far the outlines grow, then how they are softened."""
-FEWEST = 20
-"""Training frames without which no later stage can learn anything."""
 _ARRAYS = ("real", "guides", "inside", "mask", "keep", "made_guides", "made_targets")
 
 
@@ -109,15 +111,8 @@ def cut_material(
     Raises:
         Problem: too few good frames, or the clip cannot be read.
     """
-    first, past = pivots.learnt_from
-    frames = np.arange(first, past)[sequence.good[first:past]]
-    validation = validation_blocks(len(frames), settings.validation, settings.validation_blocks)
-    train = np.setdiff1d(np.arange(len(frames)), validation)
-    if len(train) < FEWEST:
-        raise Problem(
-            f"Only {len(train)} good frames are left to train on; record a longer clip with the face lit "
-            "and in view."
-        )
+    chosen = training_frames(sequence, pivots, settings.validation, settings.validation_blocks)
+    frames = chosen.frames
     chance = np.random.default_rng(settings.seed)
     size, count = settings.resolution, len(frames)
     motion = sequence.motion.take(frames)
@@ -133,10 +128,7 @@ def cut_material(
         "made_guides": (len(made_motion), size, size, 3),
         "made_targets": (len(made_motion), size, size, 3),
     }
-    arrays = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
-        for name, shape in shapes.items()
-    }
+    arrays = new_arrays(folder, {name: (np.uint8, shape) for name, shape in shapes.items()})
     total = count + len(made_motion)
     draw = _Drawing(warper, sequence, size)
     with MaskReader(tracked) as masks:
@@ -166,49 +158,32 @@ def cut_material(
     for array in arrays.values():
         array.flush()
     own = np.searchsorted(frames, pivots.frames)
-    own = np.intersect1d(own[frames[np.minimum(own, count - 1)] == pivots.frames], train)
-    np.savez(
+    own = np.intersect1d(own[frames[np.minimum(own, count - 1)] == pivots.frames], chosen.train)
+    save_numbers(
         folder / "material.npz",
-        frames=frames.astype(np.int32),
-        crops=crops,
-        train=train,
-        validation=validation,
-        pivots=own,
-        **{f"motion_{f.name}": getattr(motion, f.name) for f in fields(HeadMotion)},
-        **{f"made_{f.name}": getattr(made_motion, f.name) for f in fields(HeadMotion)},
+        {
+            "frames": frames.astype(np.int32),
+            "crops": crops,
+            "train": chosen.train,
+            "validation": chosen.validation,
+            "pivots": own,
+            **motion_numbers("motion", motion),
+            **motion_numbers("made", made_motion),
+        },
     )
-    (folder / "material.json").write_text(json.dumps({"schema_version": 1}), encoding="utf-8")
 
 
 def load_material(folder: Path) -> Material:
     """Open what :func:`cut_material` wrote; pictures stay on disk until looked at. Raises Problem."""
-    try:
-        with (folder / "material.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            numbers: dict[str, Any] = {name: archive[name] for name in archive.files}
+    with damage_told(folder):
+        numbers = load_numbers(folder / "material.npz")
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
-        motion, made_motion = (
-            HeadMotion(**{f.name: numbers[f"{prefix}_{f.name}"] for f in fields(HeadMotion)})
-            for prefix in ("motion", "made")
-        )
         return Material(
             **{name: numbers[name] for name in ("frames", "crops", "train", "validation", "pivots")},
-            motion=motion,
-            made_motion=made_motion,
+            motion=motion_from_numbers("motion", numbers),
+            made_motion=motion_from_numbers("made", numbers),
             **arrays,
         )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise Problem(
-            f"The training material is damaged ({error}); remove {folder} and build again."
-        ) from error
-
-
-def validation_blocks(count: int, share: float, blocks: int) -> npt.NDArray[np.int64]:
-    """Places of evenly spread runs that together are ``share`` of ``count``: ``blocks`` of them, fewer where
-    frames are few, because a run has two frames at least and most frames must be left to learn from."""
-    blocks = max(1, min(blocks, count // 8))
-    length = max(2, round(count * share / blocks))
-    starts = (np.arange(blocks) + 0.5) * count / blocks - length / 2
-    return np.unique(np.concatenate([np.arange(int(s), int(s) + length) for s in starts])).clip(0, count - 1)
 
 
 def recombined(motion: HeadMotion, count: int, chance: np.random.Generator) -> HeadMotion:

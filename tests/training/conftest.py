@@ -20,6 +20,15 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The clip of ``filmed_person`` and its tracking on disk; read only."""
+    from tests.training.filmed_person import write_film, write_tracking
+
+    root = tmp_path_factory.mktemp("film")
+    return write_film(root / "film.mp4"), write_tracking(root / "track")
+
+
 @pytest.fixture
 def learning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """A new attempt at the tiny training in the folder of a name; see ``fake_training.Learning``."""

@@ -17,9 +17,9 @@ from pipelines.cut_material import (
     keep_mask,
     load_material,
     recombined,
-    validation_blocks,
 )
 from pipelines.pvp_settings import MaterialSettings
+from pipelines.training_frames import validation_blocks
 from studio.domain.camera import Similarity, project
 from studio.domain.motion import HeadMotion
 from studio.domain.pivots import PivotSet
@@ -37,8 +37,6 @@ from tests.training.filmed_person import (
     pivot_set,
     tracking,
     when,
-    write_film,
-    write_tracking,
 )
 from tests.warping.average_person import SIZE, average_person
 
@@ -61,11 +59,9 @@ class Filmed:
 
 
 @pytest.fixture(scope="module")
-def filmed(tmp_path_factory: pytest.TempPathFactory) -> Filmed:
-    root = tmp_path_factory.mktemp("filmed")
-    video, tracked = write_film(root / "film.mp4"), write_tracking(root / "track")
-    folder = root / "material"
-    folder.mkdir()
+def filmed(film: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Filmed:
+    folder = tmp_path_factory.mktemp("material")
+    video, tracked = film
     cut_material(video, tracked, tracking(), pivot_set(), marked_warper(), SETTINGS, folder)
     return Filmed(video, tracked, folder, load_material(folder))
 
