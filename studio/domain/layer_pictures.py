@@ -9,7 +9,7 @@ from studio.domain.camera import Floats
 
 Picture = npt.NDArray[np.uint8]
 NEAR, FAR = 0.13, -0.07
-"""Metres before the head's plane that are white, and that are black: a face with its hair, seen from any side."""
+"""Metres before the head's plane that are white and black: a face with its hair, seen from any side."""
 
 
 def depth_picture(height: npt.NDArray[np.floating], cover: npt.NDArray[np.floating] | None = None) -> Picture:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 
 from studio.domain.avatar import Avatar
 from studio.domain.free_camera import CAMERA_NAMES
+from studio.domain.rendering import RenderRequest
 from studio.project.store import Store
 from tests.live.ball_engine import NOSE, Ball, centre_of, offered, write_ball
 from tests.ui.hands import turn_wheel
@@ -61,14 +62,19 @@ def drag(qtbot, viewport: Viewport, button, keys, across: float, down: float) ->
     return way.x() / side, way.y() / side
 
 
+def asked(viewport: Viewport) -> RenderRequest:
+    """What the picture on the screen is of."""
+    frame = viewport.frame
+    assert frame is not None
+    return frame.request
+
+
 def settled(qtbot, page: PerformPage) -> np.ndarray:
     """The picture once it is of the present pose and drawn as well as it can be."""
 
     def still() -> bool:
-        frame = page.viewport.frame
-        assert frame is not None
-        asked = frame.request
-        return asked.state == page.posing.state() and asked.quality == "full"
+        request = asked(page.viewport)
+        return request.state == page.posing.state() and request.quality == "full"
 
     qtbot.waitUntil(still)
     frame = page.viewport.frame
@@ -138,14 +144,14 @@ def test_layers_are_chosen_where_the_engine_has_them_and_the_pose_stays(
     count = page.model.undo.count()
     for layer in ("depth", "normals", "picture", "depth"):
         qtbot.mouseClick(page.layers.buttons[layer], LEFT)
-        qtbot.waitUntil(lambda layer=layer: page.viewport.frame.request.layer == layer)
+        qtbot.waitUntil(lambda layer=layer: asked(page.viewport).layer == layer)
         image = settled(qtbot, page)
-        assert np.array_equal(image, drawn.render(page.viewport.frame.request).image)
+        assert np.array_equal(image, drawn.render(asked(page.viewport)).image)
         assert page.layers.buttons[layer].isChecked()
     assert page.model.undo.count() == count
     drag(qtbot, page.viewport, LEFT, PLAIN, 0.1, 0.0)
     settled(qtbot, page)
-    assert page.viewport.frame.request.layer == "depth"
+    assert asked(page.viewport).layer == "depth"
 
     session.open_avatar(flat)
     qtbot.waitUntil(lambda: page.posing.live.avatar == flat)
@@ -153,7 +159,7 @@ def test_layers_are_chosen_where_the_engine_has_them_and_the_pose_stays(
     assert [s.group for s in page.controls.sections][:2] == ["Head", "Mouth"]
     page.model.reset_all()
     settled(qtbot, page)
-    assert page.viewport.frame.request.layer == "picture"
+    assert asked(page.viewport).layer == "picture"
     drag(qtbot, page.viewport, RIGHT, PLAIN, 0.1, 0.1)
     assert page.model.pose == {}
     x, y = drag(qtbot, page.viewport, LEFT, SHIFT, 0.1, 0.1)
@@ -165,7 +171,7 @@ def test_layers_are_chosen_where_the_engine_has_them_and_the_pose_stays(
     session.open_avatar(ball)
     qtbot.waitUntil(lambda: page.posing.live.avatar == ball)
     settled(qtbot, page)
-    qtbot.waitUntil(lambda: page.viewport.frame.request.layer == "depth")
+    qtbot.waitUntil(lambda: asked(page.viewport).layer == "depth")
     assert page.layers.buttons["depth"].isChecked()
 
 
@@ -197,7 +203,7 @@ def test_the_camera_has_keyframes_like_any_control(balls, session: Session, qtbo
     assert model.undo.undoText() == "Move the camera"
 
     def shows() -> bool:
-        return page.viewport.frame.request.state == page.picture.state()
+        return asked(page.viewport).state == page.picture.state()
 
     qtbot.waitUntil(shows)
     write_control_file(tmp_path / "orbit.json", model.timeline, model.sheet, model.handles)
