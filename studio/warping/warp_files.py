@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
@@ -93,6 +95,23 @@ def load_parts(folder: Path) -> WarpParts:
         raise Problem(
             f"The avatar in “{folder.name}” is damaged ({error}); build it again to repair it."
         ) from error
+
+
+def link_parts(base: Path, folder: Path) -> None:
+    """What :func:`save_parts` wrote, once more in another, existing folder: for what stands on it.
+
+    Files are linked where the disk can, otherwise copied: removing the one avatar must not break the other.
+    What belongs to the instant avatar alone stays behind.
+    """
+    for source in sorted(base.rglob("*")):
+        target = folder / source.relative_to(base)
+        if source.is_dir():
+            target.mkdir(exist_ok=True)
+        elif source.name not in ("avatar.json", "made.json"):
+            try:
+                os.link(source, target)
+            except OSError:
+                shutil.copy2(source, target)
 
 
 def _assemble(

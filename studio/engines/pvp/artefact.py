@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +19,7 @@ from studio.engines.pvp.mappers import Mappers
 from studio.engines.pvp.painter import Painter, PainterShape
 from studio.engines.pvp.prior import PretrainedGenerator
 from studio.networks.stylegan2 import StyleGan2Config, SynthesisNetwork
-from studio.warping.warp_files import load_parts
+from studio.warping.warp_files import link_parts, load_parts
 from studio.warping.warper import WarpParts
 
 SCHEMA = 1
@@ -78,21 +76,9 @@ def generator_from_plain(plain: Mapping[str, Any], tensors: Mapping[str, Tensor]
 
 
 def save_pvp(folder: Path, parts: PvpParts, base: Path) -> None:
-    """Write all files into an existing folder; ``base``: folder of the instant avatar's files.
-
-    The instant avatar's files are linked where the disk can, otherwise copied: removing that avatar must not
-    break this one.
-    """
+    """Write all files into an existing folder; ``base``: folder of the instant avatar's files."""
     (folder / _BASE).mkdir()
-    for source in sorted(base.rglob("*")):
-        target = folder / _BASE / source.relative_to(base)
-        if source.is_dir():
-            target.mkdir(exist_ok=True)
-        elif source.name not in ("avatar.json", "made.json"):
-            try:
-                os.link(source, target)
-            except OSError:
-                shutil.copy2(source, target)
+    link_parts(base, folder / _BASE)
     tensors = {f"generator.{name}": value for name, value in parts.generator.state_dict().items()}
     tensors |= {f"mappers.{name}": value for name, value in parts.mappers.state_dict().items()}
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, folder / _WEIGHTS)

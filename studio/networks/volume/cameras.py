@@ -48,6 +48,7 @@ def cameras_of(
         to_plane=tensor(to_plane),
         nearness=tensor(np.full(len(motion), nearness)),
         eye=tensor(np.zeros((len(motion), 2))),
+        orbit=None if rotation is None else tensor(np.broadcast_to(turn, pose.shape)),
     )
 
 

@@ -26,6 +26,9 @@ class Cameras:
     """``[B]`` one over the eye's distance from the head's plane, 1/metres; 0 for parallel rays."""
     eye: Tensor
     """``[B, 2]`` metres of the head's plane: the point that the eye is in front of."""
+    orbit: Tensor | None = None
+    """``[B, 3, 3]`` the part of the rotation that comes after the head's own, and turns with everything what
+    the head does not take along; None for none."""
 
     def rays(self, pixels: Tensor) -> Rays:
         """Rays through ``[N, 2]`` or ``[B, N, 2]`` continuous picture coordinates."""
@@ -37,7 +40,7 @@ class Cameras:
         point p is here what p + shift is there. The eye stays where it is."""
         offset = self.to_plane[:, :, :2] @ shift[:, :, None]
         to_plane = torch.cat([self.to_plane[:, :, :2], self.to_plane[:, :, 2:] + offset], -1)
-        return Cameras(self.rotation, to_plane, self.nearness, self.eye)
+        return Cameras(self.rotation, to_plane, self.nearness, self.eye, self.orbit)
 
 
 @dataclass(frozen=True)
