@@ -143,7 +143,7 @@ def test_the_aligned_crop_is_the_middle_pixel_by_pixel(filmed: Filmed):
 def test_a_wider_crop_keeps_its_scale(resolution: int, room: int):
     crop = Similarity(1 / 300, 0.4, -0.2, 0.3)
     wide = Similarity.from_array(wider(crop.to_array()[None], resolution, room)[0])
-    corners = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]) * resolution + room
+    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32) * resolution + room
     back = wide.scaled(resolution + 2 * room).inverse().apply(corners)
     np.testing.assert_allclose(crop.scaled(resolution).apply(back), corners - room, atol=2e-3)
 
