@@ -30,6 +30,8 @@ leak is what is left after the best share between the two.
 That rule has a floor of its own, because the tracker's bias depends on the face it looks at. ``other_truths``
 tells it: the true head with the face of another moment, turned rigidly, is judged as if it were the avatar.
 A perfect avatar whose expression is off by as much as the tracker's reading of one frame would be judged so.
+And a tracker guesses depth, which no picture shows: ``beyond_flat`` is the avatar's own leak read from x and
+y alone. Both are told beside the verdict and change nothing of it.
 """
 
 from __future__ import annotations
@@ -44,15 +46,17 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.aligned_crop import cut_view
-from studio.domain.camera import Floats, Similarity, View
+from studio.domain.camera import Floats, Similarity, View, project
 from studio.domain.controls import HEAD_NAMES, ControlState, track_from_motion
-from studio.domain.motion import EXPRESSIONS
+from studio.domain.motion import EXPRESSIONS, HeadMotion
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.rendering import RenderRequest
 from studio.domain.sequence import LANDMARKS, TrackedSequence
 from studio.engines.engine import Engine
 from studio.head import HeadModel, builtin_head, fit_motion
+from studio.head.fitting import FitSettings, PersonFitter
+from studio.head.model import pose_features
 from studio.media import read_selected
 from studio.tracking.tracker import Tracker
 
@@ -63,6 +67,8 @@ _CONTROLS = (("yaw", HEAD), ("pitch", HEAD), ("jaw_open", FACE))
 """Controls that are swept by themselves, and which group they are of."""
 _LEAST = {"°": 1.0, "mm": 0.1}
 """Ranges below which a clip shows nothing of a quantity, so that shares of it would be shares of noise."""
+_FLAT, _ROUNDS = FitSettings(depth_trust=0.01), 20
+"""Fitting to x and y: depth counts next to nothing, and in every round it is the fitted head's own."""
 _FEWEST = 30
 """Good frames from which ranges and directions can be learnt."""
 _EXPRESSION = slice(HEAD_NAMES.index("expression_00"), HEAD_NAMES.index("expression_00") + EXPRESSIONS)
@@ -142,6 +148,8 @@ class Sweep:
     """For head sweeps with a known truth: what the tracker reads from the true head turned rigidly."""
     beyond_rigid: Mapping[str, float]
     """The avatar's own leak: what no share between none and all of that explains (see the module)."""
+    beyond_flat: Mapping[str, float]
+    """The same read from x and y alone, without the tracker's depth: what the pictures show of it."""
     other_truths: Mapping[str, list[float]]
     """The same of each other moment's true face: what a perfect avatar could be judged to leak."""
     missed: int
@@ -308,10 +316,12 @@ def sweep_avatar(
             correlation, gain = _related(quantities.of(states)[:, q], read[:, q])
             habit = _habit(clip, shown, states)
             turning = quantities.groups[q] == HEAD
-            rigid, judged = None, []
+            rigid, flat, judged = None, None, []
             if turning and swept.truth is not None:
-                rigid, *rest = (reader.turned(swept.truth, int(seen[k]), states) for k in (typical, *others))
-                judged = [_beyond(one, rigid) / scale for one in rest]
+                true, *rest = (reader.turned(swept.truth, int(seen[k]), states) for k in (typical, *others))
+                rigid = reader.read(true)
+                judged = [_beyond(reader.read(one), rigid) / scale for one in rest]
+                flat = [reader.read(m, flat=True) for m in (np.stack(marks), true)]
             sweeps.append(
                 Sweep(
                     name=name,
@@ -329,6 +339,7 @@ def sweep_avatar(
                     beyond_rigid={}
                     if rigid is None
                     else _named(quantities, _beyond(read, rigid) / scale, other),
+                    beyond_flat={} if flat is None else _named(quantities, _beyond(*flat) / scale, other),
                     other_truths={quantities.names[v]: [float(j[v]) for j in judged] for v in other}
                     if judged
                     else {},
@@ -402,20 +413,35 @@ class _Reader:
 
     def turned(
         self, truth: Callable[[int, Floats], npt.NDArray[np.uint8]], frame: int, states: Floats
-    ) -> Doubles:
-        """``[N, Q]`` what is read from a frame's true face under the head angles of N states."""
-        return self.read(np.stack([self.look_at(truth(frame, state[:3])) for state in states]))
+    ) -> Floats:
+        """Landmarks ``[N, 478, 3]`` of a frame's true face under the head angles of N states."""
+        return np.stack([self.look_at(truth(frame, state[:3])) for state in states])
 
-    def read(self, marks: Floats) -> Doubles:
-        """Landmarks ``[T, 478, 3]`` to quantities ``[T, Q]``, NaN where there is no face."""
+    def read(self, marks: Floats, flat: bool = False) -> Doubles:
+        """Landmarks ``[T, 478, 3]`` to quantities ``[T, Q]``, NaN where there is no face; from x and y alone
+        if ``flat``."""
         swept = self._swept
         found = np.isfinite(marks).all((1, 2))
         out = np.full((len(marks), len(self._quantities.names)), np.nan)
         if found.any():
-            motion = fit_motion(self._model, swept.sequence.identity, swept.sequence.offset, marks[found])
+            motion = self._flat_motion(marks[found]) if flat else self._motion(marks[found])
             track = track_from_motion(motion, swept.rest_camera, swept.sequence.rate)
             out[found] = self._quantities.of(track.values)
         return out
+
+    def _motion(self, marks: Floats) -> HeadMotion:
+        person = self._swept.sequence
+        return fit_motion(self._model, person.identity, person.offset, marks)
+
+    def _flat_motion(self, marks: Floats) -> HeadMotion:
+        model, person = self._model, self._swept.sequence
+        fitter, points = PersonFitter(model, person.identity, person.offset, _FLAT), marks.copy()
+        for _ in range(_ROUNDS):
+            motion = fitter.fit(points)
+            own = fitter.deformed(motion) + np.tensordot(pose_features(motion.angles), model.tracker_warp, 1)
+            depth = project(own, motion.angles, motion.camera)[..., 2]
+            points[:, model.landmark_ids, 2] = depth / model.tracker_depth
+        return fitter.fit(points)
 
     def _marks(self, picture: npt.NDArray[np.uint8], view: View) -> Floats | None:
         faces = self.tracker.faces(picture)

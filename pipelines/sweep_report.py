@@ -18,14 +18,15 @@ CELL = 224
 
 HEADINGS = (
     *("swept", "asked", "correlation", "gain", "mean leak", "worst leak"),
-    *("in the clip", "beyond it", "true head", "beyond it", "other true faces", "reached"),
+    *("in the clip", "beyond it", "true head", "beyond it", "flat", "other true faces", "reached"),
 )
 DEFINITION = (
     "Leak is what should have stood still: how far the other group moved (head: yaw and pitch; face: jaw and "
     "expression directions), 5th to 95th percentile over the sweep, as a share of the same range over the "
     "clip. In the clip: how much goes along with the same turn in its real frames (tracker's bias and "
     "habits); beyond it: the worst leak that this does not explain. True head, where it is known: what the "
-    "tracker reads from it when it turns rigidly; beyond it: the avatar's own leak, which that leaves over. "
+    "tracker reads from it when it turns rigidly; beyond it: the avatar's own leak, which that leaves over; "
+    "flat: the same read from x and y alone, because trackers guess depth. "
     "Other true faces: the least and the most that the true head with the face of another moment is judged "
     "to leak by the same rule; less than that is not told from a perfect avatar."
 )
@@ -37,11 +38,11 @@ def sweep_table(report: SweepReport) -> str:
         f"{report.title}, {report.engine} avatar.",
         "",
         "| " + " | ".join(HEADINGS) + " |",
-        "|---|---|---:|---:|---:|---|---:|---:|---:|---:|---:|---|",
+        "|---|---|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|---|",
     ]
     for sweep in report.sweeps:
         name, worst = sweep.worst_leak
-        shares = (sweep.clip_leak, sweep.beyond_clip, sweep.rigid_leak, sweep.beyond_rigid)
+        shares = (sweep.clip_leak, sweep.beyond_clip, sweep.rigid_leak, sweep.beyond_rigid, sweep.beyond_flat)
         worsts = " | ".join(f"{max(share.values()):.0%}" if share else "" for share in shares)
         lines.append(
             f"| {sweep.name} | {sweep.asked[0]:.1f} to {sweep.asked[-1]:.1f} {sweep.unit} "

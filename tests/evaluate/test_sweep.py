@@ -236,6 +236,7 @@ def test_with_a_truth_the_trackers_part_of_a_leak_is_not_the_avatars():
     moved = np.array(shown[:9])
     assert np.ptp(moved[:, 3:], axis=0).max() == 0
     assert moved[:, 0] == pytest.approx(yaw.asked, abs=1e-4)
+    assert yaw.beyond_flat["jaw_open"] == pytest.approx(yaw.beyond_rigid["jaw_open"], abs=0.03)
     # Every moment's face is misread alike: the judging adds nothing.
     assert len(yaw.other_truths["jaw_open"]) == 5
     assert max(yaw.other_truths["jaw_open"]) < 0.02
@@ -272,6 +273,34 @@ def test_a_bias_that_depends_on_the_face_is_told_by_turning_other_moments_faces(
     assert f"{low} to {high}" in sweep_table(report)
     with pytest.raises(Problem, match="moments"):
         sweep(stand, moments=-1)
+
+
+def test_a_leak_of_depth_alone_is_none_of_the_pictures():
+    sequence, jaw = clip(), HEAD_NAMES.index("jaw_open")
+
+    class Deep(Stand):
+        """Its tracker takes the depth from a jaw that opens with yaw; what is seen stands still."""
+
+        turned = 9
+
+        def faces(self, picture: Picture) -> list[Face]:
+            number = int(picture[0, 0, 0]) + 256 * int(picture[0, 0, 1])
+            values, view = self._drawn[number - 1]
+            found = super().faces(picture)[0].landmarks.copy()
+            if number <= self.turned:
+                other = values.copy()
+                other[jaw] += values[0]
+                self._drawn[number - 1] = other, view
+                found[:, 2] = super().faces(picture)[0].landmarks[:, 2]
+                self._drawn[number - 1] = values, view
+            return [Face(found)]
+
+    stand = Deep()
+    truth, _ = true_head(stand, sequence, lambda values: values)
+    swept = Swept(stand, "known", REST, sequence, np.arange(FRAMES), STAGE, "portrait", truth=truth)
+    yaw = by_name(sweep_avatar(swept, SweepSettings(9, 1, 1, 1), new_tracker=lambda: stand))["yaw"]
+    assert yaw.beyond_rigid["jaw_open"] > 0.1
+    assert yaw.beyond_flat["jaw_open"] < 0.02
 
 
 def test_looks_lie_within_a_pixel_of_the_stage_and_are_taken_back():
