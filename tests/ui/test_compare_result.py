@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QFileDialog
 
 from pipelines.compare_result import FILE, Comparison, as_markdown, load_comparison
@@ -20,6 +20,7 @@ from ui.pages.compare_frames import GAIN, heat, heat_colours, pixels
 from ui.pages.compare_result import ResultView
 from ui.pages.compare_sheet import sheet_frames
 from ui.session import Failure
+from ui.widgets.split_view import SplitView
 
 NAMES = ("Instant · Standard", "PVP · Draft")
 
@@ -146,6 +147,7 @@ def test_the_divider_is_dragged_with_the_mouse_and_moved_with_keys(view, qtbot) 
 def test_the_table_ticks_the_better_side_and_says_what_is_off(view) -> None:
     table = view.table
     rows = {table.item(row, 0).text().split("  ")[1]: row for row in range(table.rowCount())}
+    assert len(rows) == table.rowCount(), "no two names are alike"
     cells = {name: [table.item(row, c).text() for c in (1, 2, 3)] for name, row in rows.items()}
     assert cells["PSNR"] == ["✓ 30.07", "20.53", "16.09"]
     assert cells["Flicker"] == ["-0.900", "✓ 0.400", "4.000"]
@@ -238,3 +240,33 @@ def test_a_picture_that_is_gone_is_said_in_its_place(view, comparison, qtbot) ->
     qtbot.waitUntil(lambda: "compare again" in view.split._words)
     view.slider.setValue(0)
     qtbot.waitUntil(lambda: not view.split.pictures[0].isNull())
+
+
+def test_a_long_name_is_written_whole_where_there_is_room(qtbot) -> None:
+    """The stage is wider than the picture: a pill may reach beyond it, and never over its own half."""
+    view = SplitView()
+    qtbot.addWidget(view)
+    view.resize(900, 300)
+    dark = QImage(300, 300, QImage.Format.Format_RGB888)
+    dark.fill(QColor(20, 20, 20))
+    view.show_pair(dark, dark.copy())
+    view.set_divider(1.0)
+    view.show_names("A · Personal prior (PVP), standard", "B")
+    one = view.grab().toImage()
+    view.show_names("", "B")
+    none = view.grab().toImage()
+    changed = np.argwhere((_pixels(one) != _pixels(none)).any(2))
+    (top, left), (bottom, right) = changed.min(0), changed.max(0)
+    words = view.fontMetrics().horizontalAdvance("A · Personal prior (PVP), standard")
+    assert right - left > 0.8 * words
+    assert right < 450
+    assert left < 300, "it begins beside the picture"
+    assert top >= 0
+    assert bottom < 60
+
+
+def _pixels(image: QImage) -> np.ndarray:
+    plain = image.convertToFormat(QImage.Format.Format_RGBX8888)
+    return np.array(plain.constBits()).reshape(plain.height(), plain.bytesPerLine() // 4, 4)[
+        :, : plain.width(), :3
+    ]

@@ -131,7 +131,9 @@ class Section(QWidget):
         self.heading.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.heading.setStyleSheet("text-align: left; font-weight: 600; padding: 4px 2px; background: none;")
         self.heading.toggled.connect(self._arrange)
-        self.more = button("", self._toggle_more, "flat")
+        self.more = button(
+            "", self._toggle_more, "flat", tip=self.tr("Left and right by themselves, and single joints")
+        )
         self.more.setStyleSheet("padding: 2px 4px; text-align: left; font-size: 12px;")
         self._body = QVBoxLayout()
         self._body.setContentsMargins(4, 0, 0, 0)
@@ -171,7 +173,7 @@ class Section(QWidget):
         opened = self.heading.isChecked() or bool(self._words)
         self.heading.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
         self.more.setVisible(bool(self._rare) and self.heading.isChecked() and not self._words)
-        self.more.setText(self.tr("Less") if self._all else self.tr("More: single sides and joints"))
+        self.more.setText(self.tr("Fewer controls") if self._all else self.tr("More controls"))
 
     def _place(self, control: Control) -> int:
         """Where a new row stands among those that are there, in the section's order."""

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 
 from pipelines.compare_result import ARROWS, Comparison, Measure, Side
 from ui.theme import tokens
-from ui.widgets.metric_words import direction, meaning
+from ui.widgets.metric_words import direction, meaning, short_title
 
 _COLUMNS: tuple[Side, ...] = ("a", "b", "nearest")
 
@@ -100,7 +100,7 @@ class MetricTable(QTableWidget):
             tip = "\n".join(
                 t for t in (measure.name, meaning(measure.id), direction(measure.better), why) if t
             )
-            title = QTableWidgetItem(f"{ARROWS[measure.better]}  {measure.title}")
+            title = QTableWidgetItem(f"{ARROWS[measure.better]}  {short_title(measure.id, measure.title)}")
             self._put(row, 0, title, tip, muted=not _known(comparison, measure))
             for column, side in enumerate(_COLUMNS, 1):
                 value = comparison.means[side].get(measure.id)

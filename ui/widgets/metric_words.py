@@ -33,6 +33,11 @@ _MEANINGS = {
     "flicker": _T("measures", "Above 0 it flickers more than the real clip from frame to frame."),
     "face_found": _T("measures", "In how many frames a face can be found at all; 1 is every frame."),
 }
+_SHORT = {
+    "flmd_normalised": _T("measures", "F-LMD by eyes"),
+    "sharpness_difference_db": _T("measures", "Sharpness agreement"),
+}
+"""Names that fit into a column, and of which no two are alike."""
 _DIRECTIONS = {
     "higher": _T("measures", "More is better."),
     "lower": _T("measures", "Less is better."),
@@ -45,6 +50,12 @@ def meaning(measure: str) -> str:
     """What a measure tells; nothing for one that this window does not know."""
     text = _MEANINGS.get(measure, "")
     return QCoreApplication.translate("measures", text) if text else ""
+
+
+def short_title(measure: str, title: str) -> str:
+    """A measure's name for a row of a table."""
+    text = _SHORT.get(measure)
+    return QCoreApplication.translate("measures", text) if text else title
 
 
 def direction(better: str) -> str:

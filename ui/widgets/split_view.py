@@ -25,6 +25,8 @@ NUDGE = 0.02
 """Share of the picture's width that an arrow key moves the divider."""
 _HANDLE = 13.0
 """Radius of the divider's knob."""
+_EDGE = 10.0
+"""Pixels between a name and the edges around it."""
 
 
 class SplitView(QWidget):
@@ -182,8 +184,8 @@ class SplitView(QWidget):
             painter.setPen(QPen(QColor("#ffffff"), 2))
             painter.drawLine(QPointF(at, box.top()), QPointF(at, box.bottom()))
             self._paint_handle(painter, QPointF(at, box.center().y()))
-            self._pill(painter, box, self._names[1], True, box.width() / 2)
-        self._pill(painter, box, self._names[0], False, box.width() / (1 if alone else 2))
+            self._pill(painter, box, self._names[1], 1)
+        self._pill(painter, box, self._names[0], 0 if alone else -1)
         if self._legend is not None:
             self._paint_legend(painter, box)
 
@@ -198,14 +200,28 @@ class SplitView(QWidget):
             back = QPointF(-way * 3.5, 0)
             painter.drawPolyline([tip + back + QPointF(0, -4), tip, tip + back + QPointF(0, 4)])
 
-    def _pill(self, painter: QPainter, box: QRectF, words: str, right: bool, room: float) -> None:
-        """A side's name on a dark pill, which can be read over any picture."""
+    def _pill(self, painter: QPainter, box: QRectF, words: str, side: int) -> None:
+        """A side's name on a dark pill, which can be read over any picture; a long one reaches beyond it.
+
+        Args:
+            painter: draws.
+            box: of the picture.
+            words: the name.
+            side: -1 for the left picture, 1 for the right one, 0 for one alone.
+        """
         font = self.font()
         font.setPixelSize(12)
         painter.setFont(font)
-        words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, int(room - 44))
+        room = self.width() / (2 if side else 1) - 2 * _EDGE
+        words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, int(room - 20))
         width = painter.fontMetrics().horizontalAdvance(words) + 20
-        pill = QRectF(box.right() - width - 10 if right else box.left() + 10, box.top() + 10, width, 24)
+        if side > 0:
+            left = max(box.right() - _EDGE - width, box.center().x() + _EDGE)
+            left = min(left, self.width() - _EDGE - width)
+        else:
+            left = min(box.left() + _EDGE, box.center().x() - _EDGE - width) if side else box.left() + _EDGE
+            left = max(left, _EDGE)
+        pill = QRectF(left, box.top() + _EDGE, width, 24)
         path = QPainterPath()
         path.addRoundedRect(pill, 12, 12)
         painter.fillPath(path, QColor(0, 0, 0, 165))
