@@ -15,6 +15,12 @@ ABLATIONS: dict[str, dict[str, dict[str, Any]]] = {
         "random pivots": {"pivots.choice": "random"},
         "no expression matching": {"pvp.mapper.losses.expression": 0.0},
     },
+    "tri2plane": {
+        # Fewer rays bring back what the picture is made of, and the upsampler has to make the rest of it.
+        "one tri-plane": {"tri2plane.shape.levels": 1, "tri2plane.shape.upscale": 4},
+        "two tri-planes": {"tri2plane.shape.levels": 2, "tri2plane.shape.upscale": 2},
+        "no sliding window": {"tri2plane.window_share": 0.0},
+    },
 }
 """Engine id to variant to ``stage.field`` (fields of fields with more dots) and its value. Tracking is no
 part of a variant: all are judged by the same tracked frames."""

@@ -15,6 +15,10 @@ from pipelines.pvp_settings import (
     PvpSettings,
 )
 from pipelines.training.schedule import Schedule
+from pipelines.tri2plane_settings import VolumeMaterialSettings
+from pipelines.tri2plane_training_settings import LOOP as TRI2PLANE_LOOP
+from pipelines.tri2plane_training_settings import Tri2PlaneSettings
+from studio.engines.tri2plane.shape import Tri2Shape
 from studio.warping.settings import WarpSettings
 
 _FALLING = Schedule("cosine", warmup=0.02, final=0.02)
@@ -90,6 +94,43 @@ PVP_FULL: Mapping[str, Any] = {
 }
 """The paper's steps: hours on a graphics card."""
 
+TRI2PLANE_DRAFT: Mapping[str, Any] = {
+    "volume_material": VolumeMaterialSettings(resolution=128),
+    "tri2plane": Tri2PlaneSettings(
+        shape=Tri2Shape(
+            plane=32,
+            features=16,
+            channel_base=2048,
+            channel_max=64,
+            convolutions=2,
+            plane_convolutions=1,
+            encoded=64,
+            encoder_base=8,
+            hidden=32,
+            view_octaves=0,
+            coarse_samples=16,
+            fine_samples=12,
+            capacity=16,
+            depth=2,
+        ),
+        upsampler_tiles=2,
+        loop=replace(TRI2PLANE_LOOP, minutes=10.0),
+    ),
+}
+"""Two processor cores, twenty minutes at most."""
+TRI2PLANE_STANDARD: Mapping[str, Any] = {
+    "volume_material": VolumeMaterialSettings(resolution=512),
+    "tri2plane": Tri2PlaneSettings(loop=replace(TRI2PLANE_LOOP, minutes=22.0)),
+}
+"""One graphics card, 28 minutes at most."""
+TRI2PLANE_FULL: Mapping[str, Any] = {
+    "volume_material": VolumeMaterialSettings(resolution=512),
+    "tri2plane": Tri2PlaneSettings(
+        learning_rate=1e-4, loop=replace(TRI2PLANE_LOOP, steps=800_000, minutes=0.0, validate_seconds=600.0)
+    ),
+}
+"""The paper's steps: days on a graphics card."""
+
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "instant": {
         "draft": {
@@ -101,5 +142,6 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "best": {"instant": WarpSettings(texture_size=1024)},
     },
     "pvp": {"draft": PVP_DRAFT, "standard": PVP_STANDARD, "full": PVP_FULL},
+    "tri2plane": {"draft": TRI2PLANE_DRAFT, "standard": TRI2PLANE_STANDARD, "full": TRI2PLANE_FULL},
 }
 """Stages that a preset does not name keep their defaults."""

@@ -44,7 +44,7 @@ def prior(task: Task) -> None:
         task.settings,
         AssetLibrary(task.home),
         task.progress.scratch(task.step),
-        _device(),
+        fastest(),
         task.progress,
     )
     save_prior(task.out, made)
@@ -70,7 +70,7 @@ def avatar(task: Task) -> None:
         task.settings,
         AssetLibrary(task.home),
         task.progress.scratch(task.step),
-        _device(),
+        fastest(),
         task.progress,
     )
     save_pvp(task.out, parts, base)
@@ -80,7 +80,7 @@ def avatar(task: Task) -> None:
     sign(task, "pvp", instant.stage, pivots.learnt_from, rest_camera)
 
 
-def _device() -> torch.device:
+def fastest() -> torch.device:
     """The fastest device; on the processor, all of it."""
     import torch
 

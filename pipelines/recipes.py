@@ -109,9 +109,29 @@ PVP = Stage(
     place="avatars/pvp-{key}",
 )
 
+VOLUME_MATERIAL = Stage(
+    id="volume_material",
+    title="Cutting out what to learn from",
+    work="pipelines.tri2plane_stages:material",
+    settings="pipelines.tri2plane_settings:VolumeMaterialSettings",
+    version=1,
+    inputs=(CLIP, "track", "pivots", "instant"),
+    place="material/{key}",
+)
+TRI2PLANE = Stage(
+    id="tri2plane",
+    title="Training the volume",
+    work="pipelines.tri2plane_stages:avatar",
+    settings="pipelines.tri2plane_training_settings:Tri2PlaneSettings",
+    version=1,
+    inputs=(CLIP, "track", "pivots", "instant", "volume_material"),
+    place="avatars/tri2plane-{key}",
+)
+
 RECIPES: dict[str, tuple[Stage, ...]] = {
     "instant": (TRACK, PIVOTS, INSTANT),
     "pvp": (TRACK, PIVOTS, INSTANT, MATERIAL, PRIOR, PVP),
+    "tri2plane": (TRACK, PIVOTS, INSTANT, VOLUME_MATERIAL, TRI2PLANE),
 }
 """The last stage of a recipe bears the engine's id and its settings."""
 

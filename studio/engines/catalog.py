@@ -8,8 +8,9 @@ from studio.domain.problem import Problem
 from studio.engines.engine import EngineSpec
 from studio.engines.instant.spec import SPEC as INSTANT
 from studio.engines.pvp.spec import SPEC as PVP
+from studio.engines.tri2plane.spec import SPEC as TRI2PLANE
 
-ENGINES: dict[str, EngineSpec] = {spec.id: spec for spec in (INSTANT, PVP)}
+ENGINES: dict[str, EngineSpec] = {spec.id: spec for spec in (INSTANT, PVP, TRI2PLANE)}
 """Engine id to its entry, in the order they are offered."""
 
 

@@ -193,5 +193,6 @@ class PlaneGenerator(nn.Module):
 def enlarged(planes: Tensor) -> Tensor:
     """A tri-plane at twice its resolution."""
     batch, three, features, side, _ = planes.shape
-    flat = functional.interpolate(planes.flatten(1, 2), scale_factor=2.0, mode="bilinear", align_corners=False)
+    flat = planes.flatten(1, 2)
+    flat = functional.interpolate(flat, scale_factor=2.0, mode="bilinear", align_corners=False)
     return flat.view(batch, three, features, 2 * side, 2 * side)

@@ -1,0 +1,28 @@
+"""The catalog's entry for Tri²-plane."""
+
+from __future__ import annotations
+
+from studio.domain.avatar import Avatar
+from studio.engines.engine import Engine, EngineSpec
+
+
+def load(avatar: Avatar) -> Engine:
+    """Open a Tri²-plane avatar."""
+    from studio.engines.tri2plane.artefact import load_tri2plane
+    from studio.engines.tri2plane.engine import Tri2PlaneEngine
+
+    return Tri2PlaneEngine(load_tri2plane(avatar.folder))
+
+
+SPEC = EngineSpec(
+    id="tri2plane",
+    title="Three-scale volume (Tri²-plane)",
+    summary=(
+        "A volume of this one head at three scales, seen from any side by a camera that goes around it. "
+        "Takes a quarter of an hour or more."
+    ),
+    loader="studio.engines.tri2plane.spec:load",
+    presets=("draft", "standard", "full"),
+    missing=lambda: None,
+    layers=("picture", "depth", "normals"),
+)
