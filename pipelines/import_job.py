@@ -47,13 +47,17 @@ class Import:
         """A problem of tracking, with the name that the user knows the clip by."""
         return Problem(str(problem).replace(self.clip.source.name, self.clip.clip.title))
 
-    def undo(self) -> None:
-        """Take out again what this import brought in, so that the project is as it was."""
+    def undo(self, patience: float = 0.0) -> None:
+        """Take out again what this import brought in, so that the project is as it was.
+
+        Args:
+            patience: seconds to wait for a worker that has said its last word but still holds the job.
+        """
         self.go_back()
         if self.job is None:
             return
         with suppress(Problem):
-            runner.discard(self.job)
+            runner.discard(self.job, patience)
         if self.new_clip and not self._used_elsewhere():
             remove_folder(self.clip.path)
             if self.new_subject and not self.subject.clips():
@@ -139,6 +143,23 @@ def bring_in(
             remove_folder(clip.path)
         raise
     return Import(subject, clip, sequence, job, new_clip, new_subject, warnings)
+
+
+def import_driver(store: Store, video: Path, progress: Progress = silent) -> Import:
+    """Copy in a clip that only drives others, and create the job that tracks it.
+
+    Args:
+        store: the home folder.
+        video: the file; looked at before anything is written.
+        progress: counts megabytes while copying.
+
+    Raises:
+        Problem: the file cannot be used, or the disk said no. The project is then as it was.
+    """
+    from studio.media import probe
+
+    info = probe(video)
+    return bring_in(store.driving, video, progress=progress, warnings=info.warnings)
 
 
 def retrack(subject: SubjectFolder, clip: ClipFolder, settings: Any) -> Import:

@@ -483,7 +483,7 @@ class JobContext:
         self.tell("step", step=step.id, state="found" if skipped else "made", key=step.key)
 
     def _share(self, step: int, what: str, done: int, total: int | None) -> float | None:
-        """None as long as nothing is done: a bar then shows that work is under way, and not that it stands."""
+        """None as long as nothing is done: a bar then shows that work is under way, not that it stands."""
         return (self.shares(step, what, done, total) or None) if self.shares is not None else None
 
     def end(self, state: State, message: str = "", problem: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""How much of a job is done: steps and their phases weighed by the time they take, so that a bar moves evenly."""
+"""How much of a job is done: steps and phases weigh the time they take, so that a bar moves evenly."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PHASES: dict[str, dict[str, float]] = {
         "choosing how much of the painting to show": 1,
     },
 }
-"""Stage to what it reports, in order, and how long that takes, in hundredths of the stage. A stage that is not
+"""Stage to what it reports, in order, and how long that takes, in hundredths of the stage. One that is not
 here counts once from nothing to all."""
 _USUAL_CLIP = ClipSize(600, 512, 512)
 _USUAL_MACHINE = Machine("cpu", 2, 8.0, 100.0)

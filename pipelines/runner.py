@@ -201,11 +201,11 @@ def recover(jobs: list[Path]) -> dict[Path, JobStatus]:
     }
 
 
-def discard(folder: Path) -> None:
-    """Forget a job that nobody works on. Raises Problem when somebody does."""
+def discard(folder: Path, patience: float = 0.0) -> None:
+    """Forget a job. Raises Problem when somebody works on it, still after ``patience`` seconds."""
     if not folder.exists():
         return
-    with alone(folder) as free:
+    with alone(folder, patience) as free:
         if not free:
             raise Problem(f"The job {folder.name} is still at work: stop it first.")
     remove_folder(folder)

@@ -23,9 +23,20 @@ from ui.session import Session
 from ui.theme import GAP
 from ui.widgets.banner import Banner
 from ui.widgets.plain import themed_icon
+from ui.widgets.toast import Toast
 from ui.widgets.top_bar import TopBar
 
 SMALLEST = QSize(1024, 680)
+
+
+USUAL = QSize(1280, 800)
+FRAME = QSize(0, 40)
+"""What a window's frame and title take of a screen."""
+
+
+def first_size(screen: QSize) -> QSize:
+    """Of a window that was never opened before: as usual, or as large as the screen shows whole."""
+    return USUAL.boundedTo(screen - FRAME).expandedTo(SMALLEST)
 
 
 class MainWindow(QMainWindow):
@@ -64,15 +75,18 @@ class MainWindow(QMainWindow):
         whole.addWidget(self._rail())
         whole.addLayout(right, 1)
         self.setCentralWidget(body)
+        self.toast = Toast(self._stack)
 
         session.failed.connect(self.banner.show_failure)
+        session.said.connect(self.toast.say)
+        session.mended.connect(self.banner.mend)
         session.asked_for.connect(self.show_page)
         session.subject_changed.connect(self._subject_changed)
         session.preferences.theme_changed.connect(self._take_theme)
         QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self.banner.dismiss)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
         if not self.restoreGeometry(session.preferences.geometry):
-            self.resize(1280, 800)
+            self.resize(first_size(self.screen().availableSize()))
         self._subject_changed()
         self.show_page("library")
 

@@ -34,6 +34,8 @@ class Failure:
     """What is not lost."""
     report: str = ""
     """Everything a developer would ask for; copied by a button."""
+    about: str = ""
+    """What it is about, as :attr:`Session.mended` names it; empty for what only a person puts away."""
 
 
 class Session(QObject):
@@ -43,6 +45,7 @@ class Session(QObject):
         subject_changed, clip_changed, avatar_changed, timeline_changed: another one is open (or none).
         library_changed: subjects, clips or avatars came or went.
         failed: a :class:`Failure` for the banner.
+        mended: what a failure was about is well again, or is tried anew: its message is out of date.
         said: a sentence for the foot of the window.
         asked_for: id of a page that should be shown.
     """
@@ -53,6 +56,7 @@ class Session(QObject):
     timeline_changed = Signal()
     library_changed = Signal()
     failed = Signal(object)
+    mended = Signal(str)
     said = Signal(str)
     asked_for = Signal(str)
 
@@ -64,7 +68,13 @@ class Session(QObject):
         self.background = Background(self)
         self.background.defect.connect(lambda error: self.fail(self.tr("Something went wrong"), error))
         self.jobs = JobBoard(store, self.background, self)
+        self.jobs.changed.connect(self._job_changed)
         self.jobs.ended.connect(self._job_ended)
+        self.jobs.too_late.connect(lambda job: self.said.emit(self.tr("It had finished already.")))
+        self.jobs.unseen.connect(
+            lambda error: self.fail(self.tr("The work under way cannot be seen"), error, about="jobs")
+        )
+        self.jobs.seen.connect(lambda: self.mended.emit("jobs"))
         self.jobs.refused.connect(lambda error: self.fail(self.tr("The work did not start"), error))
         self.subject: SubjectFolder | None = None
         self.clip: ClipFolder | None = None
@@ -122,15 +132,15 @@ class Session(QObject):
                     self.avatar_changed.emit()
         self.library_changed.emit()
 
-    def fail(self, what: str, error: Exception, safe: str = "") -> None:
+    def fail(self, what: str, error: Exception, safe: str = "", about: str = "") -> None:
         """Show an error in the banner: a Problem in its own words, anything else as our defect."""
         if isinstance(error, Problem):
-            self.failed.emit(Failure(what, str(error), safe))
+            self.failed.emit(Failure(what, str(error), safe, about=about))
             return
         report = "".join(traceback.format_exception(error))
         reason = self.tr("This is a fault of the program: {error}. Copy the report for its developers.")
         words = reason.format(error=f"{type(error).__name__}: {error}")
-        self.failed.emit(Failure(what, words, safe, report))
+        self.failed.emit(Failure(what, words, safe, report, about))
 
     def show_page(self, page: str) -> None:
         """Ask the window for another page."""
@@ -154,8 +164,9 @@ class Session(QObject):
         assert self.subject is not None
         try:
             clips = self.subject.clips()
+            self.mended.emit("clips")
         except Problem as problem:
-            self.fail(self.tr("A clip cannot be read"), problem)
+            self.fail(self.tr("A clip cannot be read"), problem, about="clips")
             clips = ()
         paths = {clip.path: clip for clip in clips}
         self.clip = paths.get(self.clip.path) if self.clip else None
@@ -165,6 +176,10 @@ class Session(QObject):
         if self.avatar is None and here:
             self.avatar = find_avatar(self.subject, None)
 
+    def _job_changed(self, job: Job) -> None:
+        if not job.status.over:
+            self.mended.emit(str(job.folder))
+
     def _job_ended(self, job: Job) -> None:
         status = job.status
         if status.state in ("failed", "crashed"):
@@ -172,13 +187,8 @@ class Session(QObject):
             title = job.plan.steps[min(status.step, len(job.plan.steps) - 1)].title
             what = self.tr("{title} failed").format(title=title)
             safe = self.tr("Your clips and everything finished before are safe.")
-            reason = status.message
-            if status.state == "crashed":
-                reason = self.tr(
-                    "The work ended without a word: it was killed, the memory was full, or the machine went "
-                    "off. Start it again and it goes on from where it was."
-                )
-            self.failed.emit(Failure(what, reason, safe, f"{status.message}\n\n{log}"))
+            report = f"{status.message}\n\n{log}"
+            self.failed.emit(Failure(what, status.message, safe, report, str(job.folder)))
         self.refresh()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtCore import QCoreApplication
 
 from studio.domain.avatar import Avatar
@@ -24,6 +26,25 @@ def avatar_title(avatar: Avatar) -> str:
     held = avatar.lineage.get("held_out")
     title = engine_title(avatar.engine)
     return tr("{title} (without the last {n} %)").format(title=title, n=round(100 * held)) if held else title
+
+
+def signed(value: float) -> str:
+    """A whole number with its sign: +1, −5, 0."""
+    whole = round(value)
+    return f"{whole:+d}".replace("-", "−") if whole else "0"
+
+
+def pose(yaw: float, pitch: float) -> str:
+    """How a head is held, from degrees."""
+    return tr("turned {yaw}°, nodded {pitch}°").format(yaw=signed(yaw), pitch=signed(pitch))
+
+
+def pivot_reason(kept: str) -> str:
+    """Why a frame was chosen, as a sentence; what pivot sets keep names the pose as a file would."""
+    words = re.sub(
+        r"yaw ([+-]?\d+)°, pitch ([+-]?\d+)°", lambda found: pose(float(found[1]), float(found[2])), kept
+    )
+    return words[:1].upper() + words[1:] + "."
 
 
 def duration(seconds: float) -> str:

@@ -8,8 +8,10 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from filelock import FileLock
@@ -60,7 +62,7 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def _settled(look: Callable[[], list]) -> list:
     """What is still there after a moment: the end of a thread is not its last line of Python."""
-    end = time.monotonic() + 3.0
+    end = time.monotonic() + 30.0
     while (found := look()) and time.monotonic() < end:
         QApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.AllEvents, 50)
     return found
@@ -151,3 +153,15 @@ def _linked(source: str, target: str) -> str:
         return str(shutil.copy2(source, target))
     os.link(source, target)
     return target
+
+
+@pytest.fixture
+def faceless(tmp_path: Path) -> Path:
+    """A short film without anybody in it."""
+    from studio.media import VideoWriter
+
+    file = tmp_path / "second clip.mp4"
+    with VideoWriter(file, 64, 64, Fraction(25)) as writer:
+        for level in range(30):
+            writer.write(np.full((64, 64, 3), 8 * level, np.uint8))
+    return file

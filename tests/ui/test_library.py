@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 
 from pipelines import runner
@@ -89,7 +89,11 @@ def _drop(page: LibraryPage, *files: Path) -> None:
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(file)) for file in files])
     copy, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
-    page.dropEvent(QDropEvent(QPointF(50, 50), copy, mime, left, Qt.KeyboardModifier.NoModifier))
+    keys, place = Qt.KeyboardModifier.NoModifier, QPointF(50, 50)
+    QApplication.sendEvent(page, QDragEnterEvent(place, copy, mime, left, keys))
+    assert page.drop.hint.isVisible()
+    QApplication.sendEvent(page, QDropEvent(place, copy, mime, left, keys))
+    assert not page.drop.hint.isVisible()
 
 
 def _dialog() -> NewSubjectDialog:
@@ -149,6 +153,8 @@ def test_what_is_no_video_is_refused_and_changes_nothing(library, qtbot, tmp_pat
     assert "notes.txt" in window.banner.failure.reason
     assert library.session.store.subjects().subjects == ()
     _wait(qtbot, library.empty.isVisible)
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"")
     _drop(library, tmp_path / "a.mp4", tmp_path / "b.mp4")
     assert "one clip at a time" in window.banner.failure.reason
 
@@ -324,3 +330,40 @@ def test_a_full_disk_is_told_and_nothing_is_lost(library, qtbot, window, monkeyp
     _wait(qtbot, lambda: window.banner.failure is not None)
     assert window.banner.failure.safe == "Ada stays as they were."
     assert _order(library) == ["Ada"]
+
+
+def test_a_name_that_cannot_be_one_is_refused_at_the_field(library, qtbot):
+    _people(library, qtbot, "Ada")
+    store = library.session.store
+    dialog = library.actions_on.ask_rename(library, store.find("Ada"))
+    dialog.field.clear()
+    assert "A name is needed" in dialog.hint.text()
+    assert not dialog.sure.isEnabled()
+    qtbot.keyClicks(dialog.field, "Augusta")
+    assert not dialog.hint.text()
+    qtbot.mouseClick(dialog.sure, Qt.MouseButton.LeftButton)
+    _wait(qtbot, lambda: _order(library) == ["Augusta"])
+
+
+def test_a_message_about_the_last_clip_goes_when_the_next_one_comes(
+    library, qtbot, clip, tmp_path, started, window
+):
+    (tmp_path / "notes.txt").write_text("no video")
+    library.bring_in.do("Ada", tmp_path / "notes.txt", "herself")
+    _wait(qtbot, lambda: window.banner.failure is not None)
+    library.bring_in.do("Ada", clip, "herself")
+    assert window.banner.failure is None
+    _wait(qtbot, lambda: bool(started))
+
+
+def test_clips_of_one_person_come_in_one_after_the_other(library, qtbot, clip, started):
+    again = library.bring_in
+    first, second = again.do("Ada", clip, "herself"), again.do("Ada", clip, "")
+    other = again.do("Bo", clip, "himself")
+    assert first.ticket is not None
+    assert other.ticket is not None
+    assert second.ticket is None
+    again.cancel(other)
+    _wait(qtbot, lambda: not again.incoming)
+    store = library.session.store
+    assert len(store.find("Ada").clips()) == 1

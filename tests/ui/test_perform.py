@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QInputDialog
 
 from studio.engines.catalog import engine_spec
 from studio.project.avatar_files import load_avatar, save_avatar
 from ui.app import open_window
 from ui.main_window import MainWindow
 from ui.pages.perform import PerformPage
+from ui.widgets.small_dialog import NameDialog
 
 SLOW = 300_000
 """Milliseconds for a worker to start on a busy machine."""
@@ -116,12 +116,17 @@ def test_controls_come_from_the_sheet_and_can_be_found(page, qtbot) -> None:
     assert page.model.value("smile") == 0.0
 
 
-def test_poses_are_kept_with_the_subject_and_compared_while_a_button_is_held(
-    page, window, qtbot, monkeypatch
-) -> None:
+def test_poses_are_kept_with_the_subject_and_compared_while_a_button_is_held(page, window, qtbot) -> None:
     page.model.set_many({"yaw": 9.0, "smile": 0.7})
-    monkeypatch.setattr(QInputDialog, "getText", lambda *args, **kinds: ("  Hello   there ", True))
     page.poses.add.click()
+    dialog = page.poses.findChild(NameDialog)
+    qtbot.keyClicks(dialog.field, "  ")
+    assert "A name is needed" in dialog.hint.text()
+    assert not dialog.sure.isEnabled()
+    dialog.field.selectAll()
+    qtbot.keyClicks(dialog.field, "  Hello   there ")
+    assert not dialog.hint.text()
+    qtbot.mouseClick(dialog.sure, Qt.MouseButton.LeftButton)
     assert list(page.poses.poses) == ["Hello there"]
     page.model.reset_all()
     page.poses.button_of("Hello there").click()

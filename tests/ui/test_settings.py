@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QColor, QDropEvent, QGuiApplication
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication
 
 from pipelines.apart import Answer
 from studio.assets import Asset
@@ -176,4 +177,8 @@ def _drop(page: SettingsPage, file: Path) -> None:
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(file))])
     copy, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
-    page.dropEvent(QDropEvent(QPointF(50, 50), copy, mime, left, Qt.KeyboardModifier.NoModifier))
+    keys, place = Qt.KeyboardModifier.NoModifier, QPointF(50, 50)
+    QApplication.sendEvent(page, QDragEnterEvent(place, copy, mime, left, keys))
+    assert page.drop.hint.isVisible()
+    QApplication.sendEvent(page, QDropEvent(place, copy, mime, left, keys))
+    assert not page.drop.hint.isVisible()

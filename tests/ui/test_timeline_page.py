@@ -140,6 +140,30 @@ def test_a_clips_motion_comes_in_and_the_command_line_plays_it(
     assert model.timeline.empty
 
 
+def test_a_wrong_file_leaves_nothing_behind(
+    qtbot, page: TimelinePage, session: Session, tmp_path: Path, faceless: Path
+) -> None:
+    driving = session.store.home / "driving" / "clips"
+    dialog = page.ask_import()
+    qtbot.waitUntil(dialog.go.isEnabled, timeout=LONG)
+    notes = tmp_path / "notes.mp4"
+    notes.write_text("no film")
+    with qtbot.waitSignal(session.failed, timeout=LONG) as failed:
+        dialog.bring(notes)
+    assert "notes.mp4" in failed.args[0].reason
+    assert not list(driving.glob("*"))
+    session.jobs.begin()
+    with qtbot.waitSignal(session.failed, timeout=LONG) as failed:
+        dialog.bring(faceless)
+        qtbot.waitUntil(lambda: bool(list(driving.glob("*"))), timeout=LONG)
+    assert "No face" in failed.args[0].reason
+    qtbot.waitUntil(lambda: not list(driving.glob("*")), timeout=LONG)
+    assert not list((session.store.home / "driving" / "jobs").glob("*"))
+    assert dialog.go.isEnabled(), "another one can be chosen"
+    dialog.reject()
+    qtbot.waitUntil(lambda: not session.jobs._started, timeout=LONG)
+
+
 def test_control_files_go_out_and_come_in(
     qtbot, page: TimelinePage, session: Session, tmp_path: Path
 ) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 
 import pytest
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication
 
 from studio.domain.problem import Problem
 from ui import theme
 from ui.bridge.background import Background
+from ui.main_window import first_size
 from ui.pages.catalog import PAGES
+from ui.session import Failure
 from ui.theme import DARK, LIGHT, Tokens
 from ui.widgets.banner import Banner
-from ui.words import about
+from ui.words import about, pivot_reason
 
 
 def _luminance(colour: str) -> float:
@@ -49,6 +51,24 @@ def test_the_stylesheet_leaves_no_token_unfilled(t: Tokens) -> None:
 )
 def test_waits_are_said_in_round_words(seconds: float, words: str) -> None:
     assert about(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        (
+            "sharpest of 3 near the middle of 9 alike frames (yaw +1°, pitch -5°)",
+            "Sharpest of 3 near the middle of 9 alike frames (turned +1°, nodded −5°).",
+        ),
+        (
+            "locked by you, one of 4 alike frames (yaw -0°, pitch +0°)",
+            "Locked by you, one of 4 alike frames (turned 0°, nodded 0°).",
+        ),
+        ("chosen by another program", "Chosen by another program."),
+    ],
+)
+def test_why_a_frame_was_chosen_is_said_without_terms(kept: str, words: str) -> None:
+    assert pivot_reason(kept) == words
 
 
 def test_every_page_has_its_picture() -> None:
@@ -100,6 +120,43 @@ def test_failures_queue_up_in_the_banner_and_leave_by_escape(window, qtbot) -> N
     assert not banner._copy.isVisible()
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     assert not banner.isVisible()
+
+
+def test_what_is_tried_anew_or_well_again_takes_its_message_along(window) -> None:
+    session = window.session
+    session.fail("The library cannot be read", Problem("It is locked."), about="library")
+    session.fail("Another", Problem("Something else."))
+    session.mended.emit("library")
+    session.mended.emit("")
+    assert window.banner.failure.reason == "Something else."
+    window.banner.dismiss()
+    assert window.banner.failure is None
+
+
+def test_good_news_is_said_at_the_foot_and_goes_by_itself(window, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr("ui.widgets.toast.LEAST", 50)
+    monkeypatch.setattr("ui.widgets.toast.LETTER", 0)
+    toast = window.toast
+    window.session.said.emit("The report is copied.")
+    window.session.said.emit("The sample is here.")
+    assert toast.words.text() == "The report is copied.\nThe sample is here."
+    assert window._stack.rect().contains(toast.geometry())
+    qtbot.waitUntil(lambda: not toast.isVisible())
+    window.session.said.emit("Another.")
+    assert toast.words.text() == "Another."
+
+
+@pytest.mark.parametrize(
+    ("screen", "size"),
+    [
+        ((1280, 800), (1280, 760)),
+        ((2560, 1440), (1280, 800)),
+        ((1100, 900), (1100, 800)),
+        ((800, 600), (1024, 680)),
+    ],
+)
+def test_the_first_window_fits_its_screen(screen, size) -> None:
+    assert first_size(QSize(*screen)) == QSize(*size)
 
 
 def test_background_work_answers_in_the_windows_thread(qtbot, qapp) -> None:
@@ -162,6 +219,51 @@ def test_jobs_of_others_are_seen_and_their_end_is_told(window, qtbot, fake_impor
     write_status(folder, JobStatus("failed", 0, 1, message="The disk is full: make room.", problem=True))
     qtbot.waitUntil(lambda: window.banner.failure is not None)
     assert window.banner.failure.reason == "The disk is full: make room."
+    write_status(folder, _working())
+    qtbot.waitUntil(lambda: window.banner.failure is None)  # it is tried again
+
+
+def test_a_cancel_that_comes_too_late_is_answered(window, qtbot, fake_import) -> None:
+    from pipelines.job import JobStatus, write_status
+
+    write_status(fake_import, _working())
+    board = window.session.jobs
+    qtbot.waitUntil(lambda: board.of(fake_import) is not None and not board.of(fake_import).status.over)
+    board.cancel(fake_import)
+    assert (fake_import / "cancel").exists()
+    assert not window.toast.isVisible()
+    write_status(fake_import, JobStatus("finished", 1, 1))
+    qtbot.waitUntil(window.toast.isVisible)
+    assert window.toast.words.text() == "It had finished already."
+
+
+def test_when_jobs_cannot_be_seen_it_is_told_once_and_taken_back(window, qtbot, monkeypatch) -> None:
+    board = window.session.jobs
+    told: list[Failure] = []
+    window.session.failed.connect(told.append)
+
+    def broken(subjects):
+        raise Problem("The disk does not answer: look at its cable.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("studio.project.store.Store.subjects", broken)
+        for _ in range(2):
+            qtbot.waitUntil(lambda: not board._looking)
+            board.look()
+            qtbot.waitUntil(lambda: not board._looking)
+        assert [failure.reason for failure in told] == ["The disk does not answer: look at its cable."]
+        assert window.banner.failure is not None
+    qtbot.waitUntil(lambda: window.banner.failure is None)
+
+
+def _working():
+    """The status of a job that this process works on."""
+    import os
+    import socket
+
+    from pipelines.job import JobStatus
+
+    return JobStatus("running", 0, 1, "Finding faces", 1, 4, pid=os.getpid(), host=socket.gethostname())
 
 
 @pytest.fixture

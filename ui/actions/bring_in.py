@@ -1,14 +1,17 @@
-"""Bring a clip in: ask for a name and for consent, copy it, start its tracking."""
+"""Bring clips in: ask for a name and for consent, copy them, start their tracking."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
+from ui.actions.video_files import ask_for_videos
 from ui.bridge.background import Ticket
 from ui.session import Session
 
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 
 SAMPLE = "Sample"
 """Name of the subject that the bundled sample becomes."""
-ENDINGS = "*.mp4 *.mov *.m4v *.mkv *.webm *.avi *.3gp *.mts *.m2ts *.mpg *.mpeg *.wmv *.hevc"
+FAILED = "bring in"
+"""What a failure of bringing in is about; the next clip that comes in takes its message away."""
 
 
 @dataclass(eq=False)
@@ -28,8 +32,12 @@ class Incoming:
 
     name: str
     """Whose."""
-    ticket: Ticket
-    """Its progress; cancelling it leaves the project as it was."""
+    title: str
+    """What the clip is called."""
+    work: Callable[[Progress], Import]
+    """What brings it in, on a thread."""
+    ticket: Ticket | None = None
+    """Its progress; None while it waits for another clip of the same person."""
     share: float | None = None
     """0..1, None while unknown."""
     what: str = ""
@@ -37,11 +45,11 @@ class Incoming:
 
 
 class BringIn(QObject):
-    """All imports of a window.
+    """Clips that a page brings in; those of one person one after the other.
 
     Attributes:
         began, moved, ended: an :class:`Incoming`.
-        arrived: the :class:`~studio.project.store.SubjectFolder` whose clip is in and being tracked.
+        arrived: the :class:`~pipelines.import_job.Import` of a clip that is in and being tracked.
     """
 
     began = Signal(object)
@@ -55,17 +63,16 @@ class BringIn(QObject):
         self.incoming: list[Incoming] = []
 
     def ask(self, parent: QWidget, name: str = "") -> None:
-        """Let somebody choose a clip, then ask whose it is; with a name it is theirs."""
+        """Let somebody choose a clip, then ask whose it is; with a name, clips that are theirs."""
+
+        def chosen(files: list[Path]) -> None:
+            if name:
+                self.add(name, files)
+            else:
+                self.ask_name(parent, files[0])
+
         title = self.tr("Choose a phone video of a face")
-        kinds = self.tr("Videos ({endings});;All files (*)").format(endings=ENDINGS)
-        chosen, _ = QFileDialog.getOpenFileName(parent, title, self._last_folder(), kinds)
-        if not chosen:
-            return
-        self._session.preferences.keep("clip folder", str(Path(chosen).parent))
-        if name:
-            self.do(name, Path(chosen), "")
-        else:
-            self.ask_name(parent, Path(chosen))
+        ask_for_videos(parent, self._session.preferences, chosen, title, several=bool(name))
 
     def ask_name(self, parent: QWidget, video: Path) -> NewSubjectDialog:
         """Ask whose clip this is and with whose permission; the window goes on meanwhile."""
@@ -77,6 +84,11 @@ class BringIn(QObject):
         dialog.open()
         return dialog
 
+    def add(self, name: str, files: list[Path]) -> None:
+        """Import clips of somebody who is here."""
+        for file in files:
+            self.do(name, file, "")
+
     def do(self, name: str, video: Path, consent: str) -> Incoming:
         """Import a clip of somebody, who is made if new. An empty consent leaves theirs as it is."""
         store = self._session.store
@@ -86,7 +98,7 @@ class BringIn(QObject):
 
             return import_clip(store, name, video, progress=progress, consent=consent)
 
-        return self._start(name, work)
+        return self._take(Incoming(name, video.name, work))
 
     def do_sample(self) -> Incoming:
         """Make the bundled sample in a process of its own, and import it."""
@@ -99,33 +111,53 @@ class BringIn(QObject):
             clip = make_sample_apart(store.home, progress)
             return import_clip(store, SAMPLE, clip, progress=progress, consent=CONSENT)
 
-        return self._start(SAMPLE, work)
+        return self._take(Incoming(SAMPLE, self.tr("The sample"), work))
 
-    def _start(self, name: str, work: object) -> Incoming:
-        def done(result: Import) -> None:
-            self._arrived(result)
+    def cancel(self, incoming: Incoming) -> None:
+        """Give one up; the project stays as it was."""
+        if incoming.ticket is not None:
+            incoming.ticket.cancel()
+        elif incoming in self.incoming:
+            self._ended(incoming)
 
-        def failed(error: Exception) -> None:
-            safe = self.tr("Nothing was changed.")
-            self._session.fail(self.tr("The clip was not brought in"), error, safe)
+    def cancel_all(self) -> None:
+        """Give up what is being copied, and what waits."""
+        for incoming in reversed(self.incoming.copy()):
+            self.cancel(incoming)
 
-        ticket = self._session.background.run(self, work, done, failed, progress=True)  # type: ignore[arg-type]
-        incoming = Incoming(name, ticket)
+    def _take(self, incoming: Incoming) -> Incoming:
+        self._session.mended.emit(FAILED)  # what went wrong last time is not what is looked at now
         self.incoming.append(incoming)
+        self.began.emit(incoming)
+        self._next(incoming.name)
+        return incoming
+
+    def _next(self, name: str) -> None:
+        theirs = [one for one in self.incoming if one.name == name]
+        if theirs and theirs[0].ticket is None:
+            self._start(theirs[0])
+
+    def _start(self, incoming: Incoming) -> None:
+        def failed(error: Exception) -> None:
+            what = self.tr("{clip} was not brought in").format(clip=incoming.title)
+            self._session.fail(what, error, self.tr("Nothing was changed."), about=FAILED)
+
+        background = self._session.background
+        ticket = background.run(self, incoming.work, self._arrived, failed, progress=True)
+        incoming.ticket = ticket
 
         def moved(count: int, total: int, what: str) -> None:
             incoming.share = min(1.0, count / total) if total > 0 else None
             incoming.what = what
             self.moved.emit(incoming)
 
-        def ended() -> None:
-            self.incoming.remove(incoming)
-            self.ended.emit(incoming)
-
         ticket.progressed.connect(moved)
-        ticket.ended.connect(ended)
-        self.began.emit(incoming)
-        return incoming
+        ticket.ended.connect(partial(self._ended, incoming))
+
+    def _ended(self, incoming: Incoming) -> None:
+        self.incoming.remove(incoming)
+        self.ended.emit(incoming)
+        self._next(incoming.name)
 
     def _not_tracked(self, error: Exception) -> None:
         what, safe = self.tr("The face was not tracked"), self.tr("The clip is in the project.")
@@ -141,8 +173,4 @@ class BringIn(QObject):
                 self.tr("This clip of {name} was here already.").format(name=result.subject.name)
             )
         self._session.refresh()
-        self.arrived.emit(result.subject)
-
-    def _last_folder(self) -> str:
-        kept = self._session.preferences.text("clip folder")
-        return kept if kept and Path(kept).is_dir() else str(Path.home())
+        self.arrived.emit(result)

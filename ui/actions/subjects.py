@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QInputDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QMessageBox, QWidget
 
+from studio.project.slug import tidy_name
 from studio.project.store import Store, SubjectFolder, TrashEntry
 from ui.session import Session
+
+if TYPE_CHECKING:
+    from ui.widgets.small_dialog import NameDialog
 
 T = TypeVar("T")
 
@@ -31,12 +35,20 @@ class SubjectActions(QObject):
         super().__init__(session)
         self._session = session
 
-    def ask_rename(self, parent: QWidget, subject: SubjectFolder) -> None:
-        """Ask for another name."""
-        question = self.tr("New name of {name}").format(name=subject.name)
-        name, sure = QInputDialog.getText(parent, self.tr("Rename"), question, text=subject.name)
-        if sure and name.strip() and name.strip() != subject.name:
-            self.rename(subject, name)
+    def ask_rename(self, parent: QWidget, subject: SubjectFolder) -> NameDialog:
+        """Ask for another name; the window goes on meanwhile."""
+        from ui.widgets.small_dialog import NameDialog
+
+        title = self.tr("New name of {name}").format(name=subject.name)
+        dialog = NameDialog(parent, title, subject.name, self.tr("Rename"), tidy_name)
+
+        def rename() -> None:
+            if dialog.name != subject.name:
+                self.rename(subject, dialog.name)
+
+        dialog.accepted.connect(rename)
+        dialog.open()
+        return dialog
 
     def rename(self, subject: SubjectFolder, name: str) -> None:
         """Give another name; the folder stays."""
@@ -107,11 +119,12 @@ class SubjectActions(QObject):
         session = self._session
 
         def ended(result: T) -> None:
+            session.mended.emit(what)
             done(result)
             session.refresh()
 
         def failed(error: Exception) -> None:
-            session.fail(what, error, safe)
+            session.fail(what, error, safe, about=what)
             session.refresh()
 
         session.background.run(self, work, ended, failed)

@@ -40,6 +40,8 @@ class Job:
         status = self.status
         if status.state == "finished":
             return 1.0
+        if status.share is not None:
+            return status.share
         if not status.steps or not status.total:
             return None
         return min(1.0, (status.step + status.done / status.total) / status.steps)
@@ -54,11 +56,17 @@ class JobBoard(QObject):
         changed: one :class:`Job` whose status is not what it was.
         ended: one :class:`Job` that is over and was not when last seen.
         refused: the error because of which a job could not be started.
+        too_late: one :class:`Job` that was finished before it heard that it should be given up.
+        unseen: the error because of which jobs cannot be looked at; told once until they are seen again.
+        seen: after that they are.
     """
 
     changed = Signal(object)
     ended = Signal(object)
     refused = Signal(object)
+    too_late = Signal(object)
+    unseen = Signal(object)
+    seen = Signal()
 
     def __init__(self, store: Store, background: Background, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -67,7 +75,8 @@ class JobBoard(QObject):
         self._started: dict[Path, runner.RunningJob] = {}
         self._starting: set[Path] = set()
         self._plans: dict[Path, JobPlan] = {}
-        self._looking = False
+        self._given_up: set[Path] = set()
+        self._looking = self._blind = False
         self._timer = QTimer(self)
         self._timer.setInterval(EVERY)
         self._timer.timeout.connect(self.look)
@@ -105,6 +114,7 @@ class JobBoard(QObject):
             return runner.start(folder, modest=True, patience=LONGEST)
 
         self._starting.add(folder)
+        self._given_up.discard(folder)
         self._background.run(self, begin, started, refused)
 
     def stop(self, folder: Path) -> None:
@@ -118,11 +128,14 @@ class JobBoard(QObject):
     def cancel(self, folder: Path) -> None:
         """Ask it to give up and clear what it had begun."""
         job = self._jobs.get(folder)
-        if job is not None and job.status.over:
+        if job is None or not job.status.over:
+            request(folder, "cancel")
+            self._given_up.add(folder)
+        elif job.status.state == "finished":
+            self.too_late.emit(job)
+        else:
             running = runner.RunningJob(folder, None)
             self._background.run(self, running.cancel, lambda status: self.look())
-        else:
-            request(folder, "cancel")
 
     def forget(self, folder: Path) -> None:
         """Remove a job that is over. Raises Problem while somebody works on it."""
@@ -155,6 +168,9 @@ class JobBoard(QObject):
 
     def _failed(self, error: Exception) -> None:
         self._looking = False
+        if not self._blind:
+            self._blind = True
+            self.unseen.emit(error)
 
     def _read(self) -> dict[Path, Job]:
         found = {}
@@ -176,6 +192,9 @@ class JobBoard(QObject):
 
     def _take(self, found: dict[Path, Job]) -> None:
         self._looking = False
+        if self._blind:
+            self._blind = False
+            self.seen.emit()
         before, self._jobs = self._jobs, found
         for folder in list(self._started):
             self._let_go(folder)
@@ -184,6 +203,10 @@ class JobBoard(QObject):
             if old is not None and old.status == job.status:
                 continue
             self.changed.emit(job)
+            if job.status.over and folder in self._given_up:
+                self._given_up.discard(folder)
+                if job.status.state == "finished":
+                    self.too_late.emit(job)
             # A short job may begin anew and end between two looks.
             if job.status.over and old is not None and old.status.state != job.status.state:
                 self.ended.emit(job)
@@ -196,5 +219,7 @@ class JobBoard(QObject):
             with suppress(subprocess.TimeoutExpired):
                 started.process.wait(timeout=patience)
         gone = started.process is None or started.process.poll() is not None
-        if gone and job is not None and job.status.over:
+        # Whoever brought a wrong file in has its job removed as soon as it has failed.
+        over = job.status.over if job is not None else not folder.exists()
+        if gone and over:
             del self._started[folder]

@@ -7,24 +7,25 @@ from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QSizePolicy, QStackedLayout, QWidget
 
 from pipelines.import_job import KIND, Import, bring_in, retrack
 from studio.domain.problem import Problem
 from studio.project.store import ClipFolder
 from studio.tracking.settings import TrackSettings
+from ui.actions.bring_in import BringIn, Incoming
 from ui.bridge.background import Ticket
 from ui.bridge.clip_frames import FilmFacts
 from ui.bridge.jobs import Job
 from ui.pages.capture_data import CaptureData, Seen, read_capture
-from ui.pages.capture_import import ClipImports, ask_for_clips, files_in
 from ui.pages.capture_side import CaptureSide
 from ui.pages.page import Page
 from ui.session import Session
 from ui.theme import GAP
 from ui.widgets.clip_player import ClipPlayer, clock
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.file_drop import FileDrop
 from ui.widgets.plain import button, column, label, row, tool
 from ui.widgets.quality_legend import QualityLegend, next_of
 from ui.widgets.quality_strip import QualityStrip
@@ -37,7 +38,7 @@ class CapturePage(Page):
         super().__init__(session)
         self.player, self.strip, self.legend = ClipPlayer(), QualityStrip(), QualityLegend()
         self.side = CaptureSide()
-        self.imports = ClipImports(session, self)
+        self.bring_in = BringIn(session)
         self._clip: ClipFolder | None = None
         self._data: CaptureData | None = None
         self._undo: dict[Path, Import] = {}
@@ -63,32 +64,28 @@ class CapturePage(Page):
     def close_page(self) -> None:
         """The window closes."""
         self.leave()
-        self.imports.cancel()
+        self.bring_in.cancel_all()
         self.player.close_player()
 
     # Bringing clips in
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Qt's door: files may be dropped here."""
-        if files_in(event.mimeData()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Qt's door: they were."""
-        files = files_in(event.mimeData())
-        if files:
-            event.acceptProposedAction()
-            self.imports.add(files)
-
     def add_clips(self) -> None:
         """Ask for files and bring them in."""
-        files = ask_for_clips(self, self.session.preferences.text("clip folder"))
-        if files:
-            self.session.preferences.keep("clip folder", str(files[0].parent))
-            self.imports.add(files)
+        if self.session.subject is not None:
+            self.bring_in.ask(self, self.session.subject.name)
+
+    def _dropped(self, files: list[Path]) -> None:
+        if self.session.subject is not None:
+            self.bring_in.add(self.session.subject.name, files)
+
+    def _copying(self, incoming: Incoming) -> None:
+        self.side.tracking.show_copying(self.bring_in.incoming[0].share)
+
+    def _copied(self, incoming: Incoming) -> None:
+        if not self.bring_in.incoming:
+            self._read()
 
     def _brought(self, done: Import) -> None:
-        self.session.refresh()
         subject = self.session.subject
         if subject is not None and subject.path == done.subject.path:
             self.session.open_clip(done.clip)
@@ -134,7 +131,7 @@ class CapturePage(Page):
         if before is None or before.settings != data.settings:
             self._show_settings()
         job = self.session.jobs.of(data.job) if data.job is not None else None
-        if not self.imports.busy:
+        if not self.bring_in.incoming:
             self.side.tracking.show_job(job, data.current)
         self._go_on.setVisible(data.current)
 
@@ -243,7 +240,7 @@ class CapturePage(Page):
     def _job_changed(self, job: Job) -> None:
         inputs = job.plan.steps[-1].input_keys.values()
         mine = self._clip is not None and job.plan.kind == KIND and self._clip.clip.key in inputs
-        if mine and not job.status.over and not self.imports.busy:
+        if mine and not job.status.over and not self.bring_in.incoming:
             self.side.tracking.show_job(job, False)
 
     def _job_ended(self, job: Job) -> None:
@@ -260,8 +257,8 @@ class CapturePage(Page):
 
     def _cancel(self) -> None:
         folder = self._job_folder()
-        if self.imports.busy:
-            self.imports.cancel()
+        if self.bring_in.incoming:
+            self.bring_in.cancel_all()
         elif folder is not None:
             with suppress(Problem):
                 self.session.jobs.cancel(folder)
@@ -293,7 +290,7 @@ class CapturePage(Page):
         self.strip.choose(min(self.strip.part[0], frame), frame + 1)
 
     def _build(self) -> None:
-        self.setAcceptDrops(True)
+        self.drop = FileDrop(self, self.tr("Drop clips of this person to bring them in"), self._dropped)
         empty = EmptyState(
             "capture",
             self.tr("No clip yet"),
@@ -319,6 +316,10 @@ class CapturePage(Page):
         )
         self._changed = QWidget()
         self._changed.setLayout(row(None, self.take_back, self.apply, spacing=8))
+        # Its room is kept, so that what is dragged to trim stays under the pointer when it appears.
+        keeps = self._changed.sizePolicy()
+        keeps.setRetainSizeWhenHidden(True)
+        self._changed.setSizePolicy(keeps)
         self._changed.hide()
         options.changed_now.connect(self._changed.setVisible)
         trim_start = tool("trim-start", self.tr("Use the clip from here on (I)"), self._start_here)
@@ -352,9 +353,10 @@ class CapturePage(Page):
         session.library_changed.connect(self._read)
         session.jobs.changed.connect(self._job_changed)
         session.jobs.ended.connect(self._job_ended)
-        self.imports.copying.connect(side.tracking.show_copying)
-        self.imports.brought.connect(self._brought)
-        self.imports.idle.connect(self._read)
+        self.bring_in.began.connect(self._copying)
+        self.bring_in.moved.connect(self._copying)
+        self.bring_in.ended.connect(self._copied)
+        self.bring_in.arrived.connect(self._brought)
         self.player.opened.connect(self._opened)
         self.player.frame_changed.connect(self._frame_shown)
         self.player.failed.connect(lambda error: session.fail(self.tr("The clip cannot be played"), error))

@@ -45,11 +45,11 @@ class TrackingCard(QFrame):
         inside.setContentsMargins(GAP + 4, GAP, GAP + 4, GAP)
         self.setLayout(inside)
 
-    def show_copying(self, done: int, total: int) -> None:
-        """A clip is being copied in: megabytes so far and in all (-1 while unknown)."""
+    def show_copying(self, share: float | None) -> None:
+        """A clip is being copied in: how much of it, 0..1, None while unknown."""
         self._show(self.tr("Copying the clip"), "", running=True)
-        self.bar.setRange(0, max(0, total))
-        self.bar.setValue(max(0, done))
+        self.bar.setRange(0, 0 if share is None else 1000)
+        self.bar.setValue(round(1000 * (share or 0.0)))
         self.pause_button.hide()
 
     def show_job(self, job: Job | None, tracked: bool) -> None:

@@ -11,28 +11,25 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QFileDialog,
     QProgressBar,
     QRadioButton,
     QVBoxLayout,
     QWidget,
 )
 
-from pipelines.import_job import Import, bring_in, newest_sequence
 from pipelines.retarget_motion import RetargetSettings
 from pipelines.timeline_evaluation import evaluate_timeline
 from studio.domain.avatar import Avatar
 from studio.domain.controls import ControlSheet, ControlState, ControlTrack
 from studio.domain.timeline import Timeline
 from studio.live import LiveHandle
-from studio.project.store import ClipFolder, Store, SubjectFolder
+from studio.project.store import SubjectFolder
 from studio.project.timeline_files import load_timeline, timeline_folder
-from ui.bridge.jobs import Job
+from ui.actions.bring_driver import BringDriver, DrivingClip, driving_clips
 from ui.session import Session
 from ui.theme import GAP
 from ui.widgets.plain import button, label, row
 
-FILMS = "*.mp4 *.mov *.m4v *.mkv *.webm *.avi"
 STILL_RATE = Fraction(25)
 """Frames per second of a pose that is held."""
 
@@ -52,15 +49,6 @@ class Motion:
 
 
 @dataclass(frozen=True)
-class DrivingClip:
-    """A clip that was tracked."""
-
-    title: str
-    video: Path
-    sequence: Path
-
-
-@dataclass(frozen=True)
 class Order:
     """Everything a motion is made from, so that it can be made on a thread."""
 
@@ -73,17 +61,6 @@ class Order:
     clip: DrivingClip | None
     pose: ControlState | None
     seconds: float
-
-
-def driving_clips(store: Store) -> list[DrivingClip]:
-    """Clips of everybody and clips that only drive, as far as they were tracked."""
-    found: list[tuple[str, ClipFolder]] = []
-    for subject in store.subjects().subjects:
-        found += [(f"{clip.clip.title} · {subject.name}", clip) for clip in subject.clips()]
-    if (store.home / "driving").is_dir():
-        found += [(clip.clip.title, clip) for clip in store.driving.clips()]
-    tracked = [(title, clip, newest_sequence(clip)) for title, clip in found]
-    return [DrivingClip(title, clip.source, made) for title, clip, made in tracked if made is not None]
 
 
 def make_motion(order: Order) -> Motion | None:
@@ -125,8 +102,7 @@ class ExportMotion(QWidget):
         self._session = session
         self.motion: Motion | None = None
         self.pose: ControlState | None = None
-        self._job: Path | None = None
-        self._new: Import | None = None
+        self._driver = BringDriver(session)
         self._wanted = 0
         self.timeline = QRadioButton(self.tr("The timeline"))
         self.clip = QRadioButton(self.tr("A clip’s motion"))
@@ -153,8 +129,10 @@ class ExportMotion(QWidget):
             choice.toggled.connect(self._chosen)
         self.clips.activated.connect(self._clip_chosen)
         self.seconds.valueChanged.connect(self.work_out)
-        session.jobs.changed.connect(self._follow)
-        session.jobs.ended.connect(self._ended)
+        self._driver.moved.connect(self._show_progress)
+        self._driver.ready.connect(self._use)
+        self._driver.failed.connect(self._failed)
+        self._driver.gave_up.connect(self._gave_up)
 
     @property
     def kind(self) -> str:
@@ -204,24 +182,11 @@ class ExportMotion(QWidget):
         """Bring in another video, track it in a job, then use its motion."""
         self.clip.setChecked(True)
         self._busy(True, self.tr("Copying the clip"))
-        store = self._session.store
-        ticket = self._session.background.run(
-            self,
-            lambda progress: bring_in(store.driving, video, progress=progress),
-            self._brought,
-            self._failed,
-            progress=True,
-        )
-        ticket.progressed.connect(self._show_progress)
+        self._driver.do(video)
 
     def ask_file(self) -> None:
         """Ask for a video that drives."""
-        dialog = QFileDialog(self, self.tr("Choose a video"))
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters([self.tr("Videos ({kinds})").format(kinds=FILMS), self.tr("All files (*)")])
-        dialog.fileSelected.connect(lambda name: self.bring(Path(name)))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        self._driver.ask(self, self.bring)
 
     def _chosen(self, on: bool) -> None:
         if on:
@@ -264,38 +229,19 @@ class ExportMotion(QWidget):
         if self.kind == "clip":
             self.work_out()
 
-    def _brought(self, done: Import) -> None:
-        if done.job is None:
-            self._use(done)
-            return
-        self._new, self._job = done, done.job
-        self._session.jobs.start(done.job, self._failed)
-
-    def _use(self, done: Import) -> None:
+    def _use(self, new: DrivingClip) -> None:
         self._busy(False)
-        new = DrivingClip(done.clip.clip.title, done.clip.source, done.sequence)
         self.clips.addItem(new.title, new)
         self.clips.setCurrentIndex(self.clips.count() - 1)
         self._clip_chosen()
 
-    def _follow(self, job: Job) -> None:
-        if job.folder == self._job:
-            share = job.share
-            self._show_progress(0 if share is None else round(100 * share), 0 if share is None else 100, "")
-            self.words.setText(self.tr("Finding the face in every frame"))
-
-    def _ended(self, job: Job) -> None:
-        if job.folder != self._job or self._new is None:
-            return
-        done, self._job = self._new, None
-        if job.status.state == "finished":
-            self._use(done)
-        else:  # the banner says why
-            self._busy(False)
+    def _gave_up(self) -> None:
+        self._busy(False)  # the banner says why
 
     def _show_progress(self, done: int, total: int, what: str) -> None:
         self.bar.setRange(0, max(total, 0))
         self.bar.setValue(done)
+        self.words.setText(what)
 
     def _failed(self, error: Exception) -> None:
         self._busy(False)

@@ -8,19 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import (
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
-    QImage,
-    QKeySequence,
-    QShortcut,
-)
+from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QScrollArea, QStackedWidget, QVBoxLayout
 
 from studio.domain.problem import Problem
 from studio.project.store import SubjectFolder, TrashEntry
-from ui.actions.bring_in import BringIn, Incoming
+from ui.actions.bring_in import FAILED, BringIn, Incoming
 from ui.actions.show_folder import show_folder
 from ui.actions.subjects import SubjectActions
 from ui.bridge.jobs import Job
@@ -38,8 +31,8 @@ from ui.pages.page import Page
 from ui.preferences import Preferences
 from ui.session import Session
 from ui.theme import GAP
-from ui.widgets.drop_hint import DropHint
 from ui.widgets.empty_state import EmptyState
+from ui.widgets.file_drop import FileDrop
 from ui.widgets.plain import button, label
 from ui.widgets.subject_card import Card, DamagedCard, IncomingCard, SubjectCard
 
@@ -60,7 +53,6 @@ class LibraryPage(Page):
         self._pictures = Pictures(session)
         self._reading = self._again = False
         self._entered = False
-        self.setAcceptDrops(True)
         self._build()
         self.bring_in.began.connect(self._began)
         self.bring_in.moved.connect(self._moved)
@@ -171,7 +163,7 @@ class LibraryPage(Page):
         whole.addWidget(self.nobody)
         whole.addWidget(self.stack, 1)
         whole.addWidget(self.undo_bar)
-        self._hint = DropHint(self, self.tr("Drop the video to bring it in"))
+        self.drop = FileDrop(self, self.tr("Drop the video to bring it in"), self._dropped)
         for keys, action in (
             (QKeySequence.StandardKey.New, self.new.click),
             (QKeySequence.StandardKey.Undo, self.undo_bar.undo.click),
@@ -188,6 +180,7 @@ class LibraryPage(Page):
 
     def _take(self, library: Library) -> None:
         self._reading = False
+        self.session.mended.emit("library")
         self.library = library
         for entry in library.entries:
             self._fill(entry)
@@ -210,7 +203,7 @@ class LibraryPage(Page):
 
     def _unreadable(self, error: Exception) -> None:
         self._reading = False
-        self.session.fail(self.tr("The library cannot be read"), error)
+        self.session.fail(self.tr("The library cannot be read"), error, about="library")
 
     def _fill(self, entry: Entry) -> None:
         path = entry.subject.path
@@ -311,7 +304,7 @@ class LibraryPage(Page):
 
     def _began(self, incoming: Incoming) -> None:
         card = self._coming[incoming] = IncomingCard(incoming.name)
-        card.cancelled.connect(incoming.ticket.cancel)
+        card.cancelled.connect(lambda: self.bring_in.cancel(incoming))
         self.undo_bar.put_away()
         self._show_cards()
 
@@ -336,27 +329,11 @@ class LibraryPage(Page):
             notes[subject.path.name] = datetime.now(UTC).isoformat()
             self.session.preferences.keep("used", json.dumps(notes))
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Qt's door for something dragged over the page."""
-        if _files(event):
-            event.acceptProposedAction()
-            self._hint.show_over()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        """Qt's door for something dragged away."""
-        self._hint.hide()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Qt's door for something dropped."""
-        self._hint.hide()
-        files = _files(event)
+    def _dropped(self, files: list[Path]) -> None:
         if len(files) > 1:
-            self.session.fail(
-                self.tr("The clips were not brought in"),
-                Problem(self.tr("Several files were dropped at once: drop one clip at a time.")),
-            )
-        elif files:
-            event.acceptProposedAction()
+            several = Problem(self.tr("Several files were dropped at once: drop one clip at a time."))
+            self.session.fail(self.tr("The clips were not brought in"), several, about=FAILED)
+        else:
             self.bring_in.ask_name(self, files[0])
 
 
@@ -367,10 +344,6 @@ def _notes(preferences: Preferences) -> dict[str, str]:
     except ValueError:
         return {}
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
-
-
-def _files(event: QDropEvent) -> list[Path]:
-    return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
 
 
 def _plain(name: str) -> str:

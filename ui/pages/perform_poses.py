@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QInputDialog, QMenu, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QScrollArea, QWidget
 
 from studio.domain.problem import Problem
 from studio.project.pose_files import Poses, load_poses, save_poses
 from ui.controls_model import ControlsModel, Pose
 from ui.session import Session
 from ui.widgets.plain import button, label, row
+from ui.widgets.small_dialog import NameDialog
 
 LONGEST = 40
 """Letters of a pose's name."""
@@ -122,20 +124,16 @@ class PoseRow(QWidget):
         menu.popup(by.mapToGlobal(place))
 
     def _ask_name(self) -> None:
-        name, agreed = QInputDialog.getText(
-            self, self.tr("Save pose"), self.tr("Name of the pose"), text=self._free_name()
-        )
-        name = " ".join(name.split())[:LONGEST]
-        if agreed and name:
-            self.keep(name, self._model.pose)
+        pose = self._model.pose
+        self._ask(self.tr("Save pose"), self._free_name(), lambda name: self.keep(name, pose))
 
     def _ask_rename(self, name: str) -> None:
-        other, agreed = QInputDialog.getText(
-            self, self.tr("Rename pose"), self.tr("Name of the pose"), text=name
-        )
-        other = " ".join(other.split())[:LONGEST]
-        if agreed and other and other != name:
-            self.rename(name, other)
+        self._ask(self.tr("Rename pose"), name, lambda other: other == name or self.rename(name, other))
+
+    def _ask(self, title: str, name: str, take: Callable[[str], object]) -> None:
+        dialog = NameDialog(self, title, name, self.tr("Save"), lambda text: " ".join(text.split()), LONGEST)
+        dialog.accepted.connect(lambda: take(dialog.name))
+        dialog.open()
 
     def _free_name(self) -> str:
         number = len(self.poses) + 1

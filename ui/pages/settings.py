@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout
 
 from ui.pages.page import Page
@@ -13,7 +12,7 @@ from ui.pages.settings_health import Health, HealthPanel
 from ui.pages.settings_weights import WeightsPanel
 from ui.session import Session
 from ui.theme import GAP
-from ui.widgets.drop_hint import DropHint
+from ui.widgets.file_drop import FileDrop
 from ui.widgets.plain import label
 
 
@@ -37,8 +36,7 @@ class SettingsPage(Page):
         inside.setSpacing(GAP)
         inside.addWidget(label(self.tr("Settings"), "title"))
         inside.addWidget(self.tabs, 1)
-        self.setAcceptDrops(True)
-        self._hint = DropHint(self, self.tr("Drop the file to take it in"))
+        self.drop = FileDrop(self, self.tr("Drop the file to take it in"), self._dropped)
 
     def enter(self) -> None:
         """Look at the disk, and at the machine the first time."""
@@ -47,25 +45,7 @@ class SettingsPage(Page):
         if self.health.report is None:
             self.health.ask()
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Qt's door for something dragged over the page."""
-        if _files(event):
-            event.acceptProposedAction()
-            self._hint.show_over()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        """Qt's door for something dragged away."""
-        self._hint.hide()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Qt's door for something dropped: weights, wherever on the page."""
-        self._hint.hide()
-        files = _files(event)
-        if files:
-            event.acceptProposedAction()
-            self.tabs.setCurrentWidget(self.weights)
-            self.weights.take_in(files)
-
-
-def _files(event: QDropEvent) -> list[Path]:
-    return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+    def _dropped(self, files: list[Path]) -> None:
+        """Weights, wherever on the page."""
+        self.tabs.setCurrentWidget(self.weights)
+        self.weights.take_in(files)

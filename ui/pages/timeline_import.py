@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDoubleSpinBox,
-    QFileDialog,
     QFormLayout,
     QProgressBar,
     QRadioButton,
@@ -21,42 +19,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pipelines.import_job import Import, bring_in, newest_sequence
 from pipelines.timeline_import import ImportSettings, import_clip
 from studio.domain.progress import Progress
 from studio.domain.timeline import Timeline
-from studio.project.store import Store
+from ui.actions.bring_driver import BringDriver, DrivingClip, driving_clips
 from ui.bridge.background import Ticket
-from ui.bridge.jobs import Job
 from ui.session import Session
 from ui.theme import GAP
 from ui.widgets.curve_model import CurveModel
 from ui.widgets.plain import button, label, row
-
-FILMS = "*.mp4 *.mov *.m4v *.mkv *.webm *.avi"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A clip that was tracked."""
-
-    title: str
-    """Its name."""
-    sequence: Path
-    """Folder of its newest tracked sequence."""
-
-
-def sources(store: Store) -> list[Source]:
-    """Clips of everybody and clips that only drive, as far as they were tracked."""
-    places = [*store.subjects().subjects]
-    found = [
-        (f"{clip.clip.title} · {subject.name}", newest_sequence(clip))
-        for subject in places
-        for clip in subject.clips()
-    ]
-    if (store.home / "driving").is_dir():
-        found += [(clip.clip.title, newest_sequence(clip)) for clip in store.driving.clips()]
-    return [Source(title, sequence) for title, sequence in found if sequence is not None]
 
 
 class ImportDialog(QDialog):
@@ -66,8 +37,7 @@ class ImportDialog(QDialog):
         super().__init__(parent)
         self._session, self._model = session, model
         self._ticket: Ticket | None = None
-        self._job: Path | None = None
-        self._new: Import | None = None
+        self._driver = BringDriver(session)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Import motion from a clip"))
         self.setMinimumWidth(520)
@@ -104,10 +74,13 @@ class ImportDialog(QDialog):
         self.cancel = button(self.tr("Cancel"), self.reject)
         self._lay_out()
         self._busy(False)
-        session.background.run(self, partial(sources, session.store), self._fill, self._failed)
+        session.background.run(self, partial(driving_clips, session.store), self._fill, self._failed)
         model.sheet_changed.connect(self._allow)
-        session.jobs.changed.connect(self._follow)
-        session.jobs.ended.connect(self._ended)
+        self._driver.moved.connect(self._show_progress)
+        self._driver.ready.connect(self._take)
+        self._driver.failed.connect(self._failed)
+        self._driver.gave_up.connect(self._gave_up)
+        self.finished.connect(self._driver.close)
 
     def settings(self) -> ImportSettings:
         """What was chosen."""
@@ -122,28 +95,21 @@ class ImportDialog(QDialog):
     def start(self) -> None:
         """Import from the chosen clip."""
         source = self.clips.currentData()
-        if isinstance(source, Source):
+        if isinstance(source, DrivingClip):
             self._take(source)
 
     def bring(self, video: Path) -> None:
         """Bring in another video, track it in a job, then import from it."""
         self._busy(True, self.tr("Copying the clip"))
-
-        def work(progress: Progress) -> Import:
-            return bring_in(self._session.store.driving, video, progress=progress)
-
-        self._run(work, self._brought)
+        self._driver.do(video)
 
     def reject(self) -> None:
         """Cancel, Escape or closing it: nobody waits any more."""
         if self._ticket is not None:
             self._ticket.cancel()
-        if self._job is not None:
-            self._session.jobs.cancel(self._job)
-            self._job = None
         super().reject()
 
-    def _take(self, source: Source) -> None:
+    def _take(self, source: DrivingClip) -> None:
         subject, avatar, model = self._session.subject, self._session.avatar, self._model
         if subject is None or avatar is None:
             return
@@ -166,38 +132,13 @@ class ImportDialog(QDialog):
         )
         self.accept()
 
-    def _brought(self, done: Import) -> None:
-        self._ticket = None
-        if done.job is None:
-            self._take(Source(done.clip.clip.title, done.sequence))
-            return
-        self._new, self._job = done, done.job
-        self._session.jobs.start(done.job, self._failed)
-
-    def _follow(self, job: Job) -> None:
-        if job.folder == self._job:
-            share = job.share
-            self._show_progress(0 if share is None else round(100 * share), -1 if share is None else 100, "")
-            self.words.setText(self.tr("Finding the face in every frame"))
-
-    def _ended(self, job: Job) -> None:
-        if job.folder != self._job or self._new is None:
-            return
-        done, self._job = self._new, None
-        if job.status.state == "finished":
-            self._take(Source(done.clip.clip.title, done.sequence))
-        else:  # the banner says why
-            self._busy(False)
+    def _gave_up(self) -> None:
+        self._busy(False)  # the banner says why
 
     def _ask_file(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose a video"))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters([self.tr("Videos ({kinds})").format(kinds=FILMS), self.tr("All files (*)")])
-        dialog.fileSelected.connect(lambda name: self.bring(Path(name)))
-        dialog.open()
+        self._driver.ask(self, self.bring)
 
-    def _fill(self, found: list[Source]) -> None:
+    def _fill(self, found: list[DrivingClip]) -> None:
         for source in found:
             self.clips.addItem(source.title, source)
         self.clips.setEnabled(bool(found))

@@ -25,6 +25,7 @@ from ui.widgets.pivot_grid import PivotGrid
 from ui.widgets.pivot_plot import PivotPlot
 from ui.widgets.pivot_thumbnails import Thumbnails
 from ui.widgets.plain import button, card, column, label, row, set_role
+from ui.words import pivot_reason, pose
 
 _PICTURE = 96
 
@@ -68,6 +69,7 @@ class TrainPivots(QWidget):
         self._chosen: int | None = None
         self._job: JobPlan | None = None
         self._clip: Path | None = None
+        self._past: set[str] = set()
         self.thumbnails = Thumbnails(session.background, self)
         self.plot, self.grid = PivotPlot(), PivotGrid()
         self.choose_now = EmptyState(
@@ -286,14 +288,11 @@ class TrainPivots(QWidget):
         self._title.setText(self.tr("Frame {n}").format(n=frame))
         places = np.flatnonzero(self._shown.frames == frame)
         if len(places):
-            reason = self._shown.reasons[int(places[0])]
-            self._reason.setText(reason[:1].upper() + reason[1:] + ".")
+            self._reason.setText(pivot_reason(self._shown.reasons[int(places[0])]))
         else:
             yaw, pitch, _ = view.sequence.motion.angles[frame]
             self._reason.setText(
-                self.tr("Not a pivot (yaw {yaw:+.0f}°, pitch {pitch:+.0f}°). Lock it to use it.").format(
-                    yaw=yaw, pitch=pitch
-                )
+                self.tr("Not a pivot ({pose}). Lock it to use it.").format(pose=pose(yaw, pitch))
             )
         locked = frame in self.wishes.locked
         self._lock.setText(self.tr("Unlock") if locked else self.tr("Lock"))
@@ -313,7 +312,7 @@ class TrainPivots(QWidget):
 
     def _caption(self, frame: int, reason: str = "") -> str:
         words = self.tr("Frame {n}").format(n=frame)
-        return f"{words}: {reason}" if reason else words
+        return f"{words}\n{pivot_reason(reason)}" if reason else words
 
     def _is_pivot(self, frame: int) -> bool:
         return self._shown is not None and bool(np.isin(frame, self._shown.frames))
@@ -331,14 +330,20 @@ class TrainPivots(QWidget):
             self._picture.setPixmap(self._sized(picture))
 
     def _job_changed(self, job: Job) -> None:
+        asking = self._states.currentWidget() is self._empty
         if not job.status.over:
+            steps = [step.id for step in job.plan.steps[: job.status.step]]
+            if job.plan.kind == "build" and asking and "pivots" in steps and job.plan.id not in self._past:
+                self._past.add(job.plan.id)
+                self.read()  # a build has just chosen them
             return
+        self._past.discard(job.plan.id)
         if self._job is not None and job.plan.id == self._job.id:
             if job.status.state != "finished":
                 self._job = None
             self.choose_now.button.setEnabled(True)
             self.read()
-        elif job.plan.kind == "build" and self._states.currentWidget() is self._empty:
+        elif job.plan.kind == "build" and asking:
             self.read()  # a build chooses pivots on its way
         elif job.plan.kind == "import" and self._view is not None and self._view.sequence is None:
             self.read()

@@ -63,6 +63,13 @@ class Banner(QFrame):
             self._failures.pop()
         self._fill()
 
+    def mend(self, about: str) -> None:
+        """Put away what is out of date: whatever failed there is well again, or is tried anew."""
+        kept = [failure for failure in self._failures if not about or failure.about != about]
+        if len(kept) != len(self._failures):
+            self._failures = kept
+            self._fill()
+
     def _fill(self) -> None:
         failure = self.failure
         self.setVisible(failure is not None)
@@ -77,6 +84,7 @@ class Banner(QFrame):
         self._safe.setText(failure.safe)
         self._safe.setVisible(bool(failure.safe))
         self._copy.setVisible(bool(failure.report))
+        self._copy.setText(self.tr("Copy report"))
 
     def _copy_report(self) -> None:
         failure = self.failure

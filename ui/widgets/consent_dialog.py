@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QDialog,
-    QHBoxLayout,
-    QLineEdit,
-    QPlainTextEdit,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QCoreApplication, Signal
+from PySide6.QtWidgets import QCheckBox, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
 from studio.project.slug import tidy_name
-from ui.theme import GAP
-from ui.widgets.plain import button, label
+from ui.widgets.plain import label
+from ui.widgets.small_dialog import SmallDialog
 
 LONGEST = 400
 """Letters of a statement that are kept."""
@@ -70,33 +62,7 @@ class ConsentField(QWidget):
         self.changed.emit()
 
 
-class _Small(QDialog):
-    """A title, what is asked, Cancel and one button that is ready when the answers are."""
-
-    def __init__(self, parent: QWidget | None, title: str, sure: str) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(title)
-        self.setMinimumWidth(460)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.inside = QVBoxLayout()
-        self.inside.setSpacing(8)
-        self.sure = button(sure, self.accept, "primary")
-        self.sure.setDefault(True)
-        cancel = button(self.tr("Cancel"), self.reject)
-        feet = QHBoxLayout()
-        feet.addStretch(1)
-        feet.addWidget(cancel)
-        feet.addWidget(self.sure)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
-        whole.setSpacing(GAP)
-        whole.addWidget(label(title, "title"))
-        whole.addLayout(self.inside)
-        whole.addSpacing(4)
-        whole.addLayout(feet)
-
-
-class NewSubjectDialog(_Small):
+class NewSubjectDialog(SmallDialog):
     """Name and consent for a clip. A name that is here already takes the clip in as one more of theirs."""
 
     def __init__(self, parent: QWidget | None, video: Path, known: Mapping[str, str]) -> None:
@@ -168,7 +134,7 @@ class NewSubjectDialog(_Small):
         self.sure.setEnabled(bool(name and self.statement))
 
 
-class ConsentDialog(_Small):
+class ConsentDialog(SmallDialog):
     """Another statement for somebody who is here."""
 
     def __init__(self, parent: QWidget | None, name: str, statement: str) -> None:
