@@ -149,6 +149,17 @@ class Warper:
             image = soften_silhouettes(image, alpha, seen.depth, step)
         return image, alpha if self._still else None
 
+    def background(self, view: View) -> npt.NDArray[np.uint8] | None:
+        """What is behind the person in a view, ``[H, W, 3]``; None where the background moves."""
+        if not self._still:
+            return None
+        _, plate, shrink = self._level(view.placement.scale / self._stage.placement.scale)
+        to_view = self._stage.placement.scaled(shrink).inverse().then(view.placement)
+        drawn = cv2.warpAffine(
+            plate, to_view.pixel_matrix, (view.width, view.height), borderMode=cv2.BORDER_REPLICATE
+        )
+        return np.asarray(drawn, np.uint8)
+
     def close(self) -> None:
         """Let go of the textures."""
         self._levels.clear()

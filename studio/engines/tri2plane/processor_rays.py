@@ -26,6 +26,8 @@ LANES = 256
 """Samples of a block, at most, as long as that is at least one ray."""
 NEGLIGIBLE = 5e-4
 """Weight below which a sample's colour is not looked up."""
+EMPTY = 0.01
+"""What a guide's weights sum to beyond their floor where nothing is worth following a ray for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,8 +180,8 @@ def shade(
         space: the moment's.
         decoders: the person's.
         rays: to follow.
-        guide: ``[rows', columns', K]`` from :func:`search`, of as many rays or of fewer; between these the
-            guide is interpolated.
+        guide: ``[rows', columns', K]`` from :func:`search`, of as many rays or of fewer: between these the
+            guide is interpolated, and rays around which it found nothing are not followed.
         count: samples of a ray.
         bias: from :func:`view_bias`.
 
@@ -509,6 +511,8 @@ def _shade(
     at_once = max(1, LANES // count)
     most = at_once * count
     own_view = len(view_bias) > 1
+    trusting = guide.shape[0] < rows
+    nothing = np.float32(EMPTY) + np.float32(guide.shape[2]) * _FLOOR
     for block in numba.prange((total + at_once - 1) // at_once):
         found, kept = np.empty((channels, most), np.float32), np.empty((channels, most), np.float32)
         inner, out = np.empty((neurons, most), np.float32), np.empty((features, most), np.float32)
@@ -519,6 +523,8 @@ def _shade(
         share = np.empty(guide.shape[2], np.float32)
         owner, weight = np.empty(most, np.int32), np.empty(most, np.float32)
         begin, end = block * at_once, min(total, (block + 1) * at_once)
+        first_lane = np.empty(at_once, np.int32)  # -1: not followed
+        lanes = 0
         for ray in range(begin, end):
             y, x = ray // columns, ray % columns
             _guided(
@@ -527,23 +533,29 @@ def _shade(
                 (np.float32(x) + _HALF) / np.float32(columns),
                 share,
             )
+            if trusting and share.sum() < nothing:
+                first_lane[ray - begin] = -1
+                continue
             depth = depths[ray - begin]
             _choose_depths(share, enter, leave, count, depth)
             _place(
                 *(planes, shape, q, moved, grid, proxy, proxy_side),
                 *(plane[ray, 0], plane[ray, 1], slope[ray, 0], slope[ray, 1]),
-                *(depth, count, (ray - begin) * count, found, logit, texel),
+                *(depth, count, lanes, found, logit, texel),
             )
-        lanes = (end - begin) * count
+            first_lane[ray - begin] = lanes
+            lanes += count
         _densities(d_in, d_bias, d_out, found, lanes, hidden, logit, bits, power)
         for ray in range(begin, end):
+            if first_lane[ray - begin] < 0:
+                continue
             su, sv = slope[ray, 0], slope[ray, 1]
             length = np.sqrt(_ONE + su * su + sv * sv)
             depth = depths[ray - begin]
             optical, before = _NONE, enter
             for s in range(count):
                 after = leave if s == count - 1 else _HALF * (depth[s] + depth[s + 1])
-                lane = (ray - begin) * count + s
+                lane = first_lane[ray - begin] + s
                 optical += logit[lane] * max(after - before, _NONE) * length
                 hidden[lane] = -optical
                 before = after
@@ -552,8 +564,9 @@ def _shade(
         for ray in range(begin, end):
             left, deep = _ONE, _NONE
             depth = depths[ray - begin]
-            for s in range(count):
-                lane = (ray - begin) * count + s
+            followed = count if first_lane[ray - begin] >= 0 else 0
+            for s in range(followed):
+                lane = first_lane[ray - begin] + s
                 here = left - power[lane]
                 left = power[lane]
                 deep += here * depth[s]

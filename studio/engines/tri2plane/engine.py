@@ -1,0 +1,122 @@
+"""Tri2PlaneEngine: RenderRequest to Frame, by a volume laid over the warped rendering."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from studio.devices import choose_device
+from studio.domain.camera import Similarity, View, angles_from_rotation, rotation_from_angles
+from studio.domain.controls import HEAD_NAMES, ControlSheet, ControlState, motion_from_values
+from studio.domain.free_camera import FreeCamera, camera_controls
+from studio.domain.layer_pictures import depth_picture, normals_picture
+from studio.domain.motion import HeadMotion
+from studio.domain.rendering import Frame, RenderRequest
+from studio.engines.tri2plane.artefact import Tri2Parts
+from studio.engines.tri2plane.lay_volume import Picture, fills, lay_volume
+from studio.engines.tri2plane.live_volume import LiveVolume, Seen
+from studio.head.neutral_crop import aligned_crop
+from studio.warping.warper import Warper
+
+
+class Tri2PlaneEngine:
+    """Draws a Tri²-plane avatar. Safe to use from one thread at a time."""
+
+    def __init__(self, parts: Tri2Parts, device: str | None = None) -> None:
+        """``device``: torch's word for it; None takes the fastest that is here."""
+        self._parts = parts
+        self._warper = Warper(parts.base)
+        self._volume: LiveVolume | None = LiveVolume(parts, torch.device(device or choose_device().kind))
+        self._sheet = ControlSheet((*self._warper.sheet.controls, *camera_controls()))
+
+    @property
+    def sheet(self) -> ControlSheet:
+        """Head controls with the clip's own ranges, then the camera's."""
+        return self._sheet
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was said while it was built."""
+        return self._parts.notes
+
+    def render(self, request: RenderRequest) -> Frame:
+        """Draw one frame; see :class:`studio.engines.engine.Engine`."""
+        began = time.perf_counter()
+        volume = self._volume
+        if volume is None:
+            raise RuntimeError("render comes before close")
+        person, state = self._parts.person, request.state
+        motion = motion_from_values(state.values[None], person.rest_camera)
+        free = FreeCamera.from_state(state)
+        # Dolly and pan move all of the picture alike, so they are a part of what the picture shows.
+        view = View(
+            free.similarity(motion.camera[0]).then(request.view.placement),
+            request.view.width,
+            request.view.height,
+        )
+        turned = orbited(motion, free)
+        window = widened(aligned_crop(person.neutral, turned), self._parts.margin)
+        seen = volume.look(motion, window, free, request.quality)
+        to_window = view.placement.inverse().then(window)
+        if request.layer != "picture":
+            image, cover = self._layer(volume, seen, request, to_window)
+        else:
+            image, cover = self._picture(volume, seen, request, view, turned, to_window)
+        return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
+
+    def close(self) -> None:
+        """Let go of textures and networks."""
+        self._warper.close()
+        self._volume = None
+
+    def _picture(
+        self,
+        volume: LiveVolume,
+        seen: Seen,
+        request: RenderRequest,
+        view: View,
+        turned: HeadMotion,
+        to_window: Similarity,
+    ) -> tuple[Picture, Picture | None]:
+        drawn = volume.picture(seen)
+        behind = self._warper.background(view)
+        if behind is not None and fills((view.width, view.height), to_window):
+            return lay_volume(behind, np.zeros(behind.shape[:2], np.uint8), behind, drawn, to_window)
+        # Warping cannot go around a head, but its body may turn as if it had.
+        values = request.state.values[: len(HEAD_NAMES)].copy()
+        values[:3] = turned.angles[0]
+        posed = self._warper.posed(ControlState(HEAD_NAMES, values), request.quality)
+        around, cover = self._warper.draw(posed, view)
+        return lay_volume(around, cover, behind, drawn, to_window)
+
+    @staticmethod
+    def _layer(
+        volume: LiveVolume, seen: Seen, request: RenderRequest, to_window: Similarity
+    ) -> tuple[Picture, Picture | None]:
+        """Depth or normals of what the volume holds; black where it holds nothing."""
+        if request.layer == "depth":
+            height, cover = volume.height(seen)
+            shown = depth_picture(height, cover)
+        else:
+            facing, cover = volume.normals(seen)
+            shown = normals_picture(facing, cover)
+        drawn = np.dstack([shown.astype(np.float32) / 255.0, cover])
+        black = np.zeros((request.view.height, request.view.width, 3), np.uint8)
+        return lay_volume(black, black[..., 0].copy(), black, drawn, to_window)
+
+
+def orbited(motion: HeadMotion, free: FreeCamera) -> HeadMotion:
+    """The motion whose head is turned as a free camera sees it, which has gone around a still one."""
+    if free.orbit_yaw == 0.0 and free.orbit_pitch == 0.0:
+        return motion
+    turned = free.rotation.astype(np.float64) @ rotation_from_angles(motion.angles)
+    return replace(motion, angles=angles_from_rotation(turned))
+
+
+def widened(crop: Similarity, margin: float) -> Similarity:
+    """A crop, source pixels to its unit square, grown on every side by a share of its side."""
+    share = 1.0 / (1.0 + 2.0 * margin)
+    return crop.then(Similarity(share, 0.0, margin * share, margin * share))
