@@ -27,9 +27,9 @@ read by the same tracker. Controls speak the tracker's language, so an avatar th
 bias reads still, and one that keeps the true face reads like the true head; both are right. The avatar's own
 leak is what is left after the best share between the two.
 
-That rule has a floor of its own, because the tracker's bias depends on the face it looks at. ``other_truths``
-tells it: the true head with the face of another moment, turned rigidly, is judged as if it were the avatar.
-A perfect avatar whose expression is off by as much as the tracker's reading of one frame would be judged so.
+That rule has a blur of its own, because the tracker's bias depends on the face it looks at. ``other_truths``
+tells it: the true head with the somewhat other face of another moment, turned rigidly, is judged as if it
+were the avatar. It stands still all the same; what it is judged to leak is the bias of two faces compared.
 And a tracker guesses depth, which no picture shows: ``beyond_flat`` is the avatar's own leak read from x and
 y alone. Both are told beside the verdict and change nothing of it.
 """
@@ -151,7 +151,8 @@ class Sweep:
     beyond_flat: Mapping[str, float]
     """The same read from x and y alone, without the tracker's depth: what the pictures show of it."""
     other_truths: Mapping[str, list[float]]
-    """The same of each other moment's true face: what a perfect avatar could be judged to leak."""
+    """The same of each other moment's true face, which stands still: the blur of this judgement, as far as an
+    avatar's face is as unlike the typical one as theirs are."""
     missed: int
     """Steps in which no face was found."""
 

@@ -27,8 +27,8 @@ DEFINITION = (
     "habits); beyond it: the worst leak that this does not explain. True head, where it is known: what the "
     "tracker reads from it when it turns rigidly; beyond it: the avatar's own leak, which that leaves over; "
     "flat: the same read from x and y alone, because trackers guess depth. "
-    "Other true faces: the least and the most that the true head with the face of another moment is judged "
-    "to leak by the same rule; less than that is not told from a perfect avatar."
+    "Other true faces: the least and the most that the true head with the somewhat other face of another "
+    "moment, which stands still as well, is judged to leak by the same rule."
 )
 
 
