@@ -28,6 +28,8 @@ from ui.main_window import MainWindow  # noqa: E402
 from ui.session import Session  # noqa: E402
 
 WHOSE = "Eileen"
+# Dozens of workers start here: where nothing compiled is kept, each compiles thousands of modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from pipelines import runner
 from pipelines.control_file import read_control_file
 from pipelines.control_list import plain_sheet
+from pipelines.job import JobStatus, write_status
 from pipelines.timeline_control_file import write_control_file
 from pipelines.timeline_edits import set_keyframe
 from pipelines.timeline_evaluation import evaluate_timeline
@@ -141,8 +145,18 @@ def test_a_clips_motion_comes_in_and_the_command_line_plays_it(
 
 
 def test_a_wrong_file_leaves_nothing_behind(
-    qtbot, page: TimelinePage, session: Session, tmp_path: Path, faceless: Path
+    qtbot, page: TimelinePage, session: Session, tmp_path: Path, faceless: Path, monkeypatch
 ) -> None:
+    def start(folder: Path, modest: bool = False, patience: float = 2.0) -> runner.RunningJob:
+        """The worker being the test itself."""
+        me = psutil.Process()
+        host = socket.gethostname()
+        write_status(
+            folder, JobStatus("running", 0, 1, pid=me.pid, process_started=me.create_time(), host=host)
+        )
+        return runner.RunningJob(folder, None)
+
+    monkeypatch.setattr(runner, "start", start)
     driving = session.store.home / "driving" / "clips"
     dialog = page.ask_import()
     qtbot.waitUntil(dialog.go.isEnabled, timeout=LONG)
@@ -153,12 +167,15 @@ def test_a_wrong_file_leaves_nothing_behind(
     assert "notes.mp4" in failed.args[0].reason
     assert not list(driving.glob("*"))
     session.jobs.begin()
+    dialog.bring(faceless)
+    qtbot.waitUntil(lambda: [job.plan.subject for job in session.jobs.jobs()][-1:] == ["driving clips"])
+    assert len(list(driving.glob("*"))) == 1
+    (job,) = (session.store.home / "driving" / "jobs").glob("*")
     with qtbot.waitSignal(session.failed, timeout=LONG) as failed:
-        dialog.bring(faceless)
-        qtbot.waitUntil(lambda: bool(list(driving.glob("*"))), timeout=LONG)
-    assert "No face" in failed.args[0].reason
+        write_status(job, JobStatus("failed", 0, 1, message="No face was found.", problem=True))
+    assert failed.args[0].reason == "No face was found."
     qtbot.waitUntil(lambda: not list(driving.glob("*")), timeout=LONG)
-    assert not list((session.store.home / "driving" / "jobs").glob("*"))
+    assert not job.exists()
     assert dialog.go.isEnabled(), "another one can be chosen"
     dialog.reject()
     qtbot.waitUntil(lambda: not session.jobs._started, timeout=LONG)
