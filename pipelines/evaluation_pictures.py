@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from studio.project.atomic import explaining_disk
+from pipelines.sheet_file import HEADING, text_line, write_png
 
 Picture = npt.NDArray[np.uint8]
 
@@ -22,8 +22,6 @@ CELL = 256
 """Smallest side of a picture on a contact sheet in pixels: eyes and teeth must be seen."""
 GAIN = 4
 """Differences are shown this much larger than they are."""
-_HEADING = 22
-"""Height of a line of text in pixels."""
 
 
 def error_picture(real: Picture, rendered: Picture) -> Picture:
@@ -59,20 +57,13 @@ class ContactSheet:
         parts = []
         for cell, text in zip(cells, captions):
             shown = _enlarged(cell)
-            parts += [_line(text, shown.shape[1]), shown]
+            parts += [text_line(text, shown.shape[1]), shown]
         self._columns.append(np.concatenate(parts))
 
     def save(self) -> None:
         """Write the PNG, aside and renamed. Raises Problem when the disk says no."""
         sheet = np.concatenate(self._columns, 1)
-        done, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-        if not done:
-            raise ValueError("the contact sheet could not be encoded")
-        with explaining_disk(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            aside = self._path.with_name(f".{self._path.name}.part")
-            aside.write_bytes(data.tobytes())
-            aside.replace(self._path)
+        write_png(self._path, sheet)
 
 
 class SideBySide:
@@ -85,14 +76,14 @@ class SideBySide:
         # The picture format of MP4 wants even sides.
         self._even = size - size % 2
         titles = [*names, f"{GAIN} x error of {names[engine]}"]
-        self._heading = np.concatenate([_line(title, self._even) for title in titles], 1)
+        self._heading = np.concatenate([text_line(title, self._even) for title in titles], 1)
         self._stack = ExitStack()
         self._writer: Any = None
 
     def __enter__(self) -> SideBySide:
         from studio.media import VideoWriter
 
-        width, height = self._heading.shape[1], self._even + _HEADING
+        width, height = self._heading.shape[1], self._even + HEADING
         self._writer = self._stack.enter_context(VideoWriter(self._path, width, height, self._rate))
         return self
 
@@ -116,12 +107,3 @@ def _enlarged(picture: Picture) -> Picture:
 def _decibels(real: Picture, rendered: Picture) -> str:
     error = float(((real.astype(np.float32) - rendered) ** 2).mean())
     return "equal" if error == 0 else f"{10 * np.log10(255.0**2 / error):.1f} dB"
-
-
-def _line(text: str, width: int) -> Picture:
-    """A line of text, drawn smaller where it would not fit."""
-    line = np.full((_HEADING, width, 3), 24, np.uint8)
-    (needed, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)
-    scale = 0.42 * min(1.0, (width - 8) / max(needed, 1))
-    cv2.putText(line, text, (6, 15), cv2.FONT_HERSHEY_SIMPLEX, scale, (235, 235, 235), 1, cv2.LINE_AA)
-    return line

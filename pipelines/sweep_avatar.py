@@ -46,13 +46,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.aligned_crop import cut_view
-from studio.domain.camera import Floats, Similarity, View, project
+from pipelines.reading_back import landmarks_in, mean_landmarks, opened_tracker, shifted
+from studio.domain.camera import Floats, View, project
 from studio.domain.controls import HEAD_NAMES, ControlState, track_from_motion
 from studio.domain.motion import EXPRESSIONS, HeadMotion
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.rendering import RenderRequest
-from studio.domain.sequence import LANDMARKS, TrackedSequence
+from studio.domain.sequence import TrackedSequence
 from studio.engines.engine import Engine
 from studio.head import HeadModel, builtin_head, fit_motion
 from studio.head.fitting import FitSettings, PersonFitter
@@ -299,7 +300,7 @@ def sweep_avatar(
     visible = [q for q, name in enumerate(quantities.names) if ranges[q] >= _LEAST[quantities.units[q]]]
 
     with ExitStack() as stack:
-        reader = _Reader(swept, model, quantities, chosen.looks, _tracker(new_tracker, stack))
+        reader = _Reader(swept, model, quantities, chosen.looks, opened_tracker(new_tracker, stack))
         total, done, sweeps = chosen.steps * (len(jobs) + 1), 0, []
         for q, states in jobs:
             name = quantities.names[q]
@@ -394,23 +395,17 @@ class _Reader:
         state = ControlState(sheet.names, filled)
         marks, shown = [], None
         for shift in range(first, first + self._looks):
-            view = _shifted(self._swept.stage, shift)
+            view = shifted(self._swept.stage, shift)
             picture = self._swept.engine.render(RenderRequest(state, view)).image
             shown = picture if shown is None else shown
-            marks.append(self._marks(picture, view))
+            marks.append(landmarks_in(picture, view, self.tracker))
         assert shown is not None
-        found = [m for m in marks if m is not None]
-        if not found:
-            return np.full((LANDMARKS, 3), np.nan, np.float32), shown
-        return np.asarray(np.mean(found, 0), np.float32), shown
+        return mean_landmarks(marks), shown
 
     def look_at(self, source: npt.NDArray[np.uint8]) -> Floats:
         """The same of a real frame, shown as the stage shows it."""
-        views = [_shifted(self._swept.stage, shift) for shift in range(self._looks)]
-        found = [m for m in (self._marks(cut_view(source, view), view) for view in views) if m is not None]
-        if not found:
-            return np.full((LANDMARKS, 3), np.nan, np.float32)
-        return np.asarray(np.mean(found, 0), np.float32)
+        views = [shifted(self._swept.stage, shift) for shift in range(self._looks)]
+        return mean_landmarks([landmarks_in(cut_view(source, v), v, self.tracker) for v in views])
 
     def turned(
         self, truth: Callable[[int, Floats], npt.NDArray[np.uint8]], frame: int, states: Floats
@@ -443,13 +438,6 @@ class _Reader:
             depth = project(own, motion.angles, motion.camera)[..., 2]
             points[:, model.landmark_ids, 2] = depth / model.tracker_depth
         return fitter.fit(points)
-
-    def _marks(self, picture: npt.NDArray[np.uint8], view: View) -> Floats | None:
-        faces = self.tracker.faces(picture)
-        if not faces:
-            return None
-        largest = max(faces, key=lambda face: np.ptp(face.landmarks[:, 1]))
-        return view.placement.inverse().apply(largest.landmarks)
 
 
 def _quantities(clip: Floats, model: HeadModel, directions: int) -> _Quantities:
@@ -600,27 +588,8 @@ def _range(values: Doubles) -> Doubles:
     return np.asarray(high - low, np.float64)
 
 
-def _shifted(stage: View, number: int) -> View:
-    """The stage moved by a part of a pixel; number 0 is the stage itself. Shifts fill the pixel evenly
-    (Roberts' R2 sequence, 2018)."""
-    x, y = (number * 0.7548776662466927) % 1.0, (number * 0.5698402909980532) % 1.0
-    p = stage.placement
-    return View(Similarity(p.scale, p.angle, p.x + x, p.y + y), stage.width, stage.height)
-
-
 def _named(quantities: _Quantities, values: Doubles, which: Sequence[int]) -> dict[str, float]:
     return {quantities.names[q]: float(values[q]) for q in which}
-
-
-def _tracker(make: Callable[[], Tracker] | None, stack: ExitStack) -> Tracker:
-    if make is None:
-        from studio.tracking.mediapipe_tracker import MediapipeTracker
-
-        tracker: Tracker = MediapipeTracker(max_faces=1)
-    else:
-        tracker = make()
-    stack.callback(tracker.close)
-    return tracker
 
 
 def _check(settings: SweepSettings) -> None:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.sheet_file import write_png
 from pipelines.sweep_avatar import CORRELATION, HEAD, LEAK, Sweep, SweepReport
-from studio.project.atomic import explaining_disk
 
 COLUMNS = 7
 """Pictures in a row."""
@@ -96,11 +96,4 @@ class SweepPicture:
         faces = [s.name for s in report.sweeps if s.group != HEAD]
         shown = [*turns[:1], *sorted(faces, key=lambda name: not name.startswith("expression"))[:1]]
         sheet = np.concatenate([np.concatenate(self._rows[name], 1) for name in shown])
-        done, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-        if not done:
-            raise ValueError("the picture could not be encoded")
-        with explaining_disk(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_name(f".{path.name}.part")
-            aside.write_bytes(data.tobytes())
-            aside.replace(path)
+        write_png(path, sheet)
