@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.aligned_crop import cut_mask, cut_view, inside_source
+from pipelines.foreign_cover import SIDE, foreign_cover
 from pipelines.material_files import (
     damage_told,
     load_numbers,
@@ -25,6 +26,7 @@ from pipelines.material_files import (
 from pipelines.training_frames import training_frames
 from pipelines.tri2plane_settings import VolumeMaterialSettings
 from studio.domain.camera import Floats, Similarity, View, head_plane, rotation_from_angles
+from studio.domain.controls import track_from_motion
 from studio.domain.motion import HeadMotion
 from studio.domain.pivots import PivotSet
 from studio.domain.progress import Progress, silent
@@ -35,7 +37,7 @@ from studio.head.zero_pose import FrontalGrid, ZeroPose, proxy_depth
 from studio.media import read_selected
 from studio.project.sequence_files import MaskReader
 from studio.warping.mean_colours import mean_colours
-from studio.warping.warper import WarpParts
+from studio.warping.warper import Warper, WarpParts
 
 Bytes = npt.NDArray[np.uint8]
 Halves = npt.NDArray[np.float16]
@@ -61,7 +63,8 @@ class VolumeMaterial:
     real: Bytes
     """``[T, S, S, 3]`` what the camera saw; beyond its picture, the border continued."""
     inside: Bytes
-    """``[T, S, S]`` 255 inside the camera's picture: elsewhere nobody knows."""
+    """``[T, S, S]`` 255 inside the camera's picture and where nothing covers the person: elsewhere nobody
+    knows."""
     mask: Bytes
     """``[T, S, S]`` 255 on the person."""
     background: Bytes
@@ -136,11 +139,22 @@ def cut_volume_material(
         },
     )
     plate, to_source = np.ascontiguousarray(parts.plate.image[..., :3]), parts.stage.placement.inverse()
+    warper = Warper(parts)
+    asked = track_from_motion(motion, parts.mesh.rest_camera, sequence.rate)
+
+    def warped(place: int, view: View) -> Bytes:
+        side = min(SIDE, size)
+        small = View(view.placement.scaled(side / size), side, side)
+        return warper.draw(warper.posed(asked.state(place)), small)[0]
+
     with MaskReader(tracked) as masks:
         for place, (frame, picture) in enumerate(read_selected(video, chosen.frames.tolist())):
             view = View(Similarity.from_array(crops[place]).scaled(size), size, size)
             arrays["real"][place] = cut_view(picture, view)
-            arrays["inside"][place] = 255 * inside_source(view, sequence.width, sequence.height)
+            inside = inside_source(view, sequence.width, sequence.height)
+            # Nothing is learnt from what covers the person for a while.
+            covered = foreign_cover(arrays["real"][place], warped(place, view), inside)
+            arrays["inside"][place] = 255 * (inside & ~covered)
             box = Similarity.from_array(sequence.mask_boxes[frame])
             arrays["mask"][place] = cut_mask(masks.read(frame), box, view)
             arrays["background"][place] = cut_view(plate, View(to_source.then(view.placement), size, size))

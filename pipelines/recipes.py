@@ -114,7 +114,7 @@ VOLUME_MATERIAL = Stage(
     title="Cutting out what to learn from",
     work="pipelines.tri2plane_stages:material",
     settings="pipelines.tri2plane_settings:VolumeMaterialSettings",
-    version=1,
+    version=2,
     inputs=(CLIP, "track", "pivots", "instant"),
     place="material/{key}",
 )
