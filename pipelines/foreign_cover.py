@@ -45,7 +45,9 @@ def foreign_cover(
         for x in (small, expected)
     )
     reach = _disc(REACH)
-    beyond = np.maximum(soft - cv2.dilate(around, reach), cv2.erode(around, reach) - soft)
+    below = cv2.erode(around, reach) - soft
+    below[..., 0] = 0.0  # darker than all around: a mouth that warping did not open
+    beyond = np.maximum(soft - cv2.dilate(around, reach), below)
     spots = ((beyond > FOREIGN).any(-1) & (known > 0)).astype(np.uint8)
     count, labels, about, _ = cv2.connectedComponentsWithStats(spots)
     large = [i for i in range(1, count) if about[i, cv2.CC_STAT_AREA] >= LEAST * SIDE * SIDE]
