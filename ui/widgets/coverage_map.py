@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from pipelines.coverage import NODDING, SIDEWAYS, Coverage
 from ui.theme import Tokens, tokens
+from ui.words import signed
 
 PLENTY = 60
 """Frames from which a bin has the full colour."""
@@ -54,8 +55,12 @@ class PoseMap(QWidget):
         column, row = found
         yaw = self._coverage.yaw_edges[column : column + 2]
         pitch = self._coverage.pitch_edges[row : row + 2]
-        return self.tr("turned {a:+.0f}° to {b:+.0f}°, nodding {c:+.0f}° to {d:+.0f}°: {n} frames").format(
-            a=yaw[0], b=yaw[1], c=pitch[0], d=pitch[1], n=int(self._coverage.frames[column, row])
+        return self.tr("turned {a}° to {b}°, nodding {c}° to {d}°: {n} frames").format(
+            a=signed(yaw[0]),
+            b=signed(yaw[1]),
+            c=signed(pitch[0]),
+            d=signed(pitch[1]),
+            n=int(self._coverage.frames[column, row]),
         )
 
     def place(self, yaw: float, pitch: float) -> QPointF:
@@ -110,11 +115,11 @@ class PoseMap(QWidget):
         centre = Qt.AlignmentFlag.AlignCenter
         for yaw in (-60, -30, 0, 30, 60):
             x = self.place(yaw, 0).x()
-            painter.drawText(QRectF(x - 22, plot.bottom() + 3, 44, 15), centre, f"{yaw:+d}°" if yaw else "0°")
+            painter.drawText(QRectF(x - 22, plot.bottom() + 3, 44, 15), centre, f"{signed(yaw)}°")
         for pitch in (-40, -20, 0, 20, 40):
             y = self.place(0, pitch).y()
             side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(QRectF(0, y - 8, plot.left() - 6, 16), side, f"{pitch:+d}°" if pitch else "0°")
+            painter.drawText(QRectF(0, y - 8, plot.left() - 6, 16), side, f"{signed(pitch)}°")
         below = QRectF(plot.left(), plot.bottom() + 20, plot.width(), 16)
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, self.tr("← viewer's left"))
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, self.tr("viewer's right →"))
