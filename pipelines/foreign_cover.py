@@ -19,6 +19,8 @@ REACH = 0.06
 """How far warping may be off, as a share of the side."""
 FOREIGN = (25.0, 10.0, 10.0)
 """L, a and b (CIELAB) beyond what is around. Lips and skin that shine differ in L, covers mostly in a or b."""
+DARK = 30.0
+"""L below which nothing is called a cover."""
 LEAST = 0.004
 """Share of the picture below which a foreign spot is noise or a highlight."""
 GROWN = 0.03
@@ -46,9 +48,11 @@ def foreign_cover(
     )
     reach = _disc(REACH)
     below = cv2.erode(around, reach) - soft
-    below[..., 0] = 0.0  # darker than all around: a mouth that warping did not open
+    # Darker than all around, and without colour for that reason: a mouth that warping did not open.
+    below[..., 0] = 0.0
+    lit = soft[..., 0] > DARK
     beyond = np.maximum(soft - cv2.dilate(around, reach), below)
-    spots = ((beyond > FOREIGN).any(-1) & (known > 0)).astype(np.uint8)
+    spots = ((beyond > FOREIGN).any(-1) & lit & (known > 0)).astype(np.uint8)
     count, labels, about, _ = cv2.connectedComponentsWithStats(spots)
     large = [i for i in range(1, count) if about[i, cv2.CC_STAT_AREA] >= LEAST * SIDE * SIDE]
     found = np.isin(labels, large).astype(np.uint8)
