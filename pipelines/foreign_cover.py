@@ -18,7 +18,7 @@ SOFTENED = 1.5
 REACH = 0.06
 """How far warping may be off, as a share of the side."""
 FOREIGN = (25.0, 10.0, 10.0)
-"""L, a and b (CIELAB) beyond what is around. Lips and skin that shine differ in L, covers mostly in a or b."""
+"""L, a and b (CIELAB) beyond what is around. Shining lips and skin differ in L, covers mostly in a or b."""
 DARK = 30.0
 """L below which nothing is called a cover."""
 LEAST = 0.004
