@@ -290,7 +290,7 @@ class ResultView(QWidget):
         if measure is None:
             return
         words = []
-        for side, name in (("a", "A"), ("b", "B"), ("nearest", self.tr("nearest"))):
+        for side, name in (("a", "A"), ("b", "B"), ("nearest", self.tr("Nearest"))):
             values = self.curve.values(cast("Side", side))
             value = None if values is None or np.isnan(values[place]) else float(values[place])
             colour = getattr(tokens(), ROLES[side])

@@ -35,7 +35,7 @@ _MEANINGS = {
 }
 _SHORT = {
     "flmd_normalised": _T("measures", "F-LMD by eyes"),
-    "sharpness_difference_db": _T("measures", "Sharpness agreement"),
+    "sharpness_difference_db": _T("measures", "Sharpness in dB"),
 }
 """Names that fit into a column, and of which no two are alike."""
 _DIRECTIONS = {

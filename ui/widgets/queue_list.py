@@ -40,7 +40,7 @@ class QueueList(QWidget):
         )
         inside = QWidget()
         self._column = QVBoxLayout(inside)
-        self._column.setContentsMargins(0, 0, 4, 0)
+        self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(8)
         self._column.addWidget(self._empty)
         self._column.addStretch(1)
