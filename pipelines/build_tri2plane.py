@@ -14,7 +14,7 @@ from pipelines.tri2plane_training_settings import Tri2PlaneSettings
 from studio.assets import AssetLibrary
 from studio.domain.progress import Progress, silent
 from studio.engines.tri2plane.artefact import Tri2Parts
-from studio.networks.perceptual import LpipsLoss, perceptual_loss
+from studio.networks.perceptual import LpipsLoss, StructuralLoss, perceptual_loss
 from studio.warping.warper import WarpParts
 
 
@@ -39,12 +39,14 @@ def build_tri2plane(
     report = reporter_of(progress)
     lpips = perceptual_loss(assets.find("lpips-vgg")).to(device)
     notes = []
-    if not isinstance(lpips, LpipsLoss):
-        notes.append(f"{lpips.sentence} Here gradients at three scales stand in for it.")
+    if isinstance(lpips, StructuralLoss):
+        notes.append(
+            f"LPIPS is off because {lpips.reason}: the volume learns from colours and gradients alone."
+        )
     if not base.plate.still:
         notes.append(
-            "The background of this clip moves, so the avatar stands before a still one and has no coverage "
-            "to export."
+            "The background of this clip moves: the avatar brings along what warping shows around it, and has "
+            "no coverage to export."
         )
     for note in notes:
         report.say(note)

@@ -168,6 +168,7 @@ class StructuralLoss(PerceptualLoss):
         """
         super().__init__()
         self.name = "MS-SSIM + gradients"
+        self.reason = reason
         self.sentence = (
             f"LPIPS is off because {reason}: multi-scale structural similarity and gradient differences "
             "stand in for it, which judge texture less like an eye does."

@@ -107,13 +107,16 @@ class Tri2Network(nn.Module):
             chance: where samples lie; None for evenly, which gives the same picture each time.
 
         Returns:
-            Features ``[B, N, F]``, of which the first three are red, green and blue, 0..1.
+            Features ``[B, N, F]``, of which the first three are red, green and blue, 0..1. Always computed in
+            float32, whatever autocast says: places in half precision are pixels off.
         """
-        rays = cameras.rays(pixels)
-        with torch.no_grad():
-            edges, weights = self.search(pyramid[0].detach(), moment, rays, chance)
-            depth = important(edges, weights, self.shape.fine_samples, chance)
-        return self.shade(pyramid[-1], moment, rays, depth)
+        with torch.autocast(pixels.device.type, enabled=False):
+            coarse, finest = pyramid[0].detach().float(), pyramid[-1].float()
+            rays = cameras.rays(pixels)
+            with torch.no_grad():
+                edges, weights = self.search(coarse, moment, rays, chance)
+                depth = important(edges, weights, self.shape.fine_samples, chance)
+            return self.shade(finest, moment, rays, depth)
 
     def search(
         self, planes: Tensor, moment: Moment, rays: Rays, chance: torch.Generator | None = None

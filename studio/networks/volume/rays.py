@@ -8,7 +8,7 @@ front of that plane, and whatever lies in the plane keeps its place in the pictu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -40,7 +40,7 @@ class Cameras:
         point p is here what p + shift is there. The eye stays where it is."""
         offset = self.to_plane[:, :, :2] @ shift[:, :, None]
         to_plane = torch.cat([self.to_plane[:, :, :2], self.to_plane[:, :, 2:] + offset], -1)
-        return Cameras(self.rotation, to_plane, self.nearness, self.eye, self.orbit)
+        return replace(self, to_plane=to_plane)
 
 
 @dataclass(frozen=True)

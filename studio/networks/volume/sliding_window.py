@@ -30,7 +30,7 @@ plane. The crop is the default, because the picture it is compared with is a cro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -51,7 +51,7 @@ def before_a_moved_head(cameras: Cameras, shift: Tensor) -> Cameras:
     """The paper's: the head moves against its window, ``[B, 2]`` pixels, before a camera that stays."""
     moved = cameras.moved(shift)
     offset = moved.to_plane[:, :, 2] - cameras.to_plane[:, :, 2]
-    return Cameras(moved.rotation, moved.to_plane, moved.nearness, cameras.eye + offset)
+    return replace(moved, eye=cameras.eye + offset)
 
 
 FOLLOW: Mapping[Follow, Callable[[Cameras, Tensor], Cameras]] = {"crop": cropped, "head": before_a_moved_head}
