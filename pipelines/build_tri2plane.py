@@ -45,8 +45,8 @@ def build_tri2plane(
         )
     if not base.plate.still:
         notes.append(
-            "The background of this clip moves: the avatar brings along what warping shows around it and has no "
-            "coverage to export."
+            "The background of this clip moves: the avatar brings along what warping shows around it, "
+            "and has no coverage to export."
         )
     for note in notes:
         report.say(note)
