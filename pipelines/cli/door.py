@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "pipelines.cli.sweeping:command",
         "Sweep an avatar's controls one by one: does it do what it is asked?",
     ),
+    "consistency": (
+        "pipelines.cli.looking:command",
+        "See an avatar from many sides: is it one head, one person?",
+    ),
     "controls": ("pipelines.cli.naming:command", "List what control files can name, with units and limits."),
     "demo": ("pipelines.cli.demonstrating:command", "Build and animate the bundled sample."),
     "bench": ("pipelines.cli.benching:command", "Measure the speed of tracking, rendering and export here."),

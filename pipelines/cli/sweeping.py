@@ -79,7 +79,7 @@ def sweep(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: Sweep
 
     clip = subject.clip(avatar.lineage["inputs"]["clip"])
     sequence = load_sequence(source_sequence(subject, avatar))
-    truth = None if options.truth is None else _truth(options.truth, sequence)
+    truth = None if options.truth is None else read_truth(options.truth, sequence)
     pictures = SweepPicture(options.measure.steps)
     engine = engine_spec(avatar.engine).load(avatar)
     try:
@@ -107,7 +107,8 @@ def sweep(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: Sweep
     return report
 
 
-def _truth(file: Path, sequence: TrackedSequence) -> RigidSample:
+def read_truth(file: Path, sequence: TrackedSequence) -> RigidSample:
+    """The truth beside a sample clip, drawing its true head turned. Raises Problem for another file."""
     from pipelines.make_sample import SampleTruth
     from pipelines.sample.rigid import RigidSample
 

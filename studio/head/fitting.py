@@ -158,7 +158,7 @@ class PersonFitter:
         self.neutral_landmarks = model.pick_landmarks(self.neutral)
         self._posed = model.posed_landmarks(self.neutral)
         self._iris = [_rows(model, mesh.IRISES[side][0]) for side in (0, 1)]
-        self.eye_distance = _eye_distance(model, self.neutral_landmarks)
+        self.eye_distance = eyes_apart(model, self.neutral_landmarks)
         noise = model.landmark_noise
         trust = np.array([1.0, 1.0, self.settings.depth_trust], np.float32)
         weights = (self.settings.evidence / noise[:, None] ** 2) * trust
@@ -377,7 +377,7 @@ def _rows(model: HeadModel, point: int) -> npt.NDArray[np.intp]:
     return np.flatnonzero(model.landmark_ids == point)
 
 
-def _eye_distance(model: HeadModel, points: Floats) -> float:
+def eyes_apart(model: HeadModel, points: Floats) -> float:
     """Distance between the eyes in metres: iris centres where the model has them, else eye corners."""
     centres = []
     for side in (0, 1):
