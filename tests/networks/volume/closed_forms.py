@@ -91,9 +91,9 @@ def pattern(points: Tensor) -> Tensor:
 def shift_between(first: Tensor, second: Tensor) -> tuple[float, float]:
     """Sub-pixel (x, y) by which the content of ``[H, W]`` second lies right of and below that of first.
 
-    It is the peak of their likeness over whole pixels, refined by a parabola in each direction.
+    It is the peak of their likeness over whole pixels, refined by a paraboloid.
     """
-    reach = 6
+    reach = 9
     height, width = first.shape
     core = first[reach : height - reach, reach : width - reach]
     scores = torch.empty(2 * reach + 1, 2 * reach + 1, dtype=DOUBLE)
@@ -104,10 +104,10 @@ def shift_between(first: Tensor, second: Tensor) -> tuple[float, float]:
     best = int(scores.argmax())
     row, column = divmod(best, 2 * reach + 1)
 
-    def top(values: Tensor) -> float:
-        left, middle, right = (float(v) for v in values)
-        return 0.5 * (left - right) / (left - 2.0 * middle + right)
-
-    x = column - reach + top(scores[row, column - 1 : column + 2])
-    y = row - reach + top(scores[row - 1 : row + 2, column])
-    return x, y
+    near = scores[row - 1 : row + 2, column - 1 : column + 2]
+    slope = torch.stack([near[1, 2] - near[1, 0], near[2, 1] - near[0, 1]]) / 2.0
+    across, down = near[1, 0] - 2.0 * near[1, 1] + near[1, 2], near[0, 1] - 2.0 * near[1, 1] + near[2, 1]
+    both = (near[2, 2] - near[2, 0] - near[0, 2] + near[0, 0]) / 4.0
+    bend = torch.stack([torch.stack([across, both]), torch.stack([both, down])])
+    x, y = (-torch.linalg.solve(bend, slope)).tolist()
+    return column - reach + x, row - reach + y
