@@ -20,7 +20,17 @@ from studio.networks.volume.sliding_window import (
     cropped,
     drawn_windows,
 )
-from tests.networks.volume.closed_forms import DOUBLE, METRE, SIDE, camera, grid, pattern, seen, shift_between
+from tests.networks.volume.closed_forms import (
+    DOUBLE,
+    METRE,
+    SIDE,
+    camera,
+    grid,
+    pattern,
+    seen,
+    shift_between,
+    turned,
+)
 
 SMALL = 48
 
@@ -158,3 +168,12 @@ def test_a_window_that_does_not_fit_is_refused():
         drawn_windows(1, (80, 60), 64)
     with pytest.raises(ValueError, match="cannot walk"):
         drawn_windows(1, (80, 60), 32, -0.1)
+
+
+@pytest.mark.parametrize("follow", list(FOLLOW))
+def test_a_window_of_a_camera_that_goes_around_goes_around_too(follow):
+    orbit = turned(20, -10, 0)[None]
+    around = replace(camera(1.0), orbit=orbit)
+    kept = window(5, 3).cameras(around, follow).orbit
+    assert kept is not None
+    assert torch.equal(kept, orbit)
