@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
-import numpy as np
 import torch
 
 from pipelines.bench_networks import (
@@ -16,17 +16,14 @@ from pipelines.bench_networks import (
     painter_shape,
     random_network,
 )
-from pipelines.bench_rendering import draw_all, lines, own_motion
+from pipelines.bench_rendering import own_motion
 from pipelines.bench_result import Bench, Measured, peak_memory, this_machine
-from pipelines.export_video import stage_view
+from pipelines.bench_trained import Filmed, evenly, sizes, whole_frames
 from pipelines.pvp_bench_settings import PvpBenchSettings
 from studio.devices import choose_device
-from studio.domain.avatar import Avatar
-from studio.domain.controls import ControlTrack
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.rendering import Quality
-from studio.domain.sequence import TrackedSequence
 from studio.engines.pvp.artefact import PriorKind, PvpParts, load_pvp
 from studio.engines.pvp.engine import PvpEngine
 from studio.engines.pvp.mappers import EYE_INPUTS, FACE_INPUTS, ExpressionMapper, Mappers, PoseMapper
@@ -36,16 +33,6 @@ from studio.networks.stylegan2 import StyleGan2Config
 
 DRAFT = 128
 """Side of the crop up to which an avatar must be live without a graphics card."""
-
-
-@dataclass(frozen=True)
-class Filmed:
-    """An avatar to draw and the motion of its own clip."""
-
-    avatar: Avatar
-    """Built by PVP."""
-    sequence: TrackedSequence
-    """What was tracked in its clip."""
 
 
 def bench_pvp(
@@ -123,14 +110,6 @@ def untaught_parts(parts: PvpParts, case: NetworkCase) -> PvpParts:
     return replace(parts, kind=kind, generator=generator, mappers=mappers, strength=0.5)
 
 
-def sizes(settings: PvpBenchSettings, resolution: int, device: str) -> tuple[int, ...]:
-    """Sides of the pictures: the crop's own, 256, 512 and so on to the largest."""
-    largest = max(settings.size, 1024) if device == "cuda" else settings.size
-    steps = [256 * 2**k for k in range(8)]
-    found = {settings.size, *(side for side in (resolution, *steps) if side <= largest)}
-    return tuple(sorted(found))
-
-
 def promised(device: str, resolution: int, size: int, quality: Quality) -> float | None:
     """Frames a second that are promised of whole frames; None where nothing is.
 
@@ -153,23 +132,12 @@ def _whole_frames(
     assert isinstance(generator, Painter | PretrainedGenerator)
     engine = PvpEngine(parts, device)
     try:
-        track = _evenly(own_motion(engine, filmed.sequence), settings.frames)
-        for size in sizes(settings, generator.resolution, device):
-            view = stage_view(filmed.avatar.stage, size)
-            qualities: tuple[Quality, ...] = ("full", "draft")
-            for quality in qualities:
-                what = f"{title}, {quality} quality at {size}²"
-                drawn = draw_all(engine, track, view, quality, progress, what)
-                target = promised(device, generator.resolution, size, quality)
-                yield from lines(
-                    f"{name}_{size}_{quality}", f"{title}: frame {size}², {quality}", drawn, target
-                )
+        track = evenly(own_motion(engine, filmed.sequence), settings.frames)
+        sides = sizes(settings.size, generator.resolution, device)
+        yield from whole_frames(
+            *(engine, (name, title), filmed, track, sides),
+            partial(promised, device, generator.resolution),
+            progress,
+        )
     finally:
         engine.close()
-
-
-def _evenly(track: ControlTrack, most: int) -> ControlTrack:
-    """At most so many states, evenly spread over the track: the choice of pivots depends on the pose."""
-    if len(track) <= most:
-        return track
-    return replace(track, values=track.values[np.linspace(0, len(track) - 1, most).round().astype(int)])

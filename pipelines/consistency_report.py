@@ -19,8 +19,8 @@ DEFINITION = (
     "and pose apart (in brackets as a share of the distance between the eyes); as seen: the same in the "
     "picture alone, from the mean shape turned rigidly. Identity: 1 - cosine of the embedding against the "
     "frontal view. Neighbours: PSNR of each view's face carried over to the next by the tracked mesh. "
-    "Lower is better but for neighbours. The clip's own frames and the true head are not zero either: that "
-    "is what tracker and identity network add."
+    "Lower is better but for neighbours; means are over the views that there are. The clip's own frames and "
+    "the true head are not zero either: that is what tracker and identity network add."
 )
 _NONE = "–"
 

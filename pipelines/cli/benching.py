@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -15,10 +15,17 @@ from pipelines.cli.places import refuse_figures
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Everywhere, parse
 from pipelines.pvp_bench_settings import PvpBenchSettings
+from pipelines.tri2plane_bench_settings import Tri2BenchSettings
 from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
 from studio.domain.sequence import TrackedSequence
 from studio.project.store import SubjectFolder
+
+if TYPE_CHECKING:
+    from pipelines.bench_trained import Filmed
+
+TRAINED = ("pvp", "tri2plane")
+"""Engines whose avatars take too long to build here: a finished one is drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +35,8 @@ class BenchOptions(Everywhere):
     what: Annotated[
         str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[CLIP|NAME]", help_behavior_hint="")
     ] = None
-    """A video of one face; the bundled sample otherwise. With --engine pvp: whose avatar is drawn."""
+    """A video of one face; the bundled sample otherwise. With --engine pvp or tri2plane: whose avatar
+    is drawn."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write the figures there."""
     network_only: bool = False
@@ -37,6 +45,7 @@ class BenchOptions(Everywhere):
     """Measure inside the window: pictures shown a second and slider to pixel, alone and beside a build."""
     measure: Annotated[BenchSettings, tyro.conf.arg(name="")] = field(default_factory=BenchSettings)
     pvp: PvpBenchSettings = field(default_factory=PvpBenchSettings)
+    tri2plane: Tri2BenchSettings = field(default_factory=Tri2BenchSettings)
     window: LiveBenchSettings = field(default_factory=LiveBenchSettings)
 
 
@@ -47,13 +56,14 @@ def command(words: list[str]) -> int:
     from studio.project.atomic import write_json
 
     if options.json is not None:
-        read = None if options.measure.engine == "pvp" or options.what is None else Path(options.what)
+        read = None if options.measure.engine in TRAINED or options.what is None else Path(options.what)
         refuse_figures(options.json, options.store, (read,))
     screen = Screen()
     if options.live:
         result = _live(screen, options)
     else:
-        result = _trained(screen, options) if options.measure.engine == "pvp" else _built(screen, options)
+        trained = options.measure.engine in TRAINED
+        result = _trained(screen, options) if trained else _built(screen, options)
     screen.say(result.table())
     if options.json is not None:
         write_json(options.json, result.to_json())
@@ -86,24 +96,35 @@ def _live(screen: Screen, options: BenchOptions) -> Bench:
 
 def _trained(screen: Screen, options: BenchOptions) -> Bench:
     """An engine whose avatars take too long to build: one that is there."""
-    from pipelines.bench_pvp import Filmed, bench_pvp
     from studio.tracking.quiet import quiet
 
-    filmed = None
+    engine = options.measure.engine
+    if options.network_only and engine != "pvp":
+        raise Problem("--network-only is for PVP: leave it out.")
     if options.what is None and not options.network_only:
-        raise Problem(
-            "Say whose avatar is drawn (python main.py bench NAME --engine pvp), or add --network-only."
-        )
-    if options.what is not None:
-        from pipelines.build_job import find_avatar
-
-        if options.network_only:
-            raise Problem("--network-only draws nobody: leave the name out.")
-        subject = options.store.find(options.what)
-        avatar = find_avatar(subject, "pvp")
-        filmed = Filmed(avatar, _tracked(subject, avatar))
+        hint = ", or add --network-only" if engine == "pvp" else ""
+        raise Problem(f"Say whose avatar is drawn (python main.py bench NAME --engine {engine}){hint}.")
+    if options.what is not None and options.network_only:
+        raise Problem("--network-only draws nobody: leave the name out.")
+    filmed = None if options.what is None else _filmed(options, options.what)
     with screen.working() as progress, quiet():
+        if engine == "tri2plane" and filmed is not None:
+            from pipelines.bench_tri2plane import bench_tri2plane
+
+            return bench_tri2plane(filmed, options.tri2plane, progress)
+        from pipelines.bench_pvp import bench_pvp
+
         return bench_pvp(filmed, options.pvp, progress)
+
+
+def _filmed(options: BenchOptions, name: str) -> Filmed:
+    """The newest avatar of somebody and what was tracked in its clip."""
+    from pipelines.bench_trained import Filmed
+    from pipelines.build_job import find_avatar
+
+    subject = options.store.find(name)
+    avatar = find_avatar(subject, options.measure.engine)
+    return Filmed(avatar, _tracked(subject, avatar))
 
 
 def _tracked(subject: SubjectFolder, avatar: Avatar) -> TrackedSequence:

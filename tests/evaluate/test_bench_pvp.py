@@ -15,8 +15,9 @@ import torch
 
 from pipelines import bench_networks, bench_pvp
 from pipelines.bench_networks import NetworkCase, measure_networks, network_cases, random_network
-from pipelines.bench_pvp import Filmed, promised, sizes, untaught_parts
+from pipelines.bench_pvp import promised, untaught_parts
 from pipelines.bench_rendering import draw_all, lines
+from pipelines.bench_trained import Filmed, sizes
 from pipelines.pvp_bench_settings import PvpBenchSettings
 from studio.domain.avatar import Avatar
 from studio.domain.controls import track_from_motion
@@ -105,9 +106,9 @@ def test_real_networks_run():
 
 def test_sizes_and_promises():
     settings = PvpBenchSettings()
-    assert sizes(settings, 128, "cpu") == (128, 256, 512)
-    assert sizes(settings, 512, "cuda") == (256, 512, 1024)
-    assert sizes(PvpBenchSettings(size=300), 128, "cpu") == (128, 256, 300)
+    assert sizes(settings.size, 128, "cpu") == (128, 256, 512)
+    assert sizes(settings.size, 512, "cuda") == (256, 512, 1024)
+    assert sizes(300, 128, "cpu") == (128, 256, 300)
     assert promised("cpu", 128, 256, "full") == promised("cpu", 128, 128, "full") == 54.0
     assert promised("cpu", 512, 256, "full") is None
     assert promised("cpu", 128, 256, "draft") is None
