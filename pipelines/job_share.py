@@ -26,6 +26,8 @@ PHASES: dict[str, dict[str, float]] = {
         "training the mappers": 32,
         "choosing how much of the painting to show": 1,
     },
+    "volume_material": {"Cutting out what to learn from": 100},
+    "tri2plane": {"training the volume": 100},
 }
 """Stage to what it reports, in order, and how long that takes, in hundredths of the stage. One that is not
 here counts once from nothing to all."""

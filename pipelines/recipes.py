@@ -39,6 +39,9 @@ class Stage:
     """Folder of its artefact below the subject, with ``{key}`` and ``{clip}``."""
     splits: bool = False
     """Whether from here on the held-out end of the clip must not be looked at."""
+    agreeing: str = ""
+    """``module:function`` that gets the settings of all stages, by id, and raises Problem when they do not go
+    together; empty: any do."""
 
     def default(self) -> Any:
         """Its settings' defaults."""
@@ -126,6 +129,7 @@ TRI2PLANE = Stage(
     version=1,
     inputs=(CLIP, "track", "pivots", "instant", "volume_material"),
     place="avatars/tri2plane-{key}",
+    agreeing="pipelines.tri2plane_training_settings:agree",
 )
 
 RECIPES: dict[str, tuple[Stage, ...]] = {
@@ -170,13 +174,16 @@ def plan(
         held_out: share of the clip's end that nothing may learn from.
 
     Raises:
-        Problem: a setting is out of its range.
+        Problem: a setting is out of its range, or two do not go together.
     """
     root = clip.path.parents[1]
     made: dict[str, tuple[str, str]] = {CLIP: (clip.source.relative_to(root).as_posix(), clip.clip.key)}
     steps: list[Step] = []
     splits = False
     for stage in stages:
+        if stage.agreeing:
+            module, name = stage.agreeing.split(":")
+            getattr(importlib.import_module(module), name)(settings)
         place = stage.place.replace("{clip}", clip.clip.key)
         splits = splits or stage.splits
         step = Step.plan(

@@ -7,13 +7,16 @@ ends by the clock takes its minutes anywhere; everything else grows with picture
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipelines.pvp_settings import MaterialSettings, PriorSettings, PvpSettings
 from pipelines.training.settings import LoopSettings
+from pipelines.tri2plane_settings import VolumeMaterialSettings
+from pipelines.tri2plane_training_settings import Tri2PlaneSettings
 from studio.devices import DeviceKind
+from studio.engines.tri2plane.shape import Tri2Shape
 
 GIGABYTE = 1e9
 _CORES = 2
@@ -29,6 +32,13 @@ _HELD = 4e-6
 """Gigabytes that the same pixel holds."""
 _BASE = 1.3
 """Gigabytes of a worker with torch in it."""
+_VOLUME_STEP = 0.1
+"""Seconds for an example in a training step of Tri²-plane's draft: 5 steps of two examples a second."""
+_DRAFT_RAYS, _DRAFT_PLANES = 1.03e8, 4.49e8
+"""Multiplications for an example of that draft: along its rays, which take about two thirds of its time, and
+for its planes."""
+_VOLUME_HELD = {"cpu": 10e-9, "mps": 10e-9, "cuda": 5e-9}
+"""Gigabytes for a number that an example holds, gradients included; cards hold most of them by halves."""
 
 Certainty = Literal["clock", "measured", "guess"]
 """clock: it ends by the clock; measured: scaled from measurements; guess: of a kind never measured."""
@@ -162,6 +172,85 @@ def _avatar(settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost:
     )
 
 
+def _volume_material(settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost:
+    material: VolumeMaterialSettings = settings["volume_material"]
+    room = 2 * round(material.resolution * material.margin)
+    pixels = (material.resolution + room) ** 2
+    seconds = 4.0 + clip.frames * (0.009 + 3e-7 * pixels + 1.1e-6 * material.map_size**2) / machine.processor
+    return Cost(_scaled(seconds), 0.8, volume_material_bytes(material, clip.frames) / GIGABYTE)
+
+
+def volume_material_bytes(settings: VolumeMaterialSettings, frames: int) -> int:
+    """Bytes of the arrays that cutting volume material leaves for ``frames`` good frames."""
+    side = settings.resolution + 2 * round(settings.resolution * settings.margin)
+    of_a_pixel = 3 + 1 + 1 + 3  # the picture, where it is one, the person, what is behind
+    of_a_place = 2 * (6 + 3)  # motion map and displacement, halves
+    return frames * (side**2 * of_a_pixel + settings.map_size**2 * of_a_place)
+
+
+def _volume(settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost:
+    volume: Tri2PlaneSettings = settings["tri2plane"]
+    rays, planes = volume_work(volume.shape)
+    effort = (2.0 * rays / _DRAFT_RAYS + planes / _DRAFT_PLANES) / 3.0
+    weights = 4e-9 * volume_weights(volume.shape)
+    held = _VOLUME_HELD[machine.device] * volume_held(volume.shape) * volume.loop.batch
+    return _looped(
+        volume.loop,
+        _VOLUME_STEP * effort / machine.speed,
+        _BASE + held + 6 * weights,
+        clip,
+        0.5,
+        # The avatar, and two checkpoints with Adam's moments, the average and the best so far.
+        11 * weights,
+    )
+
+
+def _blocks(shape: Tri2Shape) -> Iterator[tuple[int, int, int, int]]:
+    """Of each of the generator's blocks: its side, its channels, the weights of its convolutions and of those
+    that make its tri-plane."""
+    side = 4
+    while side <= shape.sides[-1]:
+        channels, planes = shape.channels(side), 0
+        if side in shape.sides:
+            planes = 27 * channels * shape.features + (shape.plane_convolutions - 1) * 81 * shape.features**2
+        yield side, channels, 9 * channels**2 * shape.convolutions, planes
+        side *= 2
+
+
+def volume_work(shape: Tri2Shape) -> tuple[float, float]:
+    """Multiplications for one example of a training step: along its rays, and for its planes."""
+    density = shape.features * (shape.hidden + 12) + shape.hidden
+    colour = (2 * shape.features + 6 * shape.view_octaves) * shape.hidden
+    # Coarse samples have no colour and no way back.
+    sample = shape.coarse_samples * density / 3 + shape.fine_samples * (density + colour)
+    planes = sum(side**2 * (weights + more) for side, _, weights, more in _blocks(shape))
+    return _passes(shape) * sample, float(planes)
+
+
+def volume_held(shape: Tri2Shape) -> float:
+    """Numbers that one example holds for the way back."""
+    sample = 5 * shape.features + 6 * shape.view_octaves + 4 * shape.hidden + 30
+    held = _passes(shape) * shape.fine_samples * sample
+    for side, channels, _, more in _blocks(shape):
+        held += side**2 * channels * (4 * shape.convolutions + 2)
+        if more:
+            held += side**2 * shape.features * (9 + 24 * (shape.plane_convolutions - 1))
+    return float(held)
+
+
+def _passes(shape: Tri2Shape) -> int:
+    """Rays of an example: one grid for each level, and one for the upsampler."""
+    return shape.plane**2 * (shape.levels + 1)
+
+
+def volume_weights(shape: Tri2Shape) -> int:
+    """Numbers of a network with its standing planes, about."""
+    count = sum(weights + more for _, _, weights, more in _blocks(shape))
+    if shape.standing:
+        count += sum(3 * shape.features * side * side for side in shape.sides)
+    return count + sum(36 * (shape.capacity * min(2**i, 8)) ** 2 for i in range(shape.depth + 1))
+
+
 def _training(
     loop: LoopSettings,
     effort: float,
@@ -181,13 +270,20 @@ def _training(
         around: minutes before and after.
         weights: gigabytes of what is kept and of checkpoints.
     """
-    step = _STEP * effort * pixels * loop.batch / machine.speed
+    held = _BASE + _HELD * effort * pixels * loop.batch
+    return _looped(loop, _STEP * effort * pixels / machine.speed, held, clip, around, weights)
+
+
+def _looped(
+    loop: LoopSettings, example: float, memory: float, clip: ClipSize, around: float, weights: float
+) -> Cost:
+    """Of one loop whose examples take ``example`` seconds each; the rest as for :func:`_training`."""
+    step = example * loop.batch
     least, most = (factor * loop.steps * step / 60 for factor in (0.4, 2.5))
     passes = math.inf
     if loop.minutes:
         least, most = min(least, loop.minutes), min(most, loop.minutes)
         passes = min(loop.steps, loop.minutes * 60 / step) * loop.batch / max(clip.frames, 1)
-    memory = _BASE + _HELD * effort * pixels * loop.batch
     minutes = (least + 0.7 * around, most + 1.5 * around)
     return Cost(minutes, memory, weights, "clock" if loop.minutes else "guess", passes)
 
@@ -218,5 +314,7 @@ COSTS: dict[str, Callable[[dict[str, Any], ClipSize, Machine], Cost]] = {
     "material": _material,
     "prior": _prior,
     "pvp": _avatar,
+    "volume_material": _volume_material,
+    "tri2plane": _volume,
 }
 """Stage to what it takes; a stage that is not here is thought to take nothing."""

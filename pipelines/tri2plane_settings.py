@@ -17,7 +17,7 @@ class VolumeMaterialSettings:
     margin: Annotated[float, Ge(0), Lt(1)] = 0.22
     """How much wider than the crop the pictures are on each side, in sides of the crop: the room in which
     windows slide."""
-    map_size: Annotated[int, Ge(16), MultipleOf(8)] = 64
+    map_size: Annotated[int, Ge(32), MultipleOf(8)] = 64
     """Pixels along a side of the head's maps."""
     validation: Annotated[float, Gt(0), Lt(0.5)] = 0.12
     """Share of the training frames, in blocks, by which training is judged and which it never sees."""

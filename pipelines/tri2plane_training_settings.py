@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval
 
 from pipelines.training.schedule import Schedule
 from pipelines.training.settings import LoopSettings
+from studio.domain.problem import Problem
 from studio.engines.tri2plane.shape import Tri2Shape
 
 LOOP = LoopSettings(
@@ -66,3 +68,22 @@ class Tri2PlaneSettings:
     """Validation frames looked at each time."""
     loop: LoopSettings = LOOP
     """Minutes, batch, average and memory."""
+
+
+def agree(settings: Mapping[str, Any]) -> None:
+    """Look whether the network's pictures are as large as those that it learns from.
+
+    Args:
+        settings: stage id to settings, of a whole build.
+
+    Raises:
+        Problem: they are not.
+    """
+    shape: Tri2Shape = settings["tri2plane"].shape
+    rays, pictures = shape.resolution * shape.upscale, settings["volume_material"].resolution
+    if rays == pictures:
+        return
+    raise Problem(
+        f"The volume would be {rays} pixels wide, but what it learns from is {pictures} pixels wide: choose "
+        f"tri2plane.shape.plane and volume_material.resolution so that both are the same."
+    )

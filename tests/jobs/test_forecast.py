@@ -11,9 +11,11 @@ import pytest
 from pipelines.build_job import Build, plan_build
 from pipelines.forecast import duration, forecast_build, likely_device, size, this_machine
 from pipelines.job import MADE
-from pipelines.presets import PVP_DRAFT, PVP_STANDARD
+from pipelines.presets import PVP_DRAFT, PVP_STANDARD, TRI2PLANE_DRAFT, TRI2PLANE_STANDARD
 from pipelines.pvp_settings import MaterialSettings
-from pipelines.stage_costs import ClipSize, Machine, material_bytes
+from pipelines.stage_costs import ClipSize, Machine, material_bytes, volume_material_bytes
+from pipelines.tri2plane_settings import VolumeMaterialSettings
+from studio.domain.problem import Problem
 from studio.project.documents import write_document
 from studio.project.store import Store
 
@@ -66,6 +68,43 @@ def test_the_material_is_counted_to_the_byte(planned) -> None:
     assert 0.1 < disks["draft"] < 0.5
     assert 2.5 < disks["standard"] < 5.0, "some 3 GB a clip at 512²"
     assert 8.0 < disks["full"] < 14.0, "some 10 GB at 1024²"
+
+
+def test_a_volume_takes_the_minutes_of_its_clock_and_fits_its_machine(planned) -> None:
+    for preset, values, machine in (("draft", TRI2PLANE_DRAFT, SLOW), ("standard", TRI2PLANE_STANDARD, CARD)):
+        clock = values["tri2plane"].loop.minutes
+        found = forecast_build(planned("tri2plane", preset), CLIP, machine)
+        assert clock < found.minutes[1] < clock + 6
+        assert found.certainty == "clock"
+        assert not found.warnings
+    draft = forecast_build(planned("tri2plane", "draft"), CLIP, SLOW)
+    assert draft.memory == pytest.approx(1.7, abs=0.25), "as it was measured"
+    assert 0.1 < draft.disk < 0.6
+    standard = forecast_build(planned("tri2plane", "standard"), CLIP, CARD)
+    assert 8.0 < standard.memory < 40.0
+    assert 2.0 < standard.disk < 8.0
+    slow = forecast_build(planned("tri2plane", "standard"), CLIP, SLOW)
+    assert any("graphics card" in warning for warning in slow.warnings)
+
+
+def test_a_volume_that_ends_by_steps_takes_days(planned) -> None:
+    found = forecast_build(planned("tri2plane", "full"), CLIP, CARD)
+    assert found.certainty == "guess"
+    assert "days" in found.sentence
+    assert any("longer than a day" in warning for warning in found.warnings)
+    narrow = planned("tri2plane", "full", volume_material=VolumeMaterialSettings(512, margin=0.0))
+    assert forecast_build(narrow, CLIP, CARD).disk < found.disk - 1.0
+
+
+def test_rays_that_do_not_fit_the_pictures_are_refused_when_it_is_planned(planned) -> None:
+    with pytest.raises(Problem, match=r"512 pixels wide.*128 pixels wide"):
+        planned("tri2plane", "full", volume_material=VolumeMaterialSettings(resolution=128))
+
+
+def test_the_material_of_volumes_is_counted_to_the_byte() -> None:
+    settings = VolumeMaterialSettings(resolution=128, margin=0.22, map_size=64)
+    pixels, maps = 464 * 184**2, 464 * 64**2
+    assert volume_material_bytes(settings, 464) == pixels * (3 + 1 + 1 + 3) + maps * (6 + 3) * 2
 
 
 def test_what_is_made_already_costs_nothing(planned) -> None:

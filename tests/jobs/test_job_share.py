@@ -61,6 +61,13 @@ def test_minutes_of_training_weigh_more_than_seconds_before_them() -> None:
     assert 1.0 - before["pvp"] > 0.3
 
 
+def test_a_volume_is_most_of_its_job() -> None:
+    share = JobShare(_plan("tri2plane"), (False,) * 5)
+    begun = share(4, "begun", 0, None)
+    assert begun < 0.35
+    assert share(4, "training the volume", 500, 1000) == pytest.approx(begun + 0.5 * (1 - begun))
+
+
 def test_a_step_that_nobody_measured_has_its_share_too() -> None:
     one, two = (replace(step, id=f"new {step.id}") for step in _plan("instant").steps[:2])
     share = JobShare(JobPlan("new", "new", (one, two)), (False, False))

@@ -34,7 +34,7 @@ class MotionEncoder(nn.Module):
         for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 3, 2, 1), nn.InstanceNorm2d(after), nn.LeakyReLU(SLOPE)]
         self.layers = nn.Sequential(*layers)
-        self.out = nn.Linear(widths[-1] * (size // 16) ** 2, shape.encoded)
+        self.out = nn.Linear(widths[-1] * ((size + 15) // 16) ** 2, shape.encoded)
         self.norm = nn.LayerNorm(shape.encoded)
 
     def forward(self, maps: Tensor) -> Tensor:
