@@ -181,9 +181,6 @@ def plan(
     steps: list[Step] = []
     splits = False
     for stage in stages:
-        if stage.agreeing:
-            module, name = stage.agreeing.split(":")
-            getattr(importlib.import_module(module), name)(settings)
         place = stage.place.replace("{clip}", clip.clip.key)
         splits = splits or stage.splits
         step = Step.plan(
@@ -198,6 +195,9 @@ def plan(
             output=lambda key, place=place: place.replace("{key}", key),  # type: ignore[misc]
             held_out=held_out if splits else 0.0,
         )
+        if stage.agreeing:  # after each has been found to be in its range
+            module, name = stage.agreeing.split(":")
+            getattr(importlib.import_module(module), name)(settings)
         made[stage.id] = (step.output, step.key)
         steps.append(step)
     return JobPlan(kind, f"{kind} {subject}: {clip.clip.title}", tuple(steps), subject)
