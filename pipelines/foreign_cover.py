@@ -23,6 +23,8 @@ DARK = 30.0
 """L below which nothing is called a cover."""
 LEAST = 0.004
 """Share of the picture below which a foreign spot is noise or a highlight."""
+MOST = 0.3
+"""Share of the picture above which it is the light that has changed, and nothing lies over anything."""
 GROWN = 0.03
 """How far a cover reaches beyond what was found, as a share of the side: it has soft edges and a shadow."""
 
@@ -56,6 +58,8 @@ def foreign_cover(
     count, labels, about, _ = cv2.connectedComponentsWithStats(spots)
     large = [i for i in range(1, count) if about[i, cv2.CC_STAT_AREA] >= LEAST * SIDE * SIDE]
     found = np.isin(labels, large).astype(np.uint8)
+    if found.mean() > MOST:
+        found[:] = 0
     grown = cv2.dilate(found, _disc(GROWN))
     return cv2.resize(grown, (side, side), interpolation=cv2.INTER_NEAREST) > 0
 

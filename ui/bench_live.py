@@ -49,6 +49,7 @@ class Drag(QObject):
         self._meter = LiveMeter(span=math.inf)
         self._painted: list[float] = []
         self._moves = self._next = 0
+        self._began = 0.0
         self._counting = False
         self.late: list[float] = []
         self.over = False
@@ -60,7 +61,6 @@ class Drag(QObject):
     def begin(self) -> None:
         """Press the button on the slider's handle."""
         self._mouse(QEvent.Type.MouseButtonPress, self._slider.handle_at(self._slider.control.default))
-        self._began = time.perf_counter()
         self._timer.start(LOOK_EVERY)
 
     def figures(self) -> dict[str, Any]:
@@ -82,6 +82,8 @@ class Drag(QObject):
 
     def _move(self) -> None:
         now = time.perf_counter()
+        if self._began == 0.0:  # the hand sets out when the window can follow: a first paint may take long
+            self._began = now
         passed = now - self._began
         if passed > RUN_UP + self._seconds:
             self._timer.stop()

@@ -52,3 +52,8 @@ def test_what_the_camera_did_not_see_is_not_judged() -> None:
     inside = EVERYWHERE.copy()
     inside[:32] = False
     assert not foreign_cover(covered, face(), inside).any()
+
+
+def test_another_light_over_everything_is_none() -> None:
+    warm = np.clip(face() * np.array([1.3, 1.0, 0.6]), 0, 255).astype(np.uint8)
+    assert not foreign_cover(warm, face(), EVERYWHERE).any()

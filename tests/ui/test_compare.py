@@ -114,7 +114,7 @@ def test_a_comparison_at_work_elsewhere_is_shown_and_can_be_stopped(page, qtbot)
     write_status(folder, _at_work(folder))
     qtbot.waitUntil(lambda: page.state == "working")
     assert "Step 4 of 5" in page._stage.text()
-    assert page.bar.value() == round(1000 * 3.5 / 5)
+    assert page.bar.value() == 700
     page.stop_button.click()
     assert (folder / "stop").exists()
     write_status(folder, JobStatus("stopped", 3, 5))
@@ -138,8 +138,8 @@ def _at_work(folder: Path) -> JobStatus:
         "measuring",
         50,
         100,
-        12.0,
         pid=me.pid,
         process_started=me.create_time(),
         host=socket.gethostname(),
+        share=0.7,
     )

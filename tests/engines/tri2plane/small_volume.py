@@ -78,7 +78,7 @@ def small_person(size: int = 32) -> VolumePerson:
 def random_network(shape: Tri2Shape = TINY, **changes: Any) -> Tri2Network:
     """A network that answers to every input; the proxy's surface is what it shows."""
     torch.manual_seed(7)
-    network = Tri2Network(replace(shape, **changes), small_person())
+    network: Any = Tri2Network(replace(shape, **changes), small_person())
     with torch.no_grad():
         for to_plane in network.generator.to_planes:
             last = to_plane.further[-1] if len(to_plane.further) else to_plane.first
@@ -88,7 +88,8 @@ def random_network(shape: Tri2Shape = TINY, **changes: Any) -> Tri2Network:
         network.density[2].bias.fill_(-3.0)
         network.colour[2].weight.mul_(3.0)
         network.upsampler.last.weight.normal_(0.0, 0.05)
-    return network.eval()
+    done: Tri2Network = network.eval()
+    return done
 
 
 def random_parts(base: Path, network: Tri2Network | None = None, margin: float = 0.25) -> Tri2Parts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -70,7 +72,7 @@ def both(network: Tri2Network, free: FreeCamera) -> tuple[list[np.ndarray], list
 @pytest.mark.parametrize(
     "free", [FreeCamera(), FreeCamera(orbit_yaw=25.0, orbit_pitch=-12.0), FreeCamera(lens=1.0, pan_x=0.03)]
 )
-def test_both_see_the_same(changes: dict[str, int], free: FreeCamera):
+def test_both_see_the_same(changes: dict[str, Any], free: FreeCamera):
     theirs, ours = both(random_network(**changes), free)
     guide, values, alpha, depth = (np.abs(a - b) for a, b in zip(theirs, ours))
     covered = theirs[2] > 0.3

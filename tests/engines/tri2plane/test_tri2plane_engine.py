@@ -132,6 +132,8 @@ def test_equal_requests_give_equal_frames_whatever_was_drawn_before(parts: Tri2P
     assert not np.array_equal(engine.render(other).image, first.image)
     again = engine.render(asked)
     assert np.array_equal(again.image, first.image)
+    assert first.alpha is not None
+    assert again.alpha is not None
     assert np.array_equal(again.alpha, first.alpha)
     assert np.array_equal(engine_of(parts).render(asked).image, first.image)
 
@@ -140,7 +142,12 @@ def test_only_another_face_needs_other_planes(parts: Tri2Parts, monkeypatch: pyt
     engine, asked = engine_of(parts), []
     network = parts.network
     plain = network.planes
-    monkeypatch.setattr(network, "planes", lambda *a, **k: asked.append(1) or plain(*a, **k))
+
+    def counted(*a, **k):
+        asked.append(1)
+        return plain(*a, **k)
+
+    monkeypatch.setattr(network, "planes", counted)
     motion = lively()
     for free in (FreeCamera(), FreeCamera(orbit_yaw=14.0), FreeCamera(dolly=1.4, pan_x=0.02, lens=0.5)):
         moved = engine.render(request_of(motion, free=free))
