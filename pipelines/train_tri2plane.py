@@ -138,13 +138,12 @@ class _Teaching:
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """A step's losses."""
         settings, chance = self.settings, batch.generator(self.device)
-        places = batch.indices
-        moment = self.moment(places, self._codes(places, batch.random()))
+        places, dice = batch.indices, batch.random()
+        moment = self.moment(places, self._codes(places, dice))
         cameras, target = self._windowed(
             places, settings.window_share, torch.Generator().manual_seed(batch.seed)
         )
         pyramid = self.network.planes(moment)
-        dice = batch.random()
         terms: dict[str, Tensor] = {}
         loss = torch.zeros((), device=self.device)
         mask = torch.zeros((), device=self.device)
@@ -185,6 +184,30 @@ class _Teaching:
         batch = len(seen.alpha)
         return seen.values.mT.reshape(batch, -1, count, count), seen.alpha.view(batch, 1, count, count)
 
+    def _tiled(
+        self,
+        pyramid: list[Tensor],
+        moment: Moment,
+        cameras: Cameras,
+        corner: tuple[float, float],
+        tiles: int,
+        chance: torch.Generator | None = None,
+        learning: int | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """A square of tiles from ``corner`` on, as :meth:`_pass` gives one; of them only number ``learning``
+        keeps its gradients, where that is said."""
+        tile, wanted = self.side / self.settings.shape.tiles, torch.is_grad_enabled()
+        rows = []
+        for row in range(tiles):
+            line = []
+            for column in range(tiles):
+                part = (corner[0] + column * tile, corner[1] + row * tile, tile)
+                with torch.set_grad_enabled(wanted and learning in (None, row * tiles + column)):
+                    line.append(torch.cat(self._pass(pyramid, moment, cameras, part, chance), 1))
+            rows.append(torch.cat(line, 3))
+        whole = torch.cat(rows, 2)
+        return whole[:, :-1], whole[:, -1:]
+
     def _upsampled(
         self,
         pyramid: list[Tensor],
@@ -202,20 +225,11 @@ class _Teaching:
         first = dice.integers(0, shape.tiles - tiles + 1, 2)
         left, top = (float(x) * tile for x in first)
         kept = int(dice.integers(tiles * tiles))
-        rows = []
-        for row in range(tiles):
-            line = []
-            for column in range(tiles):
-                part = (left + column * tile, top + row * tile, tile)
-                with torch.set_grad_enabled(row * tiles + column == kept):
-                    seen, cover = self._pass(pyramid, moment, cameras, part, chance)
-                line.append(torch.cat([seen, cover], 1))
-            rows.append(torch.cat(line, 3))
-        seen = torch.cat(rows, 2)
+        seen, cover = self._tiled(pyramid, moment, cameras, (left, top), tiles, chance, kept)
         wanted, _, behind, inside = target.part(
             (left, top, tiles * tile), tiles * shape.plane * shape.upscale
         )
-        shown, _ = self.network.picture(seen[:, :-1], seen[:, -1:], behind)
+        shown, _ = self.network.picture(seen, cover, behind)
         error = shown - wanted
         loss = weighted(error.abs() + error.square(), inside) + settings.edges * edges(error, inside)
         if self.perceptual is not None and settings.perceptual_weight > 0:
@@ -272,20 +286,12 @@ class _Teaching:
     def shown(self, place: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The middle window of one place: drawn ``[1, 3, R, R]``, real, where it counts, coverage."""
         places = np.array([place])
-        shape = self.settings.shape
         moment = self.moment(places, self.mean_code()[None])
         cameras, target = self._windowed(places, 0.0)
-        pyramid, tile = self.network.planes(moment), self.side / shape.tiles
-        rows = []
-        for row in range(shape.tiles):
-            line = [
-                torch.cat(self._pass(pyramid, moment, cameras, (column * tile, row * tile, tile), None), 1)
-                for column in range(shape.tiles)
-            ]
-            rows.append(torch.cat(line, 3))
-        seen = torch.cat(rows, 2)
+        pyramid = self.network.planes(moment)
+        seen, cover = self._tiled(pyramid, moment, cameras, (0.0, 0.0), self.settings.shape.tiles)
         wanted, _, behind, inside = target.part((0.0, 0.0, self.side), self.side)
-        drawn, cover = self.network.picture(seen[:, :-1], seen[:, -1:], behind)
+        drawn, cover = self.network.picture(seen, cover, behind)
         return drawn.clamp(0, 1), wanted, inside, cover
 
     def judge(self) -> dict[str, float]:
@@ -347,5 +353,7 @@ class _Target:
 
 def _part(side: float, part: float, dice: np.random.Generator) -> tuple[float, float, float]:
     """A random square (left, top, side) within a window."""
+    if part == side:
+        return 0.0, 0.0, part
     left, top = dice.random(2) * (side - part)
     return float(left), float(top), part

@@ -33,6 +33,8 @@ from studio.networks.volume.rays import Cameras, Rays
 
 DENSITY = 60.0
 """Density per metre that a logit of about one stands for."""
+BEFORE, BEHIND = 0.02, 0.06
+"""Metres by which rays begin before the box, and end before its back, which is never seen."""
 SPREAD, FLOOR = 0.3, 0.003
 """Share of a coarse sample's weight that its neighbours get, and what every one has: fine samples also look
 beside the surface that the coarse ones found."""
@@ -142,11 +144,12 @@ class Tri2Network(nn.Module):
         return composite(density, lengths, values, depth)
 
     def span(self, rays: Rays) -> tuple[Tensor, Tensor]:
-        """Depths ``[B, N]`` between which there may be matter: the box's own depths, whichever way the head
-        is turned, since the body below does not turn with it."""
+        """Depths ``[B, N]`` between which there may be matter: about the box's own, whichever way the head is
+        turned, since the body below does not turn with it. A camera that goes far around may lose a
+        shoulder."""
         low, high = self.canonical.low[2], self.canonical.high[2]
         whole = torch.ones_like(rays.plane[..., 0])
-        return whole * (-high - 0.02), whole * (-low - 0.06)
+        return whole * (-high - BEFORE), whole * (-low - BEHIND)
 
     def _matter(self, planes: Tensor, moment: Moment, rays: Rays, depth: Tensor) -> tuple[Tensor, Tensor]:
         points = self.canonical(rays, depth, moment.body_shift, moment.displacement)

@@ -10,7 +10,8 @@ from annotated_types import Ge
 
 @dataclass(frozen=True)
 class Tri2Shape:
-    """The network's numbers. Defaults are the paper's; presets choose smaller ones."""
+    """The network's numbers. Defaults are the paper's or its public code's, but for what docs name; the draft
+    has smaller ones."""
 
     levels: Annotated[int, Ge(1)] = 3
     """Tri-planes in the pyramid; each is twice as fine as the one before."""

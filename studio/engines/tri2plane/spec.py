@@ -18,8 +18,8 @@ SPEC = EngineSpec(
     id="tri2plane",
     title="Three-scale volume (Tri²-plane)",
     summary=(
-        "A volume of this one head at three scales, seen from any side by a camera that goes around it. "
-        "Takes a quarter of an hour or more."
+        "A volume of this one head at three scales, which a camera can go around. Takes ten minutes or more, "
+        "and is softer than the others on a processor."
     ),
     loader="studio.engines.tri2plane.spec:load",
     presets=("draft", "standard", "full"),
