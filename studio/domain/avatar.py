@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.camera import View
+from studio.domain.edits import EditStack
 
 
 @dataclass(frozen=True)
@@ -25,3 +26,6 @@ class Avatar:
     """The fixed window of the source clip that exports show, at the avatar's own resolution."""
     lineage: dict[str, Any] = field(default_factory=dict)
     """Keys of the sequence and pivots it came from, the settings, the frames it was allowed to see."""
+    edits: EditStack = field(default_factory=EditStack)
+    """What is changed about the person when it is shown. Stored beside the artefact and no part of its key;
+    measuring leaves it out."""

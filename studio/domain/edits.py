@@ -1,0 +1,245 @@
+"""Edits: what is changed about a person, as data; every edit is one more control of their avatar.
+
+An edit says in which space it acts. Engines apply what their avatars have: shape and colour with every
+engine, latents where there is a generator. The strength of each is a column of the control sheet, so sliders,
+keyframes, control files, live pictures and exports know edits without being told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+
+from studio.domain.camera import Floats
+from studio.domain.controls import Control, ControlSheet, ControlState
+
+Space = Literal["w", "w+", "style", "shape", "colour"]
+"""Where an edit acts: one latent for all layers, a latent for each layer, StyleSpace, the head's own shape,
+or the picture's colours."""
+Region = Literal["skin", "hair", "lips", "eyes", "person"]
+"""Parts of a person that can have another colour; ``eyes`` are the irises."""
+PREFIX = "edit_"
+"""Begins the names of controls that are edits."""
+GROUP = "Edits"
+"""Heading under which they stand."""
+
+
+@dataclass(frozen=True, eq=False)
+class LatentShift:
+    """Added to the latents: ``w⁺ + strength · rows``."""
+
+    rows: Floats
+    """``[num_ws, w_dim]``, or ``[1, w_dim]`` for all layers alike."""
+
+
+@dataclass(frozen=True, eq=False)
+class StyleShift:
+    """Added to the styles of StyleSpace: ``s + strength · channels``."""
+
+    channels: Floats
+    """``[C]``, in the order of ``SynthesisNetwork.styles``, one layer after the other."""
+
+
+@dataclass(frozen=True, eq=False)
+class LatentMap:
+    """A StyleCLIP mapper: ``w⁺ + strength · M(w⁺)``, by one network for each group of rows.
+
+    Every network is a PixelNorm and L fully connected layers, all but the last followed by a leaky rectifier
+    of slope 0.2; rows that no group holds are left alone.
+    """
+
+    groups: tuple[tuple[int, int], ...]
+    """First row and one past the last of each group G."""
+    weights: Floats
+    """``[G, L, w_dim, w_dim]`` as they are multiplied: output, input."""
+    biases: Floats
+    """``[G, L, w_dim]``."""
+    scale: float = 0.1
+    """What a network gives is multiplied by this."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShapeShift:
+    """Added to the person's identity: another shape of the same head."""
+
+    identity: Floats
+    """``[I]`` coefficients of the head model's identity basis, standard deviations over people."""
+    head_model: str
+    """Which model they belong to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recolour:
+    """A region's colours moved in CIE Lab."""
+
+    region: Region
+    """What is recoloured."""
+    shift: tuple[float, float, float]
+    """Added to L (0..100), a and b at strength 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Relight:
+    """The person lit from another side: brightness times ``1 + strength · (n · direction + ambient)``."""
+
+    direction: tuple[float, float, float]
+    """As the viewer sees it: x to the right, y up, z towards the viewer; its length is the contrast."""
+    ambient: float = 0.0
+    """Added everywhere on the person."""
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """How much of that red, green and blue take part in."""
+
+
+Effect = LatentShift | StyleShift | LatentMap | ShapeShift | Recolour | Relight
+EFFECTS: Mapping[str, type[Any]] = {
+    "latent": LatentShift,
+    "style": StyleShift,
+    "map": LatentMap,
+    "shape": ShapeShift,
+    "recolour": Recolour,
+    "relight": Relight,
+}
+"""What an effect is called in files, to its class."""
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """One change of a person."""
+
+    name: str
+    """Short, of small letters, digits and underscores: its control is ``edit_<name>``."""
+    title: str
+    """What a person reads, e.g. the prompt."""
+    method: str
+    """Id of the method that found it, e.g. ``styleclip-global``."""
+    effect: Effect
+    """What it does."""
+    strength: float = 1.0
+    """How much of it shows where nothing else is said; beyond ``suggested`` at the user's own risk."""
+    suggested: tuple[float, float] = (0.0, 1.0)
+    """Strengths at which the person stays who they are, as far as it was measured."""
+    limits: tuple[float, float] = (-2.0, 2.0)
+    """Strengths that are accepted."""
+    on: bool = True
+    """Whether it shows; one that is off rests at strength 0."""
+    found: Mapping[str, Any] = field(default_factory=dict)
+    """How it was found (prompts, settings, figures), as JSON values."""
+
+    @property
+    def control_name(self) -> str:
+        """Name of its control."""
+        return PREFIX + self.name
+
+    @property
+    def space(self) -> Space:
+        """Where it acts."""
+        effect = self.effect
+        if isinstance(effect, LatentShift):
+            return "w" if len(effect.rows) == 1 else "w+"
+        if isinstance(effect, LatentMap):
+            return "w+"
+        if isinstance(effect, StyleShift):
+            return "style"
+        return "shape" if isinstance(effect, ShapeShift) else "colour"
+
+    @property
+    def control(self) -> Control:
+        """It as a knob; at rest it shows at its strength, or not at all when it is off."""
+        low, high = self.limits
+        return Control(
+            name=self.control_name,
+            label=self.title,
+            kind="amount",
+            group=GROUP,
+            low=low,
+            high=high,
+            default=self.strength if self.on else 0.0,
+            hint="Strength of this edit; 0 shows the person as filmed.",
+            reliable=self.suggested,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Edit) and _plain(self) == _plain(other)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.title, self.method))
+
+
+@dataclass(frozen=True)
+class EditStack:
+    """Edits in the order in which they are applied; names are different from each other."""
+
+    edits: tuple[Edit, ...] = ()
+    """First applied first."""
+
+    def __post_init__(self) -> None:
+        names = [edit.name for edit in self.edits]
+        if len(set(names)) != len(names):
+            raise ValueError(f"edits of the same name: {names}")
+
+    def __len__(self) -> int:
+        return len(self.edits)
+
+    def find(self, name: str) -> Edit:
+        """The edit of a name. Raises KeyError when there is none."""
+        for edit in self.edits:
+            if edit.name == name:
+                return edit
+        raise KeyError(name)
+
+    def put(self, edit: Edit) -> EditStack:
+        """With an edit in the place of the one of its name, or at the end."""
+        if any(one.name == edit.name for one in self.edits):
+            return EditStack(tuple(edit if one.name == edit.name else one for one in self.edits))
+        return EditStack((*self.edits, edit))
+
+    def without(self, name: str) -> EditStack:
+        """Without the edit of a name. Raises KeyError when there is none."""
+        gone = self.find(name)
+        return EditStack(tuple(one for one in self.edits if one is not gone))
+
+    def moved(self, name: str, place: int) -> EditStack:
+        """With an edit at another place, 0 first. Raises KeyError when there is none of that name."""
+        edit = self.find(name)
+        rest = [one for one in self.edits if one is not edit]
+        rest.insert(min(max(place, 0), len(rest)), edit)
+        return EditStack(tuple(rest))
+
+    def changed(self, name: str, **changes: Any) -> EditStack:
+        """With fields of one edit changed. Raises KeyError when there is none of that name."""
+        return self.put(replace(self.find(name), **changes))
+
+    def sheet(self, sheet: ControlSheet) -> ControlSheet:
+        """A sheet with a control for every edit behind its own."""
+        return ControlSheet((*sheet.controls, *(edit.control for edit in self.edits)))
+
+    def strengths(self, state: ControlState) -> Floats:
+        """``[E]`` how much of each edit a state asks for; where it does not say, what the edit rests at."""
+        places = _places(state.names, tuple(edit.control_name for edit in self.edits))
+        rest = [edit.control.default for edit in self.edits]
+        values = [rest[k] if place < 0 else state.values[place] for k, place in enumerate(places)]
+        return np.array(values, np.float32)
+
+    def of(self, *kinds: type[Effect]) -> tuple[int, ...]:
+        """Places of the edits with effects of these kinds, in order."""
+        return tuple(k for k, edit in enumerate(self.edits) if isinstance(edit.effect, kinds))
+
+
+@lru_cache(maxsize=64)
+def _places(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...]:
+    position = {name: k for k, name in enumerate(names)}
+    return tuple(position.get(name, -1) for name in wanted)
+
+
+def _plain(edit: Edit) -> tuple[object, ...]:
+    """An edit as values that compare."""
+    effect = [
+        value.tobytes() if isinstance(value, np.ndarray) else value
+        for value in (getattr(edit.effect, one.name) for one in fields(edit.effect))
+    ]
+    own = [getattr(edit, one.name) for one in fields(edit) if one.name not in ("effect", "found")]
+    return (type(edit.effect), *effect, *own, dict(edit.found))
