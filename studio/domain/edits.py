@@ -7,10 +7,12 @@ keyframes, control files, live pictures and exports know edits without being tol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -26,6 +28,10 @@ PREFIX = "edit_"
 """Begins the names of controls that are edits."""
 GROUP = "Edits"
 """Heading under which they stand."""
+REGIONS: tuple[Region, ...] = get_args(Region)
+"""Every region."""
+NAME = re.compile(r"[a-z0-9_]{1,48}")
+"""What an edit may be called."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +41,9 @@ class LatentShift:
     rows: Floats
     """``[num_ws, w_dim]``, or ``[1, w_dim]`` for all layers alike."""
 
+    def __post_init__(self) -> None:
+        _check(self.rows.ndim == 2 and self.rows.size > 0, self)
+
 
 @dataclass(frozen=True, eq=False)
 class StyleShift:
@@ -42,6 +51,9 @@ class StyleShift:
 
     channels: Floats
     """``[C]``, in the order of ``SynthesisNetwork.styles``, one layer after the other."""
+
+    def __post_init__(self) -> None:
+        _check(self.channels.ndim == 1 and self.channels.size > 0, self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +73,13 @@ class LatentMap:
     scale: float = 0.1
     """What a network gives is multiplied by this."""
 
+    def __post_init__(self) -> None:
+        ends = [end for group in self.groups for end in group]
+        _check(self.biases.ndim == 3 and len(self.biases) == len(self.groups) > 0, self)
+        _check(self.weights.shape == (*self.biases.shape, self.biases.shape[-1]), self)
+        # In order and apart from each other, so that no row is moved twice.
+        _check(all(a < b for a, b in self.groups) and ends == sorted(ends) and ends[0] >= 0, self)
+
 
 @dataclass(frozen=True, eq=False)
 class ShapeShift:
@@ -71,6 +90,9 @@ class ShapeShift:
     head_model: str
     """Which model they belong to."""
 
+    def __post_init__(self) -> None:
+        _check(self.identity.ndim == 1 and self.identity.size > 0, self)
+
 
 @dataclass(frozen=True, eq=False)
 class Recolour:
@@ -80,6 +102,9 @@ class Recolour:
     """What is recoloured."""
     shift: tuple[float, float, float]
     """Added to L (0..100), a and b at strength 1."""
+
+    def __post_init__(self) -> None:
+        _check(self.region in REGIONS and len(self.shift) == 3, self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +118,9 @@ class Relight:
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """How much of that red, green and blue take part in."""
 
+    def __post_init__(self) -> None:
+        _check(len(self.direction) == 3 and len(self.tint) == 3, self)
+
 
 Effect = LatentShift | StyleShift | LatentMap | ShapeShift | Recolour | Relight
 EFFECTS: Mapping[str, type[Any]] = {
@@ -104,11 +132,13 @@ EFFECTS: Mapping[str, type[Any]] = {
     "relight": Relight,
 }
 """What an effect is called in files, to its class."""
+LATENT: tuple[type[Effect], ...] = (LatentShift, StyleShift, LatentMap)
+"""Effects that mean something to one generator alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """One change of a person."""
+    """One change of a person. Raises ValueError for a name, strengths or ways of finding that cannot be."""
 
     name: str
     """Short, of small letters, digits and underscores: its control is ``edit_<name>``."""
@@ -128,6 +158,22 @@ class Edit:
     """Whether it shows; one that is off rests at strength 0."""
     found: Mapping[str, Any] = field(default_factory=dict)
     """How it was found (prompts, settings, figures), as JSON values."""
+
+    def __post_init__(self) -> None:
+        low, high = self.limits
+        if NAME.fullmatch(self.name) is None:
+            raise ValueError(f"no name for an edit: {self.name!r}")
+        numbers = (*self.limits, *self.suggested, self.strength)
+        if not np.isfinite(numbers).all() or not low <= 0.0 <= high or low == high:
+            raise ValueError(f"no strengths: {self.strength} suggested {self.suggested} within {self.limits}")
+        if not low <= self.strength <= high or not low <= self.suggested[0] <= self.suggested[1] <= high:
+            raise ValueError(f"{self.strength} or suggested {self.suggested} is not within {self.limits}")
+        # Through JSON, so that it is the same after it was stored, and nobody can change it from outside.
+        try:
+            found = json.loads(json.dumps(dict(self.found), allow_nan=False))
+        except TypeError as error:
+            raise ValueError(f"how {self.name!r} was found holds what JSON does not know: {error}") from error
+        object.__setattr__(self, "found", found)
 
     @property
     def control_name(self) -> str:
@@ -209,9 +255,24 @@ class EditStack:
         rest.insert(min(max(place, 0), len(rest)), edit)
         return EditStack(tuple(rest))
 
-    def changed(self, name: str, **changes: Any) -> EditStack:
-        """With fields of one edit changed. Raises KeyError when there is none of that name."""
-        return self.put(replace(self.find(name), **changes))
+    def changed(self, name: str, /, **changes: Any) -> EditStack:
+        """With fields of one edit changed, its name if need be; it keeps its place.
+
+        Raises:
+            KeyError: there is none of that name.
+            ValueError: the changes make no edit, or its new name is another's.
+        """
+        old = self.find(name)
+        new = replace(old, **changes)
+        return EditStack(tuple(new if one is old else one for one in self.edits))
+
+    def ordered(self, names: Sequence[str]) -> EditStack:
+        """With these edits first, in this order, the others behind them as they were. Raises KeyError when
+        there is none of such a name, ValueError when one is named twice."""
+        first = [self.find(name) for name in names]
+        if len(set(names)) != len(names):
+            raise ValueError(f"an order names an edit twice: {list(names)}")
+        return EditStack((*first, *(one for one in self.edits if one.name not in names)))
 
     def sheet(self, sheet: ControlSheet) -> ControlSheet:
         """A sheet with a control for every edit behind its own."""
@@ -235,10 +296,19 @@ def _places(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(position.get(name, -1) for name in wanted)
 
 
+def _check(fits: bool, effect: object) -> None:
+    """Raise ValueError unless an effect's parts fit each other and every number is one."""
+    values = [getattr(effect, one.name) for one in fields(effect)]  # type: ignore[arg-type]
+    numbers = [value for value in values if not isinstance(value, str)]
+    if not fits or not all(np.isfinite(value).all() for value in numbers):
+        shapes = [value.shape if isinstance(value, np.ndarray) else value for value in values]
+        raise ValueError(f"no {type(effect).__name__}: {shapes}")
+
+
 def _plain(edit: Edit) -> tuple[object, ...]:
     """An edit as values that compare."""
     effect = [
-        value.tobytes() if isinstance(value, np.ndarray) else value
+        (value.shape, np.asarray(value, np.float32).tobytes()) if isinstance(value, np.ndarray) else value
         for value in (getattr(edit.effect, one.name) for one in fields(edit.effect))
     ]
     own = [getattr(edit, one.name) for one in fields(edit) if one.name not in ("effect", "found")]
