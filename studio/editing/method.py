@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from studio.assets import AssetLibrary
-from studio.domain.edits import Edit, Space
+from studio.domain.camera import Floats
+from studio.domain.edits import Edit, EditStack, Space
 from studio.domain.progress import Progress
-from studio.editing.person import LatentPerson
+
+if TYPE_CHECKING:  # torch, which whoever only lists methods must not load
+    from studio.editing.person import LatentPerson
+
+FaceReader = Callable[[npt.NDArray[np.uint8]], Floats]
+"""Pictures ``[B, H, W, 3]`` RGB to landmarks ``[B, 478, 3]`` as in ``TrackedSequence.landmarks``: x, y in
+pixels, z larger is nearer; NaN where no face was found. Every picture is looked at by itself."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,11 @@ class Workplace:
     there is gone on with."""
     progress: Progress
     """Told often; may raise Interrupted."""
+    faces: FaceReader | None = None
+    """Finds the face in drawn pictures: ``pipelines.face_reading`` gives one. Only methods that measure faces
+    need it; trackers are above this layer's reach."""
+    edits: EditStack = field(default_factory=EditStack)
+    """What the person has already, for wishes that name other edits."""
 
 
 class EditMethod(Protocol):

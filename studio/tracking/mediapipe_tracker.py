@@ -30,12 +30,15 @@ class MediapipeTracker:
     can follow from frame to frame.
     """
 
-    def __init__(self, max_faces: int = 4) -> None:
+    def __init__(self, max_faces: int = 4, follows: bool = True) -> None:
         """Load the networks.
 
         Args:
             max_faces: how many faces are looked for in each picture, at least 1.
+            follows: pictures are consecutive ones of a clip, and where a face was says where it is now. Off,
+                every picture is searched by itself, which takes longer.
         """
+        self._follows = follows
         with quiet():
             import mediapipe as mp
 
@@ -63,6 +66,8 @@ class MediapipeTracker:
     def faces(self, picture: Picture) -> list[Face]:
         """Every face in the next picture of the clip (see :class:`studio.tracking.tracker.Tracker`)."""
         height, width = picture.shape[:2]
+        if not self._follows:
+            self._window, self._before, self._unseen = None, [], 0
         shrink = min(1.0, _LONGEST / max(height, width))
         if shrink < 1.0:
             size = (round(width * shrink), round(height * shrink))
@@ -84,7 +89,7 @@ class MediapipeTracker:
 
     def _mesh(self, faces: int) -> Any:
         return self._solutions.face_mesh.FaceMesh(
-            static_image_mode=False, max_num_faces=faces, refine_landmarks=True
+            static_image_mode=not self._follows, max_num_faces=faces, refine_landmarks=True
         )
 
     @staticmethod
