@@ -142,10 +142,32 @@ class HeadModel:
         if len(self.pose_basis):
             relative = (turns - np.eye(3, dtype=np.float32)).reshape(frames, -1)
             shaped += (relative @ self.pose_basis.reshape(len(self.pose_basis), -1)).reshape(shaped.shape)
+        self._turn(shaped, turns, self.joints(neutral, motion.expression), motion)
+        return shaped
+
+    def carry(self, change: Floats, motion: HeadMotion) -> Floats:
+        """What another neutral shape comes to when it moves: :meth:`deform` of a shape with the change, less
+        that of the shape without it. All of it is linear in the shape, so it is the same for everybody.
+
+        Args:
+            change: ``[V, 3]`` metres, added to a neutral shape.
+            motion: T frames.
+
+        Returns:
+            ``[T, V, 3]`` metres.
+        """
+        lids = self.eyelids.displacement(change).reshape(2, -1)
+        moved = (motion.eyelids.astype(np.float32) @ lids).reshape(len(motion), *change.shape)
+        moved += change
+        joints = np.asarray(self.joint_regressor @ change, np.float32)
+        self._turn(moved, joint_rotations(motion), np.tile(joints, (len(motion), 1, 1)), motion)
+        return moved
+
+    def _turn(self, shaped: Floats, turns: Floats, joints: Floats, motion: HeadMotion) -> None:
+        """Skinning of all vertices, in place."""
         moved = [np.flatnonzero(self.skin[:, j]) for j in range(JOINTS)]
         skin = [self.skin[rows, j] for j, rows in enumerate(moved)]
-        _skin(shaped, turns, self.joints(neutral, motion.expression), motion.eyelids, moved, skin)
-        return shaped
+        _skin(shaped, turns, joints, motion.eyelids, moved, skin)
 
     def joints(self, neutral: Floats, expression: npt.NDArray[np.floating]) -> Floats:
         """Where the joints are: ``[T, 3, 3]`` (jaw, left eye, right eye) for expressions ``[T, 50]``."""

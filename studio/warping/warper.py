@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from studio.domain.camera import Floats, View
 from studio.domain.controls import ControlSheet, ControlState, motion_from_values
+from studio.domain.edits import EditStack
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, Quality, RenderRequest
 from studio.head.normals import vertex_normals
@@ -19,6 +20,7 @@ from studio.warping.mesh import PersonMesh, shell_features
 from studio.warping.paint import Pivots, Textures, paint, soften_silhouettes
 from studio.warping.plate import Plate
 from studio.warping.regions import PivotChooser, region_weights
+from studio.warping.reshape import Reshaper
 from studio.warping.settings import WarpSettings
 
 FACING = (0.05, 0.35)
@@ -27,6 +29,8 @@ SILHOUETTE = 0.012
 """Metres between neighbouring pixels from which one part of the head is seen before another."""
 DRAFT_BLENDS = (2, 2, 1, 1)
 """Pivots per region while dragging."""
+UNEDITED = EditStack()
+"""A person as filmed."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,9 @@ class Posed:
     motion: HeadMotion
     """Parameters of the one frame."""
     positions: Floats
-    """``[V, 3]`` where every vertex is, source pixels."""
+    """``[V, 3]`` where every vertex is drawn, source pixels: with the edits of the person's shape."""
+    own: Floats
+    """``[V, 3]`` where the person's own shape has it; the very same array where no such edit shows."""
     chosen: npt.NDArray[np.int32]
     """``[R, K]`` pivots to blend in each region, -1 for none."""
     share: Floats
@@ -68,13 +74,32 @@ class Posed:
     quality: Quality
     """How much time may be spent."""
 
+    @property
+    def reshaped(self) -> bool:
+        """Whether an edit of the shape shows."""
+        return self.positions is not self.own
+
+    @property
+    def as_filmed(self) -> Posed:
+        """The same without edits of the shape."""
+        return replace(self, positions=self.own)
+
 
 class Warper:
     """Draws a person by warping pivots. Safe to use from one thread at a time."""
 
-    def __init__(self, parts: WarpParts) -> None:
+    def __init__(self, parts: WarpParts, edits: EditStack = UNEDITED) -> None:
+        """
+        Args:
+            parts: what to draw with.
+            edits: what is changed about the person; those of their shape are drawn here.
+
+        Raises:
+            Problem: an edit belongs to another head model than the avatar.
+        """
         mesh = self._mesh = parts.mesh
-        self._stage, self._settings, self._sheet = parts.stage, parts.settings, parts.sheet
+        self._stage, self._settings, self._sheet = parts.stage, parts.settings, edits.sheet(parts.sheet)
+        self._reshaper = Reshaper(mesh, edits)
         self._still = parts.plate.still
         self._weights = region_weights(mesh)
         positions = pivot_positions(mesh, parts.motion, parts.shell)
@@ -90,7 +115,7 @@ class Warper:
 
     @property
     def sheet(self) -> ControlSheet:
-        """Head controls with the clip's own ranges."""
+        """Head controls with the clip's own ranges, then the edits'."""
         return self._sheet
 
     @property
@@ -125,7 +150,14 @@ class Warper:
         # Hair and shoulders have a will of their own: what the pivots here deviate from what was learnt.
         own = share[0] @ self._shell_residual[chosen[0]].reshape(len(share[0]), -1)
         positions[slice(*mesh.shell), :2] += own.reshape(-1, 2) * motion.camera[0, 0]
-        return Posed(motion, positions, chosen, share, quality)
+        # Another shape is where pivots are drawn; which suit, and where they are read, is the person's own.
+        change = self._reshaper.change(state)
+        shown = positions if change is None else positions + self._reshaper.shift(change, motion)
+        return Posed(motion, shown, positions, chosen, share, quality)
+
+    def reshapes(self, state: ControlState) -> bool:
+        """Whether an edit of the shape shows in a state."""
+        return self._reshaper.change(state) is not None
 
     def draw(self, posed: Posed, view: View) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
         """What a view shows of a posed person: picture ``[H, W, 3]`` and coverage ``[H, W]``, None where the

@@ -11,7 +11,7 @@ def load(avatar: Avatar) -> Engine:
     from studio.warping.warp_files import load_parts
     from studio.warping.warper import Warper
 
-    return Warper(load_parts(avatar.folder))
+    return Warper(load_parts(avatar.folder), avatar.edits)
 
 
 SPEC = EngineSpec(

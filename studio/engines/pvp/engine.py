@@ -11,27 +11,37 @@ import torch
 from studio.devices import choose_device
 from studio.domain.camera import View
 from studio.domain.controls import ControlSheet
+from studio.domain.edits import EditStack
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, RenderRequest
 from studio.engines.pvp.artefact import PvpParts
 from studio.engines.pvp.lay_over import lay_over, lay_picture
 from studio.engines.pvp.live_network import LiveNetwork
 from studio.head.neutral_crop import aligned_crop
-from studio.warping.warper import Warper
+from studio.warping.reshape import reread
+from studio.warping.warper import UNEDITED, Warper
 
 
 class PvpEngine:
     """Draws a PVP avatar. Safe to use from one thread at a time."""
 
-    def __init__(self, parts: PvpParts, device: str | None = None) -> None:
-        """``device``: torch's word for it; None takes the fastest that is here."""
+    def __init__(self, parts: PvpParts, device: str | None = None, edits: EditStack = UNEDITED) -> None:
+        """
+        Args:
+            parts: what to draw with.
+            device: torch's word for it; None takes the fastest that is here.
+            edits: what is changed about the person.
+
+        Raises:
+            Problem: an edit does not belong to this avatar.
+        """
         self._parts = parts
-        self._warper = Warper(parts.base)
+        self._warper = Warper(parts.base, edits)
         self._network: LiveNetwork | None = LiveNetwork(parts, torch.device(device or choose_device().kind))
 
     @property
     def sheet(self) -> ControlSheet:
-        """Head controls with the clip's own ranges."""
+        """Head controls with the clip's own ranges, then the edits'."""
         return self._warper.sheet
 
     @property
@@ -55,12 +65,18 @@ class PvpEngine:
         if network.needs_guide:
             guide, _ = warper.draw(posed, View(crop.scaled(side), side, side))
         drawn = network.begin(self._known(posed.motion), guide)
-        image, cover = warper.draw(posed, request.view)
         to_crop = request.view.placement.inverse().then(crop)
-        if guide is None:
-            image = lay_picture(image, drawn(), to_crop)
-        else:
+        if guide is not None:
+            image, cover = warper.draw(posed, request.view)
             image = lay_over(image, drawn(), to_crop, self._parts.strength)
+        else:
+            # The generator knows the person's own shape only.
+            image, cover = warper.draw(posed.as_filmed, request.view)
+            image = lay_picture(image, drawn(), to_crop)
+            if posed.reshaped:
+                behind = warper.background(request.view)
+                own, other = (request.view.placement.apply(x) for x in (posed.own, posed.positions))
+                image, cover = reread(image, cover, behind, warper.mesh.triangles, own, other)
         return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
 
     def close(self) -> None:

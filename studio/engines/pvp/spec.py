@@ -11,7 +11,7 @@ def load(avatar: Avatar) -> Engine:
     from studio.engines.pvp.artefact import load_pvp
     from studio.engines.pvp.engine import PvpEngine
 
-    return PvpEngine(load_pvp(avatar.folder))
+    return PvpEngine(load_pvp(avatar.folder), edits=avatar.edits)
 
 
 SPEC = EngineSpec(

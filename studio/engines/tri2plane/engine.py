@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from studio.devices import choose_device
-from studio.domain.camera import Similarity, View, angles_from_rotation, rotation_from_angles
-from studio.domain.controls import HEAD_NAMES, ControlSheet, ControlState, motion_from_values
+from studio.domain.camera import Floats, Similarity, View, angles_from_rotation, rotation_from_angles
+from studio.domain.controls import ControlSheet, ControlState, motion_from_values
+from studio.domain.edits import EditStack
 from studio.domain.free_camera import FreeCamera, camera_controls
 from studio.domain.layer_pictures import depth_picture, normals_picture
 from studio.domain.motion import HeadMotion
@@ -19,22 +20,34 @@ from studio.engines.tri2plane.artefact import Tri2Parts
 from studio.engines.tri2plane.lay_volume import Picture, fills, lay_volume
 from studio.engines.tri2plane.live_volume import LiveVolume, Seen
 from studio.head.neutral_crop import aligned_crop
-from studio.warping.warper import Warper
+from studio.warping.reshape import reread
+from studio.warping.warper import UNEDITED, Warper
+
+LEAST_ROOM = 0.2
+"""Share of the way between eye and head's plane that a vertex is kept away from the eye."""
 
 
 class Tri2PlaneEngine:
     """Draws a Tri²-plane avatar. Safe to use from one thread at a time."""
 
-    def __init__(self, parts: Tri2Parts, device: str | None = None) -> None:
-        """``device``: torch's word for it; None takes the fastest that is here."""
+    def __init__(self, parts: Tri2Parts, device: str | None = None, edits: EditStack = UNEDITED) -> None:
+        """
+        Args:
+            parts: what to draw with.
+            device: torch's word for it; None takes the fastest that is here.
+            edits: what is changed about the person.
+
+        Raises:
+            Problem: an edit does not belong to this avatar.
+        """
         self._parts = parts
-        self._warper = Warper(parts.base)
+        self._warper = Warper(parts.base, edits)
         self._volume: LiveVolume | None = LiveVolume(parts, torch.device(device or choose_device().kind))
-        self._sheet = ControlSheet((*self._warper.sheet.controls, *camera_controls()))
+        self._sheet = edits.sheet(ControlSheet((*parts.base.sheet.controls, *camera_controls())))
 
     @property
     def sheet(self) -> ControlSheet:
-        """Head controls with the clip's own ranges, then the camera's."""
+        """Head controls with the clip's own ranges, then the camera's, then the edits'."""
         return self._sheet
 
     @property
@@ -61,10 +74,24 @@ class Tri2PlaneEngine:
         window = widened(aligned_crop(person.neutral, turned), self._parts.margin)
         seen = volume.look(motion, window, free, request.quality)
         to_window = view.placement.inverse().then(window)
+        # Warping cannot go around a head, but its body may turn as if it had.
+        values = state.values.copy()
+        values[:3] = turned.angles[0]
+        around = replace(request, state=ControlState(state.names, values), view=view)
         if request.layer != "picture":
-            image, cover = self._layer(volume, seen, request, to_window)
+            behind = None
+            image, cover = self._layer(volume, seen, around, to_window)
         else:
-            image, cover = self._picture(volume, seen, request, view, turned, to_window)
+            behind = self._warper.background(view)
+            image, cover = self._picture(volume, seen, around, behind, to_window)
+        if self._warper.reshapes(state):
+            # The volume has the person's own shape only.
+            posed, mesh = self._warper.posed(around.state, request.quality), self._warper.mesh
+            own, other = (
+                view.placement.apply(through_lens(at, turned, free, mesh.shell[1]))
+                for at in (posed.own, posed.positions)
+            )
+            image, cover = reread(image, cover, behind, mesh.triangles, own, other)
         return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
 
     def close(self) -> None:
@@ -77,19 +104,14 @@ class Tri2PlaneEngine:
         volume: LiveVolume,
         seen: Seen,
         request: RenderRequest,
-        view: View,
-        turned: HeadMotion,
+        behind: Picture | None,
         to_window: Similarity,
     ) -> tuple[Picture, Picture | None]:
-        drawn = volume.picture(seen)
-        behind = self._warper.background(view)
+        drawn, view = volume.picture(seen), request.view
         if behind is not None and fills((view.width, view.height), to_window):
             return lay_volume(behind, np.zeros(behind.shape[:2], np.uint8), behind, drawn, to_window)
-        # Warping cannot go around a head, but its body may turn as if it had.
-        values = request.state.values[: len(HEAD_NAMES)].copy()
-        values[:3] = turned.angles[0]
-        posed = self._warper.posed(ControlState(HEAD_NAMES, values), request.quality)
-        around, cover = self._warper.draw(posed, view)
+        posed = self._warper.posed(request.state, request.quality)
+        around, cover = self._warper.draw(posed.as_filmed, view)
         return lay_volume(around, cover, behind, drawn, to_window)
 
     @staticmethod
@@ -106,6 +128,23 @@ class Tri2PlaneEngine:
         drawn = np.dstack([shown.astype(np.float32) / 255.0, cover])
         black = np.zeros((request.view.height, request.view.width, 3), np.uint8)
         return lay_volume(black, black[..., 0].copy(), black, drawn, to_window)
+
+
+def through_lens(positions: Floats, motion: HeadMotion, free: FreeCamera, fixed: int) -> Floats:
+    """Where a free camera's lens shows vertices that parallel rays show at ``positions [V, 3]``, in pixels.
+
+    Args:
+        positions: of a mesh that is turned as the camera sees it.
+        motion: the one frame.
+        free: the camera; its dolly and pan are left to the view.
+        fixed: the first vertex of those that are not in the scene but around the picture.
+    """
+    out = positions.copy()
+    scale, origin = motion.camera[0, 0], motion.camera[0, 1:]
+    scene = out[:fixed]
+    room = np.maximum(1.0 - free.nearness * scene[:, 2:] / scale, LEAST_ROOM)
+    scene[:, :2] = origin + (scene[:, :2] - origin) / room
+    return out
 
 
 def orbited(motion: HeadMotion, free: FreeCamera) -> HeadMotion:

@@ -11,7 +11,7 @@ def load(avatar: Avatar) -> Engine:
     from studio.engines.tri2plane.artefact import load_tri2plane
     from studio.engines.tri2plane.engine import Tri2PlaneEngine
 
-    return Tri2PlaneEngine(load_tri2plane(avatar.folder))
+    return Tri2PlaneEngine(load_tri2plane(avatar.folder), edits=avatar.edits)
 
 
 SPEC = EngineSpec(

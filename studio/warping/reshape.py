@@ -1,0 +1,240 @@
+"""Another shape of the same head: what identity edits do to a person's mesh, and to a finished picture.
+
+A person's pictures are read where their own mesh is and drawn where another one is. The face moves by the
+identity basis, as :meth:`HeadModel.carry` says; hair, ears and neck go along with the rim of the face, less
+and less outwards, and the ring around the picture stays. Warping draws straight onto the other mesh. What an
+engine draws by itself shows the person as they are, and is reread (:func:`reread`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from studio.domain.camera import Floats, project
+from studio.domain.controls import ControlState
+from studio.domain.edits import EditStack, ShapeShift
+from studio.domain.motion import HeadMotion
+from studio.domain.problem import Problem
+from studio.head.rasterise import rasterise
+from studio.warping.mesh import RINGS, PersonMesh
+
+Picture = npt.NDArray[np.uint8]
+
+
+class Reshaper:
+    """The shape edits of one person, ready to be added up.
+
+    What is fixed is made once: at render time a shape costs a weighted sum and one turn of its vertices.
+    """
+
+    def __init__(self, mesh: PersonMesh, edits: EditStack) -> None:
+        """
+        Raises:
+            Problem: an edit belongs to another head model than the person's.
+        """
+        self._mesh, self._edits = mesh, edits
+        self._places = list(edits.of(ShapeShift))
+        changes = [shape_change(mesh, edits.edits[k].title, edits.edits[k].effect) for k in self._places]
+        self._changes = np.stack(changes) if changes else np.zeros((0, 0, 3), np.float32)
+
+    def change(self, state: ControlState) -> Floats | None:
+        """How a state's shape differs from the person's: ``[Vm + S, 3]`` metres of head space for face and
+        shell, for :meth:`shift`; None where no edit shows."""
+        if not self._places:
+            return None
+        strengths = self._edits.strengths(state)[self._places]
+        if not strengths.any():
+            return None
+        return np.asarray(np.tensordot(strengths, self._changes, 1), np.float32)
+
+    def shift(self, change: Floats, motion: HeadMotion) -> Floats:
+        """How far a change moves the mesh that a person has in one frame.
+
+        Args:
+            change: from :meth:`change`.
+            motion: the one frame.
+
+        Returns:
+            ``[V, 3]`` to be added to ``PersonMesh.positions``: source pixels, and depth in pixels.
+        """
+        mesh = self._mesh
+        first, end = mesh.shell
+        out = np.zeros((mesh.vertices, 3), np.float32)
+        # Where the camera is does not matter for a difference; how large it shows everything does.
+        camera = np.array([motion.camera[0, 0], 0.0, 0.0], np.float32)
+        out[:first] = project(mesh.model.carry(change[:first], motion)[0], motion.angles[0], camera)
+        turned = project(change[first:], motion.angles[0], camera)
+        held = project(change[first:], mesh.rest_angles, camera)
+        out[first:end] = turned + mesh.shell_lets_go[:, None] * (held - turned)
+        return out
+
+
+def shape_change(mesh: PersonMesh, title: str, effect: Any) -> Floats:
+    """``[Vm + S, 3]`` what a :class:`ShapeShift` adds to a person's neutral face and to the shell around it.
+
+    Args:
+        mesh: the person's.
+        title: what to call the edit in a complaint.
+        effect: the shift.
+
+    Raises:
+        Problem: it belongs to another head model.
+    """
+    model = mesh.model
+    if effect.head_model != model.id or len(effect.identity) > model.identities:
+        raise Problem(
+            f"The edit “{title}” was made for the head model “{effect.head_model}” and this avatar has "
+            f"“{model.id}”: make the edit again for this avatar."
+        )
+    used = model.identity_basis[: len(effect.identity)]
+    face = np.tensordot(np.asarray(effect.identity, np.float32), used, 1)
+    shell = [follows(ring.scale) * face[mesh.rim] for ring in RINGS]
+    return np.concatenate([face, *shell]).astype(np.float32)
+
+
+def follows(scale: float) -> float:
+    """How much of the rim's way a ring of the shell goes, by its distance as a factor of the rim's: all of it
+    at the rim, none at the outermost ring. A smoothstep, so that neither end shows an edge."""
+    last = RINGS[-1].scale
+    t = min(max((last - scale) / (last - 1.0), 0.0), 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def reread(
+    image: Picture,
+    cover: Picture | None,
+    behind: Picture | None,
+    triangles: npt.NDArray[np.int32],
+    own: Floats,
+    other: Floats,
+) -> tuple[Picture, Picture | None]:
+    """A finished picture of a person, with another shape: each point of the other mesh shows what the picture
+    has where the person's own mesh has that point.
+
+    Args:
+        image: ``[H, W, 3]``; may also be a layer like depth or normals.
+        cover: ``[H, W]`` coverage; None where it is not known.
+        behind: ``[H, W, 3]`` what shows where nothing covers, which stays where it is; None where all of the
+            picture moves along.
+        triangles: ``[F, 3]`` vertex indices; pixels that no triangle covers stay as they are.
+        own: ``[V, 2 or 3]`` the mesh that the picture shows, pixels of the picture.
+        other: ``[V, 3]`` the mesh wanted, pixels of the picture, larger z is nearer.
+
+    Returns:
+        ``[H, W, 3]`` and ``[H, W]``, None where it was: new arrays, bit for bit the old ones where nothing
+        moves.
+    """
+    height, width = image.shape[:2]
+    seen = rasterise(other, triangles, width, height)
+    out = np.empty(image.shape, np.uint8)
+    covers = cover is not None
+    covered = np.empty((height, width) if covers else (0, 0), np.uint8)
+    still = behind if covers and behind is not None else np.zeros((0, 0, 3), np.uint8)
+    person = np.empty((height, width, 4), np.float32)
+    _lift(np.ascontiguousarray(image), cover if covers else covered, np.ascontiguousarray(still), person)
+    _reread(
+        *(np.ascontiguousarray(image), cover if covers else covered, still, person),
+        *(seen.triangle, seen.weights, np.ascontiguousarray(triangles, np.int32)),
+        # Differences, so that where nothing moves no rounding does either.
+        *(np.ascontiguousarray(own[:, :2] - other[:, :2], np.float32), out, covered),
+    )
+    return out, covered if covers else None
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _lift(image: Any, cover: Any, behind: Any, person: Any) -> None:
+    """What is added to the background, and coverage: colours without what shines through from behind."""
+    height, width = image.shape[:2]
+    for y in numba.prange(height):
+        for x in range(width):
+            clear = np.float32(0.0)
+            person[y, x, 3] = np.float32(255.0)
+            if cover.size > 0:
+                person[y, x, 3] = np.float32(cover[y, x])
+                clear = np.float32(1.0) - np.float32(cover[y, x]) * np.float32(1.0 / 255.0)
+            for c in range(3):
+                person[y, x, c] = np.float32(image[y, x, c])
+                if behind.size > 0:
+                    person[y, x, c] -= clear * np.float32(behind[y, x, c])
+
+
+@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
+def _byte(value: Any) -> Any:
+    """Rounded and kept within 0..255."""
+    return np.uint8(min(max(value + np.float32(0.5), np.float32(0.0)), np.float32(255.0)))
+
+
+@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
+def _taps(t: Any) -> Any:
+    """Weights of the four neighbours of a place that is a share ``t`` behind the second: Catmull and Rom's
+    cubic, which keeps pictures sharp that are read a second time."""
+    half, one = np.float32(0.5), np.float32(1.0)
+    two, three, four, five = np.float32(2.0), np.float32(3.0), np.float32(4.0), np.float32(5.0)
+    return (
+        half * t * (t * (two - t) - one),
+        half * (t * t * (three * t - five) + two),
+        half * t * (t * (four - three * t) + one),
+        half * t * t * (t - one),
+    )
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _reread(
+    image: Any,
+    cover: Any,
+    behind: Any,
+    person: Any,
+    triangle: Any,
+    weights: Any,
+    triangles: Any,
+    back: Any,
+    out: Any,
+    covered: Any,
+) -> None:
+    height, width = triangle.shape
+    one, none = np.float32(1.0), np.float32(0.0)
+    right, bottom = np.float32(width - 1), np.float32(height - 1)
+    covers, stays = cover.size > 0, behind.size > 0
+    for y in numba.prange(height):
+        for x in range(width):
+            t = triangle[y, x]
+            dx = dy = none
+            if t >= 0:
+                u, v = weights[y, x, 0], weights[y, x, 1]
+                w = one - u - v
+                a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                dx = u * back[a, 0] + v * back[b, 0] + w * back[c, 0]
+                dy = u * back[a, 1] + v * back[b, 1] + w * back[c, 1]
+            if dx == none and dy == none:
+                for c in range(3):
+                    out[y, x, c] = image[y, x, c]
+                if covers:
+                    covered[y, x] = cover[y, x]
+                continue
+            sx = min(max(np.float32(x) + dx, none), right)
+            sy = min(max(np.float32(y) + dy, none), bottom)
+            x1, y1 = np.int32(sx), np.int32(sy)
+            across, down = _taps(sx - np.float32(x1)), _taps(sy - np.float32(y1))
+            red = green = blue = amount = none
+            for j in range(4):
+                row = min(max(y1 + j - 1, 0), height - 1)
+                for i in range(4):
+                    column = min(max(x1 + i - 1, 0), width - 1)
+                    weight = down[j] * across[i]
+                    red += weight * person[row, column, 0]
+                    green += weight * person[row, column, 1]
+                    blue += weight * person[row, column, 2]
+                    amount += weight * person[row, column, 3]
+            amount = min(max(amount, none), np.float32(255.0))
+            clear = one - amount * np.float32(1.0 / 255.0)
+            if stays:
+                red += clear * np.float32(behind[y, x, 0])
+                green += clear * np.float32(behind[y, x, 1])
+                blue += clear * np.float32(behind[y, x, 2])
+            out[y, x, 0], out[y, x, 1], out[y, x, 2] = _byte(red), _byte(green), _byte(blue)
+            if covers:
+                covered[y, x] = _byte(amount)
