@@ -35,9 +35,10 @@ class PvpEngine:
         Raises:
             Problem: an edit does not belong to this avatar.
         """
-        self._parts = parts
+        self._parts, self._edits = parts, edits
         self._warper = Warper(parts.base, edits)
-        self._network: LiveNetwork | None = LiveNetwork(parts, torch.device(device or choose_device().kind))
+        chosen = torch.device(device or choose_device().kind)
+        self._network: LiveNetwork | None = LiveNetwork(parts, chosen, edits)
 
     @property
     def sheet(self) -> ControlSheet:
@@ -64,7 +65,8 @@ class PvpEngine:
         guide, side = None, network.resolution
         if network.needs_guide:
             guide, _ = warper.draw(posed, View(crop.scaled(side), side, side))
-        drawn = network.begin(self._known(posed.motion), guide)
+        strengths = self._edits.strengths(request.state)
+        drawn = network.begin(self._known(posed.motion), guide, strengths)
         to_crop = request.view.placement.inverse().then(crop)
         if guide is not None:
             image, cover = warper.draw(posed, request.view)
