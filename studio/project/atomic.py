@@ -76,11 +76,25 @@ def write_json(path: Path, content: Any, durable: bool = True) -> None:
         Problem: the disk said no. The previous file is untouched.
     """
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_bytes(path, text.encode("utf-8"), durable)
+
+
+def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
+    """Write a file, atomically.
+
+    Args:
+        path: the file; its folder exists.
+        data: what it will hold.
+        durable: wait until the disk has it.
+
+    Raises:
+        Problem: the disk said no. The previous file is untouched.
+    """
     with explaining_disk(path):
         aside = _aside(path, "new")
         try:
-            with aside.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with aside.open("wb") as file:
+                file.write(data)
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
