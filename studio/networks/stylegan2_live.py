@@ -2,7 +2,8 @@
 
 What does not change from frame to frame is computed once: sums of squared kernels (demodulation is then one
 small matrix product), gains, noise maps. For pivots, the styles of all layers are cached: affine maps commute
-with blending, so a blend costs one matrix product, and only rows that an expression moves need more.
+with blending, so a blend costs one matrix product, and only rows that an expression moves need more. For the
+same reason whatever moves W+ by a fixed amount moves the styles by a fixed amount, and is one addition.
 
 Modulation takes whichever of two equal forms costs less: for a single picture, layers with more pixels than
 kernel entries modulate the kernel, and the others scale activations before and after. Demodulation of
@@ -64,6 +65,7 @@ class LiveSynthesis(nn.Module):
     Attributes:
         size: side of the pictures.
         num_ws, w_dim: shape of a W+ latent.
+        channels: C, of the styles of all layers together; fewer than the network's where ``size`` is smaller.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class LiveSynthesis(nn.Module):
         )
         affines = [layer.affine for block in blocks for layer in block.layers]
         self.widths = [len(affine.weight) for affine in affines]
+        self.channels = sum(self.widths)
         for k, affine in enumerate(affines):
             matrix = (affine.weight.detach() * affine.weight_gain).T.contiguous()
             self.register_buffer(f"affine{k}", matrix)
@@ -110,29 +113,43 @@ class LiveSynthesis(nn.Module):
     pivots: Tensor | None
 
     @torch.no_grad()
-    def forward(self, ws: Tensor, *, added: Mapping[int, Tensor] | None = None) -> Tensor:
+    def forward(
+        self, ws: Tensor, *, shift: Tensor | None = None, added: Mapping[int, Tensor] | None = None
+    ) -> Tensor:
         """W+ latents ``[B, num_ws, w_dim]`` to pictures ``[B, img_channels, size, size]``, at least float32.
 
-        ``added`` is that of :meth:`SynthesisNetwork.forward`.
+        ``shift`` is that of :meth:`from_blend`, ``added`` that of :meth:`SynthesisNetwork.forward`.
         """
-        return self._run(self._from_ws, (ws,), added)
+        return self._run(self._from_ws, (ws, *self._shift(shift, len(ws))), added)
+
+    @torch.no_grad()
+    def moved_styles(self, rows: Tensor) -> Tensor:
+        """What an offset of W+ ``[B, num_ws, w_dim]`` adds to the styles: ``[B, C]``."""
+        rows = rows.to(self.bias)
+        return torch.cat([rows[:, row] @ self._affine(k) for k, row in enumerate(self.rows)], 1)
 
     @torch.no_grad()
     def cache_pivots(self, latents: Tensor) -> None:
         """Prepare :meth:`from_blend` for pivots ``[N, num_ws, w_dim]``; replaces earlier ones."""
-        ws = latents.to(self.bias)
-        self.pivots = torch.cat([ws[:, row] @ self._affine(k) for k, row in enumerate(self.rows)], 1)
+        self.pivots = self.moved_styles(latents)
         self._accelerated.clear()
 
     @torch.no_grad()
     def from_blend(
-        self, alpha: Tensor, delta: Tensor | None = None, *, added: Mapping[int, Tensor] | None = None
+        self,
+        alpha: Tensor,
+        delta: Tensor | None = None,
+        *,
+        shift: Tensor | None = None,
+        added: Mapping[int, Tensor] | None = None,
     ) -> Tensor:
         """Render blends of the cached pivots: as ``forward(Σ αᵢ pivotᵢ + Δ)``.
 
         Args:
             alpha: ``[B, N]`` weights; they need not sum to 1.
             delta: ``[B, K, w_dim]`` added to the first K rows of W+.
+            shift: ``[B, C]`` added to the styles of all layers, one layer after the other. None, and not
+                zeros, where nothing is: then nothing is spent on it.
             added: that of :meth:`SynthesisNetwork.forward`.
 
         Returns:
@@ -140,24 +157,36 @@ class LiveSynthesis(nn.Module):
         """
         if self.pivots is None:
             raise RuntimeError("cache_pivots comes before from_blend")
+        moved = self._shift(shift, len(alpha))
         if delta is None:
-            return self._run(self._from_alpha, (alpha,), added)
-        return self._run(self._from_alpha_and_delta, (alpha, delta), added)
+            return self._run(self._from_alpha, (alpha, *moved), added)
+        return self._run(self._from_alpha_and_delta, (alpha, delta, *moved), added)
 
-    def _from_ws(self, ws: Tensor) -> list[Tensor]:
-        biases = torch.split(self.bias, self.widths)
+    def _shift(self, shift: Tensor | None, count: int) -> tuple[Tensor, ...]:
+        if shift is not None and shift.shape != (count, self.channels):
+            raise ValueError(f"shift must be [{count}, {self.channels}], not {list(shift.shape)}")
+        return () if shift is None else (shift,)
+
+    def _from_ws(self, ws: Tensor, shift: Tensor | None = None) -> list[Tensor]:
+        biases = torch.split(self._rest(shift), self.widths, -1)
         return [torch.addmm(biases[k], ws[:, row], self._affine(k)) for k, row in enumerate(self.rows)]
 
-    def _from_alpha(self, alpha: Tensor) -> list[Tensor]:
+    def _from_alpha(self, alpha: Tensor, shift: Tensor | None = None) -> list[Tensor]:
         assert self.pivots is not None
-        return list(torch.split(torch.addmm(self.bias, alpha, self.pivots), self.widths, 1))
+        return list(torch.split(torch.addmm(self._rest(shift), alpha, self.pivots), self.widths, 1))
 
-    def _from_alpha_and_delta(self, alpha: Tensor, delta: Tensor) -> list[Tensor]:
+    def _from_alpha_and_delta(
+        self, alpha: Tensor, delta: Tensor, shift: Tensor | None = None
+    ) -> list[Tensor]:
         moved = delta.shape[1]
         return [
             torch.addmm(style, delta[:, row], self._affine(k)) if row < moved else style
-            for (k, row), style in zip(enumerate(self.rows), self._from_alpha(alpha), strict=True)
+            for (k, row), style in zip(enumerate(self.rows), self._from_alpha(alpha, shift), strict=True)
         ]
+
+    def _rest(self, shift: Tensor | None) -> Tensor:
+        """Styles where W+ is zero: ``[C]``, with a shift ``[B, C]``."""
+        return self.bias if shift is None else self.bias + shift
 
     def _affine(self, k: int) -> Tensor:
         matrix = self.get_buffer(f"affine{k}")
@@ -191,7 +220,7 @@ class LiveSynthesis(nn.Module):
             if kind == "compile":
                 self._accelerated[key] = torch.compile(render, dynamic=False)
             else:
-                self._accelerated[key] = _recorded(render, inputs)
+                self._accelerated[key] = recorded(render, inputs)
         return self._accelerated[key](*inputs)
 
     def _render(self, styles: list[Tensor], added: Mapping[int, Tensor]) -> Tensor:
@@ -354,8 +383,11 @@ def _doubled(image: Tensor) -> Tensor:
     return F.interpolate(ringed, scale_factor=2, mode="bilinear", align_corners=False)[..., 2:-2, 2:-2]
 
 
-def _recorded(render: Callable[..., Tensor], inputs: list[Tensor]) -> Callable[..., Tensor]:
-    """A CUDA graph of ``render`` for inputs of these shapes."""
+def recorded(render: Callable[..., Tensor], inputs: list[Tensor]) -> Callable[..., Tensor]:
+    """A CUDA graph of a function of tensors, for inputs of these shapes on a card.
+
+    It may read other tensors, which must stay where they are, and decide nothing by what is in any.
+    """
     held = [tensor.clone() for tensor in inputs]
     aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     aside.wait_stream(torch.cuda.current_stream())

@@ -95,6 +95,82 @@ def test_blended_styles_are_styles_of_the_blend(rows, count, size):
     assert close(live.from_blend(alpha, delta, added=added), expected)
 
 
+def shifted(made: SynthesisNetwork, ws: Tensor, shift: Tensor, size: int | None = None) -> Tensor:
+    """The plain network from styles to which something was added by hand."""
+    styles, used = [], 0
+    for style in made.styles(ws, size):
+        styles.append(style + shift[:, used : used + style.shape[1]])
+        used += style.shape[1]
+    assert used == shift.shape[1]
+    return made.from_styles(styles, size=size).detach()
+
+
+@pytest.mark.parametrize("rows", [None, 3])
+@pytest.mark.parametrize(("count", "size"), [(1, None), (3, 16)])
+def test_a_shift_is_added_to_the_styles(rows, count, size):
+    made = network()
+    live = LiveSynthesis(made, size)
+    pivots = latents(made, 6, seed=5)
+    live.cache_pivots(pivots)
+    torch.manual_seed(3)
+    alpha, shift = torch.rand(count, 6), torch.randn(count, live.channels)
+    delta = None if rows is None else torch.randn(count, rows, 7)
+    ws = blend(pivots, alpha, delta)
+    expected = shifted(made, ws, shift, size)
+    assert (expected - made(ws, size=size)).abs().max() > 0.1
+    assert close(live.from_blend(alpha, delta, shift=shift), expected)
+    assert close(live(ws, shift=shift), expected)
+    # Nothing of it stays.
+    assert close(live.from_blend(alpha, delta), made(ws, size=size).detach())
+    with pytest.raises(ValueError, match="shift must be"):
+        live.from_blend(alpha, delta, shift=shift[:, 1:])
+
+
+@pytest.mark.parametrize("size", [None, 16])
+def test_an_offset_of_latents_is_a_shift_of_styles(size):
+    made = network()
+    live = LiveSynthesis(made, size)
+    ws, offset = latents(made, 2), latents(made, 2, seed=9)
+    expected = made(ws + offset, size=size).detach()
+    assert (expected - made(ws, size=size)).abs().max() > 0.1
+    assert close(live(ws, shift=live.moved_styles(offset)), expected)
+
+
+def test_work_is_recorded_for_every_kind_of_input(monkeypatch: pytest.MonkeyPatch):
+    """On a card each needs a recording of its own; here what is recorded is told apart by its inputs."""
+    shapes: list[list[torch.Size]] = []
+
+    def record(render: Any, inputs: list[Tensor]) -> Any:
+        held = [tensor.clone() for tensor in inputs]
+        shapes.append([tensor.shape for tensor in held])
+
+        def replay(*tensors: Tensor) -> Tensor:
+            for place, tensor in zip(held, tensors, strict=True):
+                assert place.shape == tensor.shape
+                place.copy_(tensor)
+            return render(*held)
+
+        return replay
+
+    monkeypatch.setattr("studio.networks.stylegan2_live.recorded", record)
+    made = network()
+    live = LiveSynthesis(made, settings=LiveSettings(acceleration="graph"))
+    pivots = latents(made, 6)
+    live.cache_pivots(pivots)
+    for seed in range(2):
+        torch.manual_seed(seed)
+        alpha, delta, shift = torch.rand(1, 6), torch.randn(1, 3, 7), torch.randn(1, live.channels)
+        added = features(made, 1, (8,))
+        plain, moved = blend(pivots, alpha, None), blend(pivots, alpha, delta)
+        assert close(live.from_blend(alpha), made(plain).detach())
+        assert close(live.from_blend(alpha, shift=shift), shifted(made, plain, shift))
+        assert close(live.from_blend(alpha, delta), made(moved).detach())
+        assert close(live.from_blend(alpha, delta, shift=shift), shifted(made, moved, shift))
+        assert close(live.from_blend(alpha, added=added), made(plain, added=added).detach())
+        assert close(live(plain, shift=shift), shifted(made, plain, shift))
+    assert len(shapes) == 6
+
+
 def test_clamp_and_unusual_filters_are_kept():
     made = network(conv_clamp=1.0)
     ws = latents(made, 1)
@@ -202,7 +278,10 @@ def test_recorded_on_a_card(dtype):
         torch.manual_seed(seed)
         alpha, delta = torch.rand(1, 6).cuda(), torch.randn(1, 8, 7).cuda()
         added = {8: torch.randn(1, 12, 8, 8).cuda()}
-        expected = made(blend(pivots, alpha, delta), added=added)
+        ws = blend(pivots, alpha, delta)
+        expected = made(ws, added=added)
         assert (live.from_blend(alpha, delta, added=added) - expected).abs().max() < most
+        shift = torch.randn(1, live.channels).cuda()
+        assert (live.from_blend(alpha, delta, shift=shift) - shifted(made, ws, shift)).abs().max() < most
     live.cache_pivots(2 * pivots)
     assert (live.from_blend(alpha) - made(blend(2 * pivots, alpha, None))).abs().max() < most

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
-import numpy as np
 import torch
 
 from studio.devices import choose_device
 from studio.domain.camera import View
 from studio.domain.controls import ControlSheet
 from studio.domain.edits import EditStack
-from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, RenderRequest
 from studio.engines.pvp.artefact import PvpParts
 from studio.engines.pvp.lay_over import lay_over, lay_picture
 from studio.engines.pvp.live_network import LiveNetwork
+from studio.engines.pvp.mappers import within_range
 from studio.head.neutral_crop import aligned_crop
 from studio.warping.reshape import reread
 from studio.warping.warper import UNEDITED, Warper
@@ -66,7 +64,9 @@ class PvpEngine:
         if network.needs_guide:
             guide, _ = warper.draw(posed, View(crop.scaled(side), side, side))
         strengths = self._edits.strengths(request.state)
-        drawn = network.begin(self._known(posed.motion), guide, strengths)
+        # Beyond what the clip showed, warping alone goes on.
+        known = within_range(posed.motion, self._parts.pose_range)
+        drawn = network.begin(known, guide, strengths)
         to_crop = request.view.placement.inverse().then(crop)
         if guide is not None:
             image, cover = warper.draw(posed, request.view)
@@ -85,10 +85,3 @@ class PvpEngine:
         """Let go of textures and networks."""
         self._warper.close()
         self._network = None
-
-    def _known(self, motion: HeadMotion) -> HeadMotion:
-        """Turn and nod no farther than the clip went: beyond, warping alone goes on."""
-        low, high = np.array(self._parts.pose_range, np.float32)
-        angles = motion.angles.copy()
-        angles[:, [1, 0]] = np.clip(angles[:, [1, 0]], low, high)
-        return replace(motion, angles=angles)

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from studio.domain.camera import Floats
+from studio.domain.edits import EditStack
 from studio.domain.motion import HeadMotion
 from studio.engines.pvp.artefact import PvpParts
+from studio.engines.pvp.latent_edits import LatentEdits, check_latent_edits
 from studio.engines.pvp.mappers import mapper_inputs
 from studio.engines.pvp.painter import COLOUR_REACH, FLOW_REACH, GuideEncoder, Painter
 from studio.engines.pvp.prior import PretrainedGenerator
@@ -25,7 +27,10 @@ class LiveNetwork:
         resolution: side R of the crop in pixels.
     """
 
-    def __init__(self, parts: PvpParts, device: torch.device) -> None:
+    def __init__(self, parts: PvpParts, device: torch.device, edits: EditStack | None = None) -> None:
+        """Raises Problem for a latent edit that this generator cannot have; other effects are passed over."""
+        stack = edits or EditStack()
+        check_latent_edits(stack, parts)
         assert isinstance(parts.generator, Painter | PretrainedGenerator)
         generator = parts.generator
         self._device = device
@@ -40,6 +45,7 @@ class LiveNetwork:
         half = torch.float16 if device.type == "cuda" else None
         self._live = LiveSynthesis(generator.synthesis.to(device), size, half).to(device)
         self._live.cache_pivots(self._mappers.pivots)
+        self._edits = LatentEdits(stack, self._live, self._mappers)
         reach = torch.tensor([*(COLOUR_REACH,) * 3, *(FLOW_REACH,) * 2], device=device)
         self._reach = reach[:, None, None]
 
@@ -49,12 +55,15 @@ class LiveNetwork:
         return self._encoder is not None
 
     @torch.inference_mode()
-    def begin(self, motion: HeadMotion, guide: npt.NDArray[np.uint8] | None) -> Callable[[], Floats]:
+    def begin(
+        self, motion: HeadMotion, guide: npt.NDArray[np.uint8] | None, strengths: Floats | None = None
+    ) -> Callable[[], Floats]:
         """Set to work; a graphics card goes on while the processor does something else.
 
         Args:
             motion: one frame.
             guide: ``[R, R, 3]`` what warping draws in the crop, for a network that needs one.
+            strengths: ``[E]`` of the whole stack of edits; None for none at all.
 
         Returns:
             What waits for the result: ``[R, R, 3]`` picture, or with a guide ``[R, R, 5]`` correction.
@@ -67,7 +76,12 @@ class LiveNetwork:
             # Channels last, as the picture is anyway.
             seen = self._tensor(guide).permute(2, 0, 1)[None].float()
             added = self._encoder(seen.div_(127.5).sub_(1.0))
-        out = self._live.from_blend(alpha, delta, added=added).float()
+        shift = None if strengths is None else self._edits.shift(strengths)
+        ws = None if strengths is None else self._edits.moved(strengths, alpha, delta)
+        if ws is None:
+            out = self._live.from_blend(alpha, delta, shift=shift, added=added).float()
+        else:
+            out = self._live(ws, shift=shift, added=added).float()
         if added is not None:
             out = out.tanh_().mul_(self._reach)  # painter.bounded, in place
         laid_out = out[0].permute(1, 2, 0).contiguous()  # where the networks run: a card is faster at it

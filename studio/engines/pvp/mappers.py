@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -42,6 +43,21 @@ def mapper_inputs(motion: HeadMotion, eyes: bool = False) -> tuple[Floats, Float
     pose = np.deg2rad(motion.angles[:, [1, 0]])
     parts = [motion.jaw, motion.expression, *((motion.eyelids, motion.gaze) if eyes else ())]
     return pose.astype(np.float32), np.concatenate(parts, 1).astype(np.float32)
+
+
+def within_range(
+    motion: HeadMotion, pose_range: tuple[tuple[float, float], tuple[float, float]]
+) -> HeadMotion:
+    """The motion with turns and nods no farther than a clip went, which is all that mappers know.
+
+    Args:
+        motion: T frames.
+        pose_range: smallest, then largest pitch and yaw, degrees.
+    """
+    low, high = np.array(pose_range, np.float32)
+    angles = motion.angles.copy()
+    angles[:, [1, 0]] = np.clip(angles[:, [1, 0]], low, high)
+    return replace(motion, angles=angles)
 
 
 class PoseMapper(nn.Module):
