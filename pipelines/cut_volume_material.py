@@ -31,7 +31,8 @@ from studio.domain.motion import HeadMotion
 from studio.domain.pivots import PivotSet
 from studio.domain.progress import Progress, silent
 from studio.domain.sequence import TrackedSequence
-from studio.engines.tri2plane.person import VolumePerson, body_shift, load_person, save_person
+from studio.engines.tri2plane.body import BodyMotion, body_maps, learn_body
+from studio.engines.tri2plane.person import VolumePerson, load_person, save_person
 from studio.head.neutral_crop import aligned_crops
 from studio.head.zero_pose import FrontalGrid, ZeroPose, proxy_depth
 from studio.media import read_selected
@@ -97,9 +98,9 @@ class VolumeMaterial:
         return head_plane(_in_pixels(self.crops, self.real.shape[1]), self.motion.camera)
 
     @property
-    def body_shift(self) -> Floats:
-        """``[T, 2]`` metres, see :func:`studio.engines.tri2plane.person.body_shift`."""
-        return body_shift(self.motion, self.person.rest_camera)
+    def body(self) -> Floats:
+        """``[T, 2, 3]`` from the head's place to the body's."""
+        return self.person.body_maps(self.motion)
 
 
 def cut_volume_material(
@@ -210,7 +211,8 @@ def volume_person(parts: WarpParts, motion: HeadMotion, crops: Floats, size: int
     mesh = parts.mesh
     colours = mean_colours(parts)
     drawing = ZeroPose(mesh.model, mesh.neutral_face, colours, maps)
-    low, high = _box(_in_pixels(crops, size), size, motion, mesh.rest_camera, mesh.rest_angles)
+    body = learn_body(mesh)
+    low, high = _box(_in_pixels(crops, size), size, motion, mesh.rest_camera, mesh.rest_angles, body)
     # The shell hangs on the neutral face's rim; the ring around the picture is left out.
     head = np.concatenate([drawing.canonical, mesh.shell_at_rest])
     proxy = proxy_depth(head, mesh.triangles, FrontalGrid(low[:2], high[:2], PROXY))
@@ -226,11 +228,17 @@ def volume_person(parts: WarpParts, motion: HeadMotion, crops: Floats, size: int
         rest_angles=mesh.rest_angles,
         chin=float(mesh.neutral_face[:, 1].min()),
         head_model=mesh.model.id,
+        body=body,
     )
 
 
 def _box(
-    placement: Floats, size: int, motion: HeadMotion, rest_camera: Floats, rest_angles: Floats
+    placement: Floats,
+    size: int,
+    motion: HeadMotion,
+    rest_camera: Floats,
+    rest_angles: Floats,
+    body: BodyMotion,
 ) -> tuple[Floats, Floats]:
     """Corners ``[3]`` of the box in head space that pictures fill.
 
@@ -240,11 +248,14 @@ def _box(
     to_plane = head_plane(placement, motion.camera)
     turn = rotation_from_angles(motion.angles)
     held = np.broadcast_to(rotation_from_angles(rest_angles), turn.shape)
-    shift = body_shift(motion, rest_camera)
+    still = np.broadcast_to(np.eye(2, 3), (len(motion), 2, 3))
     seen = []
-    for y, rotation, moved in ((0.0, turn, np.zeros_like(shift)), (size, held, shift)):
+    for y, rotation, to_part in (
+        (0.0, turn, still),
+        (size, held, body_maps(motion, rest_camera, rest_angles, body)),
+    ):
         corners = np.stack([line, np.full(2, y), np.ones(2)])
-        plane = to_plane @ corners + moved[:, :, None]
+        plane = to_part[:, :, :2] @ (to_plane @ corners) + to_part[:, :, 2:]
         seen.append(np.einsum("tij,tik->tkj", rotation[:, :2, :2], plane).reshape(-1, 2))
     points = np.concatenate(seen)
     low = np.percentile(points, OUTLIERS, axis=0) - BEYOND

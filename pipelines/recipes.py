@@ -117,7 +117,7 @@ VOLUME_MATERIAL = Stage(
     title="Cutting out what to learn from",
     work="pipelines.tri2plane_stages:material",
     settings="pipelines.tri2plane_settings:VolumeMaterialSettings",
-    version=2,
+    version=3,
     inputs=(CLIP, "track", "pivots", "instant"),
     place="material/{key}",
 )
@@ -126,7 +126,7 @@ TRI2PLANE = Stage(
     title="Training the volume",
     work="pipelines.tri2plane_stages:avatar",
     settings="pipelines.tri2plane_training_settings:Tri2PlaneSettings",
-    version=1,
+    version=2,
     inputs=(CLIP, "track", "pivots", "instant", "volume_material"),
     place="avatars/tri2plane-{key}",
     agreeing="pipelines.tri2plane_training_settings:agree",

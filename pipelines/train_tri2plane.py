@@ -131,7 +131,7 @@ class _Teaching:
         self.drive = torch.from_numpy(standard).to(self.device)
         self.rotation = torch.from_numpy(rotation_from_angles(material.motion.angles)).to(self.device)
         self.to_plane = torch.from_numpy(material.to_plane.astype(np.float32)).to(self.device)
-        self.body_shift = torch.from_numpy(material.body_shift.astype(np.float32)).to(self.device)
+        self.body = torch.from_numpy(material.body).to(self.device)
 
     # One step
 
@@ -273,7 +273,7 @@ class _Teaching:
         material = self.material
         maps = (np.asarray(x[places], np.float32) for x in (material.motion_map, material.displacement))
         motion_map, displacement = (torch.from_numpy(x).to(self.device) for x in maps)
-        return Moment(motion_map, displacement, self.drive[places], self.body_shift[places], code)
+        return Moment(motion_map, displacement, self.drive[places], self.body[places], code)
 
     def cameras(self, places: Indices) -> Cameras:
         """Their wide pictures' cameras."""

@@ -164,11 +164,18 @@ class PersonMesh:
 
 
 def shell_features(motion: HeadMotion, mesh: PersonMesh) -> Floats:
+    """:func:`away_from_rest` of a person's mesh."""
+    return away_from_rest(motion, mesh.rest_angles, mesh.rest_camera)
+
+
+def away_from_rest(
+    motion: HeadMotion, rest_angles: npt.NDArray[np.floating], rest_camera: npt.NDArray[np.floating]
+) -> Floats:
     """``[T, 7]`` what the shell's motion depends on: 1, then turn, nod, tilt (in 20 degrees), shift right and
     down (in 5 centimetres) and growth (in tenths), all relative to rest."""
-    angles = (motion.angles - mesh.rest_angles) / 20.0
-    shift = (motion.camera[:, 1:] - mesh.rest_camera[1:]) / mesh.rest_camera[0] / 0.05
-    growth = (motion.camera[:, :1] / mesh.rest_camera[0] - 1.0) / 0.1
+    angles = (motion.angles - rest_angles) / 20.0
+    shift = (motion.camera[:, 1:] - rest_camera[1:]) / rest_camera[0] / 0.05
+    growth = (motion.camera[:, :1] / rest_camera[0] - 1.0) / 0.1
     one = np.ones((len(motion), 1))
     return np.concatenate([one, angles, shift, growth], 1).astype(np.float32)
 

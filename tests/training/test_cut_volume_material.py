@@ -180,7 +180,7 @@ def test_landmarks_lie_where_planes_and_pictures_say(filmed: Filmed):
         metres = pixels @ to_plane[:, :2].T + to_plane[:, 2]
         np.testing.assert_allclose(metres, in_camera[place, :, :2], atol=2e-6)
     expected = 0.5 * (material.motion.camera[:, 1:] - CAMERA[1:]) / material.motion.camera[:, :1] * (1, -1)
-    np.testing.assert_allclose(material.body_shift, expected, atol=1e-6)
+    np.testing.assert_allclose(material.body[:, :, 2], expected, atol=1e-6)
     assert np.ptp(expected, axis=0).min() > 0.001
 
 

@@ -57,22 +57,24 @@ class Canonical(nn.Module):
         y = self.high[1] - part[..., 1] * (self.high[1] - self.low[1])
         return self._in_maps(torch.stack([x, y], -1))[None]
 
-    def forward(self, rays: Rays, depth: Tensor, body_shift: Tensor, displacement: Tensor) -> Tensor:
+    def forward(self, rays: Rays, depth: Tensor, body: Tensor, displacement: Tensor) -> Tensor:
         """Canonical head-space points ``[B, N·S, 3]``.
 
         Args:
             rays: N of each of B cameras.
             depth: ``[B, N, S]`` metres behind the head's plane.
-            body_shift: ``[B, 2]`` metres from the body's origin to the head's, in the tracked camera's space.
+            body: ``[B, 2, 3]`` from places seen by the tracked camera to the body's, see
+                :func:`~studio.engines.tri2plane.body.body_maps`.
             displacement: ``[B, 3, G, G]`` metres, in the zero-pose maps' grid.
         """
         seen = rays.in_camera(depth).flatten(1, 2)
         points = seen @ rays.cameras.rotation
         orbit = rays.cameras.orbit
         held = seen if orbit is None else seen @ orbit  # where the tracked camera would see it
-        body = torch.cat([held[..., :2] + body_shift[:, None], held[..., 2:]], -1) @ self.rest
+        flat = held[..., :2] @ body[:, :, :2].mT + body[:, None, :, 2]
+        resting = torch.cat([flat, held[..., 2:]], -1) @ self.rest
         low = smooth((self.chin + NECK[0] - points[..., 1:2]) / NECK[1])
-        points = points + low * (body - points)
+        points = points + low * (resting - points)
         here = self._in_maps(points[..., :2])
         moved = functional.grid_sample(
             displacement, here[:, None], mode="bilinear", padding_mode="border", align_corners=False

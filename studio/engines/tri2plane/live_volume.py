@@ -164,8 +164,8 @@ class LiveVolume:
             lanes = [] if self._card else [planes_in_lanes(planes) for planes in pyramid]
             self._known = (key, moment, pyramid, lanes)
         _, moment, pyramid, lanes = self._known
-        shift = torch.from_numpy(self._person.body_shift(motion)).to(self._device)
-        return replace(moment, body_shift=shift), pyramid, lanes
+        body = torch.from_numpy(self._person.body_maps(motion)).to(self._device)
+        return replace(moment, body=body), pyramid, lanes
 
     def _on_processor(
         self,
@@ -183,7 +183,7 @@ class LiveVolume:
             network.canonical,
             as_array(cameras.rotation[0]),
             None if cameras.orbit is None else as_array(cameras.orbit[0]),
-            as_array(moment.body_shift[0]),
+            as_array(moment.body[0]),
             as_array(moment.displacement[0]),
         )
 

@@ -60,6 +60,6 @@ class MomentMaker:
             motion_map=torch.from_numpy(maps.motion_map),
             displacement=torch.from_numpy(maps.displacement),
             drive=torch.from_numpy(drive),
-            body_shift=torch.from_numpy(self._person.body_shift(motion)),
+            body=torch.from_numpy(self._person.body_maps(motion)),
             code=self._code.expand(len(motion), -1),
         )

@@ -50,8 +50,8 @@ class Moment:
     """``[B, 3, G, G]`` metres from the expression to the canonical face."""
     drive: Tensor
     """``[B, 57]`` expression, jaw, eyelids and gaze, in deviations of the clip."""
-    body_shift: Tensor
-    """``[B, 2]`` metres from the body's origin to the head's, in camera space."""
+    body: Tensor
+    """``[B, 2, 3]`` from the head's place to the body's, in camera space; see ``body_maps``."""
     code: Tensor
     """``[B, code]`` the frames' latent codes γ."""
 
@@ -152,7 +152,7 @@ class Tri2Network(nn.Module):
         return whole * (-high - BEFORE), whole * (-low - BEHIND)
 
     def _matter(self, planes: Tensor, moment: Moment, rays: Rays, depth: Tensor) -> tuple[Tensor, Tensor]:
-        points = self.canonical(rays, depth, moment.body_shift, moment.displacement)
+        points = self.canonical(rays, depth, moment.body, moment.displacement)
         found = sample_planes(planes, self.canonical.unit(points))
         logit = self.density(found)[..., 0] + self.canonical.prior(points)
         return DENSITY * functional.softplus(logit).view(depth.shape), found

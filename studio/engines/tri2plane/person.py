@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
+from studio.engines.tri2plane.body import BodyMotion, body_maps
 from studio.head import HeadModel, builtin_head
 from studio.head.zero_pose import FrontalGrid, ZeroPose
-from studio.warping.mesh import BODY_FOLLOWS
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the file."""
 _PLAIN = (
     *("neutral", "canonical", "colours", "proxy", "low", "high", "rest_camera", "rest_angles", "chin"),
@@ -51,6 +50,8 @@ class VolumePerson:
     """y of the neutral chin: below it the neck begins."""
     head_model: str
     """Which head model the vertices are of."""
+    body: BodyMotion
+    """How the body moves."""
 
     @property
     def model(self) -> HeadModel:
@@ -63,24 +64,9 @@ class VolumePerson:
             self.model, self.neutral, self.colours, self.grid.size, canonical=self.canonical, grid=self.grid
         )
 
-    def body_shift(self, motion: HeadMotion) -> Floats:
-        """:func:`body_shift` with this person's rest."""
-        return body_shift(motion, self.rest_camera)
-
-
-def body_shift(motion: HeadMotion, rest_camera: npt.NDArray[np.floating]) -> Floats:
-    """Where the head is, seen from the body, which takes part in half of its way only.
-
-    Args:
-        motion: T frames.
-        rest_camera: ``[3]`` where the head usually is.
-
-    Returns:
-        ``[T, 2]`` metres, x to the viewer's right and y up: add it to a point in camera space relative to the
-        head's origin to have it relative to the body's.
-    """
-    way = (1.0 - BODY_FOLLOWS) * (motion.camera[:, 1:] - rest_camera[1:]) / motion.camera[:, :1]
-    return np.asarray(way * (1.0, -1.0), np.float32)
+    def body_maps(self, motion: HeadMotion) -> Floats:
+        """``[T, 2, 3]``, :func:`~studio.engines.tri2plane.body.body_maps` of this person."""
+        return body_maps(motion, self.rest_camera, self.rest_angles, self.body)
 
 
 def save_person(path: Path, person: VolumePerson) -> None:
@@ -92,6 +78,9 @@ def save_person(path: Path, person: VolumePerson) -> None:
         grid_low=grid.low,
         grid_high=grid.high,
         grid_size=grid.size,
+        body_coefficients=person.body.coefficients,
+        body_low=person.body.low,
+        body_high=person.body.high,
         **{name: getattr(person, name) for name in _PLAIN},
     )
 
@@ -110,7 +99,8 @@ def load_person(path: Path) -> VolumePerson:
         grid = FrontalGrid(numbers["grid_low"], numbers["grid_high"], int(numbers["grid_size"]))
         plain = {name: numbers[name] for name in _PLAIN}
         plain["chin"], plain["head_model"] = float(plain["chin"]), str(plain["head_model"])
-        person = VolumePerson(grid=grid, **plain)
+        body = BodyMotion(*(numbers[f"body_{name}"] for name in ("coefficients", "low", "high")))
+        person = VolumePerson(grid=grid, body=body, **plain)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise Problem(
             f"“{path.name}” in {path.parent} is damaged ({error}); build the avatar again."

@@ -88,24 +88,27 @@ class Space:
         canonical: Canonical,
         rotation: Floats,
         orbit: Floats | None,
-        body_shift: Floats,
+        body: Floats,
         displacement: npt.NDArray[np.floating],
     ) -> Space:
         """
         Args:
             canonical: the person's.
             rotation, orbit: ``[3, 3]`` a camera's; see ``Cameras``.
-            body_shift: ``[2]`` metres.
+            body: ``[2, 3]`` from the head's place to the body's.
             displacement: ``[3, G, G]`` metres.
         """
         rest = as_array(canonical.rest)
+        flat = np.eye(3, dtype=np.float32)
+        flat[:2, :2] = body[:, :2].T
+        flat = flat @ rest
         low, high = as_array(canonical.low), as_array(canonical.high)
         map_low, map_high = as_array(canonical.map_low), as_array(canonical.map_high)
         numbers = np.concatenate(
             [
                 rotation.ravel(),
-                (rest if orbit is None else orbit @ rest).ravel(),
-                np.append(body_shift, 0.0) @ rest,
+                (flat if orbit is None else orbit @ flat).ravel(),
+                np.append(body[:, 2], 0.0) @ rest,
                 *(low, 1.0 / (high - low)),
                 *(map_low, 1.0 / (map_high - map_low)),
                 as_array(canonical.chin).ravel(),

@@ -16,6 +16,7 @@ from studio.domain.free_camera import CAMERA_NAMES, FreeCamera
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import RenderRequest
 from studio.engines.tri2plane.artefact import Tri2Parts
+from studio.engines.tri2plane.body import BodyMotion
 from studio.engines.tri2plane.generator import DRIVE
 from studio.engines.tri2plane.network import Tri2Network
 from studio.engines.tri2plane.person import VolumePerson
@@ -47,6 +48,11 @@ TINY = Tri2Shape(
     depth=2,
 )
 REST = np.array([0.0, 0.0, 0.0], np.float32)
+SOME_BODY = BodyMotion(
+    np.random.default_rng(4).normal(0.0, 0.01, (7, 2, 3)).astype(np.float32),
+    np.full(7, -1.5, np.float32),
+    np.full(7, 1.5, np.float32),
+)
 
 
 def small_person(size: int = 32) -> VolumePerson:
@@ -72,6 +78,7 @@ def small_person(size: int = 32) -> VolumePerson:
         rest_angles=REST,
         chin=float(mesh.neutral_face[:, 1].min()),
         head_model=mesh.model.id,
+        body=SOME_BODY,
     )
 
 

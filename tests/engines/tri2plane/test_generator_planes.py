@@ -47,7 +47,7 @@ def moments(count: int = 2, seed: int = 0, code: int = TINY.code) -> Moment:
         motion_map=numbers(count, MAPS, GRID, GRID).clamp(-1, 1),
         displacement=0.004 * numbers(count, 3, GRID, GRID),
         drive=numbers(count, DRIVE),
-        body_shift=0.01 * numbers(count, 2),
+        body=torch.eye(2, 3) + 0.01 * numbers(count, 2, 3),
         code=numbers(count, code),
     )
 
@@ -160,7 +160,7 @@ def test_planes_answer_to_everything_the_network_is_told():
             changed = network.planes(replace(moment, **{name: getattr(other, name)}))[-1]
             assert (changed - plain).abs().max() > 1e-4, name
         # Where the body is and how the face is displaced bend rays, not planes.
-        for name in ("body_shift", "displacement"):
+        for name in ("body", "displacement"):
             changed = network.planes(replace(moment, **{name: getattr(other, name)}))[-1]
             assert torch.equal(changed, plain), name
 

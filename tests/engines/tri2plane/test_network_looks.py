@@ -39,7 +39,7 @@ def moment_of(seed: int = 0, code: int = TINY.code) -> Moment:
         motion_map=numbers(1, MAPS, GRID, GRID).clamp(-1, 1),
         displacement=torch.zeros(1, 3, GRID, GRID),
         drive=numbers(1, DRIVE),
-        body_shift=torch.zeros(1, 2),
+        body=torch.eye(2, 3)[None],
         code=numbers(1, code),
     )
 

@@ -53,7 +53,7 @@ def both(network: Tri2Network, free: FreeCamera) -> tuple[list[np.ndarray], list
             network.canonical,
             cameras.rotation[0].numpy(),
             None if cameras.orbit is None else cameras.orbit[0].numpy(),
-            moment.body_shift[0].numpy(),
+            moment.body[0].numpy(),
             moment.displacement[0].numpy(),
         )
         grid = RayGrid(rays.plane[0].numpy(), rays.slope[0].numpy(), enter, leave, SIDE, SIDE)
