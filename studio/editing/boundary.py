@@ -1,0 +1,142 @@
+"""Boundaries between latents that have something and those that have not (Shen et al. 2020, InterfaceGAN)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from studio.domain.problem import Problem
+
+Doubles = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.bool_]
+
+CHANCE = 0.01
+"""A boundary counts when so good a cross-validation would come out of random labels less often than this."""
+NEAR_CHANCE = 0.65
+"""Balanced accuracy below which a boundary is called weak."""
+FOLDS = 5
+"""Parts of the cross-validation."""
+FEWEST = 5
+"""Of each label."""
+_LEFT = 0.1
+"""A direction that keeps less of its length than this without the others is one of them."""
+_DEPENDENT = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Boundary:
+    """A hyperplane between two sets of points."""
+
+    normal: Doubles
+    """``[R]`` of length 1, towards the points that have it."""
+    accuracy: float
+    """Mean over both labels of the share told rightly in cross-validation, 0..1; chance is 0.5."""
+    chance: float
+    """How often random labels would be told as well as this: one-sided Fisher's exact test of
+    cross-validated answers against the labels."""
+    count: int
+    """Points it was learnt from."""
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether it cannot be told from a boundary of random labels."""
+        return self.chance >= CHANCE
+
+    @property
+    def weak(self) -> bool:
+        """Whether it tells little more than chance would."""
+        return self.accuracy < NEAR_CHANCE
+
+
+def train_boundary(points: Doubles, labels: Labels, seed: int = 0) -> Boundary:
+    """A linear support vector machine with squared hinge loss, both labels weighing the same.
+
+    Args:
+        points: ``[N, R]``, about as long as 1.
+        labels: ``[N]``, at least FEWEST of each.
+        seed: of the folds.
+    """
+    from scipy.stats import fisher_exact
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.svm import LinearSVC
+
+    fewest = int(min(labels.sum(), (~labels).sum()))
+    if fewest < FEWEST:
+        raise ValueError(f"a boundary needs {FEWEST} points of each label, not {fewest}")
+    machine = LinearSVC(C=1.0, class_weight="balanced", max_iter=20_000, random_state=seed)
+    folds = StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
+    told = np.asarray(cross_val_predict(machine, points, labels, cv=folds), bool)
+    table = [[int((told & labels).sum()), int((~told & labels).sum())]]
+    table.append([int((told & ~labels).sum()), int((~told & ~labels).sum())])
+    accuracy = (table[0][0] / labels.sum() + table[1][1] / (~labels).sum()) / 2.0
+    chance = float(fisher_exact(table, alternative="greater").pvalue)
+    normal = machine.fit(points, labels).coef_[0]
+    length = max(float(np.linalg.norm(normal)), 1e-300)
+    return Boundary(np.asarray(normal / length, np.float64), float(accuracy), chance, len(labels))
+
+
+def extremes(values: Doubles, share: float) -> tuple[npt.NDArray[np.intp], Labels]:
+    """The rows with the lowest and highest values, a share of all for each, and which of them are high.
+
+    Args:
+        values: ``[N]``, finite.
+        share: 0..0.5.
+    """
+    count = max(1, min(int(len(values) * share), len(values) // 2))
+    order = np.argsort(values, kind="stable")
+    rows = np.concatenate([order[:count], order[-count:]])
+    return rows, np.arange(2 * count) >= count
+
+
+def gradient(points: Doubles, values: Doubles) -> tuple[Doubles, float]:
+    """Where values rise: ridge regression, as strong as leaving one out says.
+
+    Args:
+        points: ``[N, R]``, about as long as 1.
+        values: ``[N]``.
+
+    Returns:
+        ``[R]`` of length 1, and the share of the values' variance that is told of left out points, at most 1
+        and below 0 where nothing is.
+    """
+    from sklearn.linear_model import RidgeCV
+
+    ridge = RidgeCV(alphas=np.logspace(-5, 2, 15)).fit(points, values)
+    told = 1.0 + float(ridge.best_score_) / max(float(np.var(values)), 1e-300)
+    length = max(float(np.linalg.norm(ridge.coef_)), 1e-300)
+    return np.asarray(ridge.coef_ / length, np.float64), told
+
+
+def without(direction: Doubles, others: Sequence[Doubles]) -> Doubles:
+    """A direction without what it shares with others: projected off their span by QR (Shen et al., §3.3).
+
+    Args:
+        direction: ``[R]``.
+        others: any number of ``[R]``; they may depend on each other.
+
+    Returns:
+        ``[R]`` of length 1.
+
+    Raises:
+        Problem: next to nothing is left of it.
+    """
+    from scipy.linalg import qr
+
+    length = np.linalg.norm(direction)
+    left = direction / length
+    lengths = [float(np.linalg.norm(other)) for other in others]
+    span = [other / size for other, size in zip(others, lengths) if size > 0.0]
+    if span:
+        basis, triangle, _ = qr(np.stack(span, 1), mode="economic", pivoting=True)
+        basis = basis[:, np.abs(np.diag(triangle)) > _DEPENDENT]
+        left = left - basis @ (basis.T @ left)
+    rest = float(np.linalg.norm(left))
+    if rest < _LEFT:
+        raise Problem(
+            "Nothing is left of this direction without the others: with this person they are the same; "
+            "name fewer others."
+        )
+    return np.asarray(left / rest, np.float64)
