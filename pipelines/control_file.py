@@ -25,6 +25,7 @@ import numpy as np
 from pipelines.control_names import near_names, unit_of
 from studio.domain.camera import Floats
 from studio.domain.controls import HEAD_NAMES, Control, ControlSheet, ControlTrack
+from studio.domain.edits import GROUP, PREFIX
 from studio.domain.free_camera import CAMERA_NAMES
 from studio.domain.problem import Problem
 
@@ -225,6 +226,8 @@ def _curves(file: ControlFile, controls: Mapping[str, Control], handles: Mapping
                     f"The control file {file.name} moves the camera (“{name}”), which cannot go around this "
                     "avatar: leave it out, or choose an engine whose avatars have depth."
                 )
+            elif name.startswith(PREFIX):
+                raise Problem(_no_edit(file, name, [n for n, c in controls.items() if c.group == GROUP]))
             else:
                 near = near_names(name, [*controls, *handles])
                 meant = f" Did you mean {' or '.join(f'“{n}”' for n in near)}?" if near else ""
@@ -235,6 +238,13 @@ def _curves(file: ControlFile, controls: Mapping[str, Control], handles: Mapping
             # Whoever mentions a control late has not meant it before.
             curves.setdefault(name, {0.0: neutral})[time] = min(max(value, low), high)
     return {name: (sorted(keys), [keys[t] for t in sorted(keys)]) for name, keys in curves.items()}
+
+
+def _no_edit(file: ControlFile, name: str, edits: list[str]) -> str:
+    """What to say about an edit that the avatar does not have."""
+    near = near_names(name, edits, 1)
+    meant = f"did you mean “{near[0]}”?" if near else "find it with python main.py edit, or leave it out."
+    return f"The control file {file.name} names “{name}”, and this avatar has no such edit: {meant}"
 
 
 def _interpolate(at: list[float], what: list[float], times: Floats, ease: str) -> Floats:
@@ -288,26 +298,32 @@ def _tell_held(
 def tell_unseen(
     asked_for: Collection[str], sheet: ControlSheet, held: Floats, tell: Callable[[str], object]
 ) -> None:
-    """Name what goes far beyond anything the clip showed, where a picture can only be guessed.
+    """Name what goes far beyond anything the clip showed, where a picture can only be guessed, and edits that
+    are stronger than suggested.
 
     Args:
         asked_for: controls that somebody set; others are not spoken of.
         sheet: the avatar's controls.
         held: ``[T, C]`` values within limits.
-        tell: hears one sentence, if there is anything to say.
+        tell: hears a sentence about each of the two, if there is anything to say.
     """
-    said = []
+    said, strong = [], []
     for column, control in enumerate(sheet.controls):
         if control.name not in asked_for or control.reliable is None:
             continue
         low, high = control.reliable
-        slack = max(FAR[control.kind], (high - low) / 2)
+        edit = control.group == GROUP
+        slack = 0.0 if edit else max(FAR[control.kind], (high - low) / 2)
         # A neutral face is always fair to ask for.
         least, most = min(low - slack, control.default), max(high + slack, control.default)
         lowest, highest = float(held[:, column].min()), float(held[:, column].max())
         asked = [f"{v:.3g}" for v, far in ((lowest, lowest < least), (highest, highest > most)) if far]
-        if asked:
+        if asked and edit:
+            strong.append(f"{control.name} {' and '.join(asked)} (suggested {low:.3g} to {high:.3g})")
+        elif asked:
             unit = unit_of(control)
             said.append(f"{control.name} {' and '.join(asked)}{unit} (it showed {low:.3g} to {high:.3g})")
     if said:
         tell(f"Far beyond what the avatar's clip showed, so expect flaws there: {'; '.join(said)}.")
+    if strong:
+        tell(f"Stronger than suggested, so it may look like somebody else: {'; '.join(strong)}.")

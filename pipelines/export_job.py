@@ -3,6 +3,7 @@
 ::
 
     jobs/export-<key>/track.npz   the motion, as it was when the export was asked for
+                      edits/      the avatar's edits, likewise
                       pause       its being there pauses the export; it keeps its turn
                       written/    what became of it: made.json, export.json
 """
@@ -33,6 +34,7 @@ from studio.domain.problem import Problem
 from studio.media import CODECS
 from studio.project.atomic import explaining_disk
 from studio.project.documents import DocumentKind, read_document, write_document
+from studio.project.edit_files import load_edits, save_edits
 from studio.project.settings_json import settings_from_plain
 from studio.project.store import Store, SubjectFolder
 
@@ -111,7 +113,7 @@ def export_job(
 
     Args:
         subject: whose avatar it is.
-        avatar: the avatar.
+        avatar: the avatar, with the edits that are to be seen.
         track: what it does, kept with the job as it is now.
         target: file, or folder of pictures, to write.
         settings: how.
@@ -160,6 +162,7 @@ def export_job(
     with explaining_disk(folder):
         folder.mkdir(parents=True)
     save_track(folder / "track.npz", track)
+    save_edits(folder, avatar.edits)
     return create_job(subject.path / "jobs", plan)
 
 
@@ -189,7 +192,7 @@ def export(task: Task) -> None:
             overwrite=asked.overwrite or ours,
         )
         track = load_track(task.inputs["track"])
-        avatar = load_avatar(task.inputs["avatar"])
+        avatar = replace(load_avatar(task.inputs["avatar"]), edits=load_edits(job))
         progress = _Pausing(task.progress, job / "pause")
         progress(0, None, "Opening the avatar")
         engine = engine_spec(avatar.engine).load(avatar)

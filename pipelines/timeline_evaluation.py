@@ -14,6 +14,7 @@ from pipelines.control_names import unit_of
 from pipelines.timeline_curves import curve_values
 from studio.domain.camera import Floats
 from studio.domain.controls import Control, ControlSheet, ControlTrack
+from studio.domain.edits import PREFIX
 from studio.domain.timeline import Curve, Timeline
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def evaluate_timeline(
     amounts: dict[str, Floats] = {}
     for name, curve in timeline.curves.items():
         if name not in known:
-            foreign.append(f"“{name}”")
+            foreign.append(name)
             continue
         adds = name in moved and curve.mode == "add"
         held = curve if adds else held_curve(curve, known[name], said)
@@ -74,8 +75,12 @@ def evaluate_timeline(
     values = _within(values, low, high, sheet, said, "several curves add up to more")
     if said:
         tell(f"Held at the limit: {'; '.join(said.values())}.")
-    if foreign:
-        tell(f"This avatar has no control {', '.join(foreign)}, so nothing moves there.")
+    others = [name for name in foreign if not name.startswith(PREFIX)]
+    gone = [name for name in foreign if name.startswith(PREFIX)]
+    if others:
+        tell(f"This avatar has no control {_quoted(others)}, so nothing moves there.")
+    if gone:
+        tell(f"This avatar has no edit {_quoted(gone)}: the curves are kept, and nothing shows of them.")
     tell_unseen(timeline.curves, sheet, values, tell)
     return ControlTrack(sheet.names, values, timeline.rate)
 
@@ -104,6 +109,10 @@ def held_curve(curve: Curve, knob: Control, said: dict[str, str]) -> Curve:
             key = replace(key, value=limit)
         keys.append(key)
     return replace(curve, keyframes=tuple(keys))
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"“{name}”" for name in names)
 
 
 def _within(

@@ -99,12 +99,13 @@ def animate(
     if options.drive is not None:
         drive = tracked_drive(screen, store, options.drive, options.person)
     from pipelines.animate_avatar import track_from_clip, track_from_file
+    from pipelines.edit_avatar import edited
     from pipelines.export_video import export_video
     from studio.engines.catalog import engine_spec
 
     with screen.working() as progress:
         progress(0, None, "Opening the avatar")
-        engine = engine_spec(avatar.engine).load(avatar)
+        engine = engine_spec(avatar.engine).load(edited(avatar))
         try:
             if drive is not None:
                 track = track_from_clip(subject, avatar, drive, options.retarget)

@@ -15,6 +15,7 @@ from pipelines.cli.words import Everywhere, parse
 from pipelines.job import is_made, read_job
 from studio.domain.problem import Problem
 from studio.project.command_words import command_line
+from studio.project.edit_files import load_edits
 from studio.project.store import SubjectFolder
 
 
@@ -65,6 +66,10 @@ def _show(screen: Screen, subject: SubjectFolder) -> None:
         held_out = avatar.lineage.get("held_out")
         seen = f" (without the last {100 * held_out:.0f} %)" if held_out else ""
         screen.say(f"  avatar    {avatar.engine}  {avatar.key}{seen}")
+        with suppress(Problem):  # whoever opens the avatar is told
+            for edit in load_edits(avatar.folder).edits:
+                shown = f"{edit.strength:g}" if edit.on else "off"
+                screen.say(f"    edit    {edit.name}  {shown}  {edit.title}")
     for job, status in runner.recover(list(subject.jobs())).items():
         with suppress(Problem):
             last = read_job(job).steps[-1]

@@ -10,6 +10,7 @@ import tyro
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Chosen, Everywhere, parse
 from studio.domain.controls import ControlSheet
+from studio.domain.edits import GROUP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +38,19 @@ def command(words: list[str]) -> int:
     sheet = _sheet(options)
     screen = Screen()
     screen.say("Controls" + (", with the range that the avatar's clip showed" if options.name else ""))
+    edits = tuple(control for control in sheet.controls if control.group == GROUP)
+    sheet = ControlSheet(tuple(control for control in sheet.controls if control.group != GROUP))
     entries = control_entries(sheet, reliable=options.name is not None)
     width = max(len(e.name) for e in entries)
     for entry in entries:
         shown = f"  {f'shown {entry.reliable}' if entry.reliable else '':<22}" if options.name else ""
         limits = f"{entry.low} to {entry.high}"
         screen.say(f"  {entry.name:<{width}}  {limits:<22}{shown}  {entry.does}")
+    if edits:
+        screen.say("\nEdits of this person, at rest with the strength that they have")
+        for entry in control_entries(ControlSheet(edits), reliable=True):
+            limits = f"{entry.low} to {entry.high}, rests at {entry.neutral}"
+            screen.say(f"  {entry.name:<{width}}  {limits:<29}  suggested {entry.reliable:<12}  {entry.does}")
     if options.name is None:
         screen.say("\nCamera, for avatars that it can go around")
         for entry in control_entries(camera_sheet(), reliable=False):
@@ -62,13 +70,14 @@ def _sheet(options: ControlsOptions) -> ControlSheet:
     if options.name is None:
         return plain_sheet()
     from pipelines.build_job import find_avatar
+    from pipelines.edit_avatar import edited
     from studio.engines.catalog import engine_spec
 
     subject = options.store.find(options.name)
     avatar = find_avatar(
         subject, options.engine, None if options.clip is None else subject.clip(options.clip)
     )
-    engine = engine_spec(avatar.engine).load(avatar)
+    engine = engine_spec(avatar.engine).load(edited(avatar))
     try:
         return engine.sheet
     finally:

@@ -67,6 +67,8 @@ def edits_folder(avatar_folder: Path) -> Path:
     """Where an avatar's edits are, made if need be. Raises Problem when the disk says no."""
     place = avatar_folder / "edits"
     if not place.is_dir():
+        if not avatar_folder.is_dir():
+            raise Problem(f"{avatar_folder} is gone, so nothing can be kept there: choose another avatar.")
         with explaining_disk(place):
             # Avatars are listed by when they were built, which their folder's own time tells.
             before = avatar_folder.stat()
