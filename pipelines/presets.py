@@ -114,7 +114,7 @@ TRI2PLANE_DRAFT: Mapping[str, Any] = {
             depth=2,
         ),
         upsampler_tiles=2,
-        loop=replace(TRI2PLANE_LOOP, minutes=10.0),
+        loop=replace(TRI2PLANE_LOOP, minutes=14.0),
     ),
 }
 """Two processor cores, twenty minutes at most."""
