@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.control_names import near_names
 from studio.domain.avatar import Avatar
-from studio.domain.edits import LATENT, PREFIX, Edit, EditStack, ShapeShift
+from studio.domain.edits import LATENT, PREFIX, Edit, EditStack
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.project.command_words import command_line
@@ -133,7 +133,7 @@ def find_name(avatar: Avatar, words: str) -> str:
 
 def free_name(title: str, taken: Collection[str]) -> str:
     """A name for an edit of this title: small ASCII letters, digits and underscores, unlike those taken."""
-    latin = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    latin = unicodedata.normalize("NFKD", title.casefold()).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9]+", "_", latin).strip("_")[:LONGEST_NAME].strip("_") or "edit"
     candidate, number = name, 1
     while candidate in taken:
@@ -154,9 +154,9 @@ class Copied:
     """Why the others are not, in one sentence; empty when all are."""
 
 
-def copy_edits(subject: SubjectFolder, source: Avatar, target: Avatar) -> Copied:
-    """Give an avatar's edits to another one of the same subject, behind its own; an edit that is there
-    already, by method and title, is replaced.
+def copy_edits(source: Avatar, target: Avatar) -> Copied:
+    """Give an avatar's edits of shape and colour, which work with any engine, to another avatar, behind its
+    own ones; an edit that is there already, by method and title, is replaced.
 
     Raises:
         Problem: there are none, or none of them can be copied.
@@ -165,23 +165,15 @@ def copy_edits(subject: SubjectFolder, source: Avatar, target: Avatar) -> Copied
         raise Problem("Both are the same avatar: name another engine to copy the edits to.")
     edits = load_edits(source.folder).edits
     if not edits:
-        raise Problem(f"The {source.engine} avatar of {subject.name} has no edits to copy.")
+        raise Problem(f"The {source.engine} avatar of {source.subject} has no edits to copy.")
     latent = [edit.title for edit in edits if isinstance(edit.effect, LATENT)]
-    refused = []
+    left = [edit for edit in edits if not isinstance(edit.effect, LATENT)]
+    sentence = ""
     if latent:
-        refused.append(
+        sentence = (
             f"{_quoted(latent)} cannot be copied, because latents of one generator mean nothing to another: "
-            f"find {'it' if len(latent) == 1 else 'them'} again with the {target.engine} avatar"
+            f"find {'it' if len(latent) == 1 else 'them'} again for the {target.engine} avatar."
         )
-    shapes = [edit for edit in edits if isinstance(edit.effect, ShapeShift)]
-    model = _head_model(subject, target) if shapes else ""
-    foreign = [one.title for one in shapes if getattr(one.effect, "head_model", model) != model]
-    if foreign:
-        refused.append(
-            f"{_quoted(foreign)} cannot be copied, because the other avatar has the head model {model!r}"
-        )
-    left = [edit for edit in edits if edit.title not in foreign and not isinstance(edit.effect, LATENT)]
-    sentence = f"{'; '.join(refused)}." if refused else ""
     if not left:
         raise Problem(sentence)
 
@@ -298,13 +290,6 @@ def _find(spec: MethodSpec, wish: Any, avatar: Avatar, means: _Means) -> Edit:
     person = latent_person(avatar)
     with quiet(), face_reader() as faces:
         return spec.find(person, wish, replace(workplace, faces=faces))
-
-
-def _head_model(subject: SubjectFolder, avatar: Avatar) -> str:
-    from pipelines.animate_avatar import source_sequence
-    from studio.project.sequence_files import load_sequence
-
-    return load_sequence(source_sequence(subject, avatar)).head_model
 
 
 def _changed(avatar: Avatar, change: Callable[[EditStack], EditStack]) -> Avatar:

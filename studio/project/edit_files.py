@@ -38,6 +38,8 @@ from studio.project.documents import DocumentKind, read_document, write_document
 EDITS = DocumentKind("edits")
 """The document ``edits.json``."""
 FILE = "edits.json"
+FOLDER = "edits"
+"""What the folder is called, in the avatar's own."""
 _PATIENCE = 20.0
 """Seconds to wait for another process that is changing the same edits; it takes a moment."""
 _DAMAGE = (
@@ -65,7 +67,7 @@ class UnknownEdit:
 
 def edits_folder(avatar_folder: Path) -> Path:
     """Where an avatar's edits are, made if need be. Raises Problem when the disk says no."""
-    place = avatar_folder / "edits"
+    place = avatar_folder / FOLDER
     if not place.is_dir():
         if not avatar_folder.is_dir():
             raise Problem(f"{avatar_folder} is gone, so nothing can be kept there: choose another avatar.")
@@ -92,7 +94,7 @@ def save_edits(avatar_folder: Path, stack: EditStack) -> None:
     Raises:
         Problem: the disk says no, or what is there is damaged or of a newer version; it stays as it was.
     """
-    if stack.edits or (avatar_folder / "edits" / FILE).exists():
+    if stack.edits or (avatar_folder / FOLDER / FILE).exists():
         with _alone(avatar_folder) as place:
             _save(place, stack, _unknown(_entries(place)))
 
@@ -103,7 +105,7 @@ def load_edits(avatar_folder: Path) -> EditStack:
     Raises:
         Problem: they are damaged, or of a newer version of the program.
     """
-    return _load(avatar_folder / "edits")
+    return _load(avatar_folder / FOLDER)
 
 
 def change_edits(avatar_folder: Path, change: Callable[[EditStack], EditStack]) -> EditStack:
@@ -129,7 +131,7 @@ def change_edits(avatar_folder: Path, change: Callable[[EditStack], EditStack]) 
 
 def unknown_edits(avatar_folder: Path) -> tuple[UnknownEdit, ...]:
     """Edits that a newer program made and this one cannot show. Raises Problem when they are damaged."""
-    place = avatar_folder / "edits"
+    place = avatar_folder / FOLDER
     found = [entry for _, entry in _unknown(_entries(place))]
     with _explaining(place):
         return tuple(UnknownEdit(str(e["name"]), str(e["title"]), str(e["effect"]["kind"])) for e in found)

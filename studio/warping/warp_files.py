@@ -21,6 +21,7 @@ from studio.domain.controls import Control, ControlSheet
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.head import builtin_head
+from studio.project.edit_files import FOLDER as EDITS_FOLDER
 from studio.warping.mesh import PersonMesh, ShellMotion
 from studio.warping.plate import Plate
 from studio.warping.settings import WarpSettings
@@ -105,6 +106,8 @@ def link_parts(base: Path, folder: Path) -> None:
     """
     for source in sorted(base.rglob("*")):
         target = folder / source.relative_to(base)
+        if source.relative_to(base).parts[0] == EDITS_FOLDER:
+            continue
         if source.is_dir():
             target.mkdir(exist_ok=True)
         elif source.name not in ("avatar.json", "made.json"):
