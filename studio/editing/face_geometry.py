@@ -20,8 +20,8 @@ SIDES = (234, 454)
 TOP, CHIN = 10, 152
 """Middle of the forehead's upper end, and of the chin."""
 _OUTER = 2
-"""Points of a brow that count, from its outer end: the tracker's depth, which it guesses, makes inner ones rise
-and fall with the head's pitch."""
+"""Points of a brow that count, from its outer end: the tracker's depth, which it guesses, makes inner ones
+rise and fall with the head's pitch."""
 _SMILE = np.array([5.0, 4.5]) / np.linalg.norm([5.0, 4.5])
 """Where a smile takes the corners of a mouth: outwards and up, as the head's handle has it. Back as well, but
 that is again the depth that the tracker guesses."""

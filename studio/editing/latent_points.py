@@ -1,8 +1,9 @@
 """Latents as points: some rows of W+, or their mean, each number centred and in its own deviations.
 
 Standardised numbers are what directions are learnt in, and what "orthogonal" is meant in: a number that
-hardly varies over a person says as much as one that varies much, and a direction turned back into latents moves
-every number as much as the person does. Directions stay within what samples span; nothing is known beyond.
+hardly varies over a person says as much as one that varies much, and a direction turned back into latents
+moves every number as much as the person does. Directions stay within what samples span; nothing is known
+beyond.
 """
 
 from __future__ import annotations

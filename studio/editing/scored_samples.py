@@ -1,9 +1,9 @@
 """Pictures of a person's latents, with values for each: drawn once, kept, and gone on with when interrupted.
 
-Latents are drawn in the clip's usual moments and not in their own. A generator that paints over a guide shows in
-each moment what the guide shows, and its samples come with the moment that they belong to: a smile would seem
-to come from latents that only accompany it. In a moment that was given to latents without looking, what differs
-between pictures is what the latents make. Values are compared within each moment.
+Latents are drawn in the clip's usual moments and not in their own. A generator that paints over a guide shows
+in each moment what the guide shows, and its samples come with the moment that they belong to: a smile would
+seem to come from latents that only accompany it. In a moment that was given to latents without looking, what
+differs between pictures is what the latents make. Values are compared within each moment.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -177,11 +178,7 @@ def _read(file: Path | None, values: Floats) -> int:
     try:
         with np.load(file, allow_pickle=False) as stored:
             found = stored["values"]
-    except (OSError, ValueError, KeyError, EOFError):
-        return 0
-    except Exception as error:  # zipfile's own, for what is cut short
-        if type(error).__name__ != "BadZipFile":
-            raise
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return 0
     if found.ndim != 2 or found.shape[1] != values.shape[1] or len(found) > len(values):
         return 0

@@ -1,0 +1,231 @@
+"""Directions learnt from a person's own samples (InterfaceGAN, Shen et al. 2020) and tried on others of them.
+
+The scheme: latents of the person are drawn in usual moments; those with the most and the least of something,
+compared within their moment, are told apart by a linear boundary; its normal is the direction. What must stay
+(other attributes, other edits) is projected out. Then latents that were not learnt from are moved along it
+and drawn: that says how long one step must be, how far it can be followed, and what else it moves.
+
+In a personal generator most things go along with pose and expression, because they are all that its clip
+varies. Hence callers have pose and expression measured in the same pictures, and projected out unless one of
+them is what is wanted; the figures say what that changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from studio.domain.edits import LatentShift
+from studio.domain.problem import Problem
+from studio.domain.progress import Progress, silent
+from studio.editing import boundary
+from studio.editing.direction_response import CHANCE, Response, respond
+from studio.editing.latent_points import LatentPoints
+from studio.editing.layer_rows import RowGroup
+from studio.editing.person import LatentPerson
+from studio.editing.scored_samples import Scores, in_usual_moments, readable, scored, within_moments
+
+Doubles = npt.NDArray[np.float64]
+
+FEWEST = 40
+"""Samples that must be readable."""
+_TRIED = 12
+"""Latents that a direction is tried on."""
+_TOLD = 0.05
+"""A value of which latents tell less than this share of the variance is not theirs to move: nothing is
+projected out for it."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Latents with somebody's own yes or no."""
+
+    ws: Tensor
+    """``[B, num_ws, w_dim]``."""
+    liked: npt.NDArray[np.bool_]
+    """``[B]`` yes or no."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a direction is learnt."""
+
+    space: Literal["w", "w+"] = "w+"
+    """One shift for all rows, or one for each."""
+    rows: RowGroup = "all"
+    """Rows that move."""
+    samples: int = 400
+    """Latents that are drawn."""
+    extreme: float = 0.25
+    """Share of the samples, at each end, that the boundary is learnt from."""
+    seed: int = 0
+    """Of samples and folds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """A direction, and what it does."""
+
+    shift: LatentShift
+    """Of strength 1."""
+    suggested: tuple[float, float]
+    """Strengths to which it can be followed."""
+    found: dict[str, Any]
+    """Figures, as JSON values."""
+
+
+def learn_direction(
+    person: LatentPerson,
+    wanted: Scores | Judged,
+    kept: Scores,
+    learning: Learning,
+    edits: Sequence[tuple[str, LatentShift]] = (),
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> Learnt:
+    """Learn a direction.
+
+    Args:
+        person: samples and draws.
+        wanted: one column, or judged latents.
+        kept: values that must stay; may have no columns.
+        learning: how.
+        edits: names and effects of other edits that must not be contained.
+        cache: folder of this person.
+        progress: told often.
+
+    Returns:
+        The direction. Strength 1 is one standard deviation of what is wanted over samples within a moment;
+        where somebody judged, one deviation of the person's latents along it.
+
+    Raises:
+        Problem: too few pictures can be measured, the latents do not tell what is wanted any better than
+            chance, nothing is left of it without what must stay, or moving along it does not change it.
+    """
+    scores = wanted.and_then(kept) if isinstance(wanted, Scores) else kept
+    first = 1 if isinstance(wanted, Scores) else 0
+    samples = in_usual_moments(person, person.sample(learning.samples, learning.seed))
+    values = scored(person, samples, scores, cache, progress)
+    good = readable(values, scores.names, min(FEWEST, learning.samples))
+    within = within_moments(values, samples.moments)[good].astype(np.float64)
+    ws = samples.ws[np.flatnonzero(good)]
+    if isinstance(wanted, Judged):
+        # What was judged may lie where no sample does: both together say what latents can be.
+        space = LatentPoints.of(_joined(ws, wanted.ws), learning.space, learning.rows)
+        line = boundary.train_boundary(space.points(wanted.ws), wanted.liked, learning.seed)
+    else:
+        space = LatentPoints.of(ws, learning.space, learning.rows)
+        rows, high = boundary.extremes(within[:, 0], learning.extreme)
+        _must_vary(within[:, 0], scores.names[0])
+        line = boundary.train_boundary(space.points(ws[rows]), high, learning.seed)
+    _must_tell(line, isinstance(wanted, Judged))
+    points = space.points(ws)
+    others, told = _others(space, points, within[:, first:], scores.names[first:], edits)
+    direction = boundary.without(line.normal, others)
+
+    bases = in_usual_moments(person, person.sample(_TRIED, learning.seed + 1))
+    deviations = within.std(0)
+    sigma = float((points @ direction).std())
+    if sigma <= 0.0:
+        raise Problem("This person's samples do not vary along the direction: take more, or all rows.")
+    response = respond(person, space.shift(sigma * direction), bases, scores, progress=progress)
+    before = response
+    if others:
+        plain = space.shift(float((points @ line.normal).std()) * line.normal)
+        before = respond(person, plain, bases, scores, (-1.0, 1.0))
+    found: dict[str, Any] = {
+        "samples": len(good),
+        "left_out": int((~good).sum()),
+        "accuracy": round(line.accuracy, 4),
+        "chance": line.chance,
+        "learnt_from": line.count,
+        "kept": [*told, *(name for name, _ in edits)],
+    }
+    if line.weak:
+        found["note"] = "Latents hardly tell this apart: expect little, and something else along with it."
+    if isinstance(wanted, Judged):
+        steps, low, high_end = 1.0, -2.0, 2.0
+    else:
+        steps, low, high_end = _measured(response, scores.names[0], float(deviations[0]), found)
+    found["deviations"] = round(steps, 4)
+    found["moves"] = _moves(before, response, scores.names, deviations, first)
+    return Learnt(space.shift(steps * sigma * direction), (low, high_end), found)
+
+
+def _others(
+    space: LatentPoints,
+    points: Doubles,
+    values: Doubles,
+    names: Sequence[str],
+    edits: Sequence[tuple[str, LatentShift]],
+) -> tuple[list[Doubles], list[str]]:
+    """Directions ``[R]`` of what must stay, and the names of those values that latents move."""
+    others, told = [], []
+    for k, name in enumerate(names):
+        way, share = boundary.gradient(points, values[:, k])
+        if share >= _TOLD:
+            others.append(way)
+            told.append(name)
+    return [*others, *(space.direction(shift) for _, shift in edits)], told
+
+
+def _measured(
+    response: Response, name: str, deviation: float, found: dict[str, Any]
+) -> tuple[float, float, float]:
+    """Steps in strength 1, and the strengths to which it can be followed; figures go into ``found``."""
+    slope = float(np.mean(response.slope(0))) if len(response.slope(0)) else 0.0
+    chance = response.chance(0)
+    if slope <= 0.0 or chance >= CHANCE:
+        raise Problem(
+            f"Moving along this direction does not change “{name}” in other pictures of this person, so "
+            "its samples only seemed to tell; take more samples, other rows, or ask for less to stay."
+        )
+    low, high = response.followed(0)
+    steps = deviation / slope
+    found.update(strength_1=round(deviation, 5), slope=round(slope, 5), slope_chance=chance)
+    return steps, round(low / steps, 3) + 0.0, round(high / steps, 3) + 0.0
+
+
+def _moves(
+    before: Response, after: Response, names: Sequence[str], deviations: Doubles, first: int
+) -> dict[str, list[float]]:
+    """For each value its change in deviations, before and after projecting out what must stay: for as much as
+    changes what is wanted by one deviation, or for one step where somebody judged."""
+    out = {}
+    for k, name in enumerate(names):
+        pair = []
+        for response in (before, after):
+            own = np.mean(response.slope(0)) / deviations[0] if first else 1.0
+            each = response.slope(k)
+            moved = float(np.mean(each)) / max(float(deviations[k]), 1e-12) if len(each) else 0.0
+            pair.append(round(moved / own, 4) if abs(own) > 1e-9 else 0.0)
+        out[name] = pair
+    return out
+
+
+def _must_tell(line: boundary.Boundary, judged: bool) -> None:
+    if not line.by_chance:
+        return
+    do = "judge more pictures" if judged else "take more samples, or something that varies in this clip"
+    raise Problem(
+        f"This person's latents do not tell it: the boundary is right in {100 * line.accuracy:.0f} % of "
+        f"pictures that it was not learnt from, which random labels reach with probability {line.chance:.2g} "
+        f"(Fisher's exact test, {boundary.CHANCE:g} is the limit); {do}."
+    )
+
+
+def _must_vary(values: Doubles, name: str) -> None:
+    if float(np.ptp(values)) <= 1e-9:
+        raise Problem(f"“{name}” is the same in every picture of this person, so no direction can be learnt.")
+
+
+def _joined(one: Tensor, other: Tensor) -> Tensor:
+    import torch
+
+    return torch.cat([one, other.to(one)])
