@@ -58,6 +58,18 @@ def pivot_features(motion: HeadMotion) -> Floats:
     return np.concatenate(columns, 1).astype(np.float32)
 
 
+def whitened(motion: HeadMotion) -> tuple[Whitened, Whitened, Whitened]:
+    """Features ``[T, D]`` in deviations of these frames, weighted so that near means alike; and the mean and
+    deviation ``[D]`` of each. The 50 expression coefficients together weigh as much as pitch, yaw, jaw and
+    eyelids do, because the basis has many small ones that are mostly noise."""
+    features = pivot_features(motion).astype(np.float64)
+    mean = features.mean(0)
+    deviation = np.maximum(features.std(0), TREMBLE)
+    weight = np.ones(features.shape[1])
+    weight[5:55] = np.sqrt(7.0 / 50.0)
+    return (features - mean) / deviation * weight, mean, deviation
+
+
 def pick_pivots(
     sequence: TrackedSequence,
     settings: PivotSettings,
@@ -69,9 +81,7 @@ def pick_pivots(
     With ``choice="random"`` every good frame is as likely as any other instead, and a pivot stands for the
     frames that it is the nearest pivot of.
 
-    Features are divided by their standard deviation (scipy's "whitening", as PVP does); the 50 expression
-    coefficients together weigh as much as pitch, yaw, jaw and eyelids do, because the basis has many small
-    ones that are mostly noise.
+    Features are divided by their standard deviation (scipy's "whitening", as PVP does), see :func:`whitened`.
 
     Raises:
         Problem: fewer than two good frames to choose from, or a locked frame cannot be a pivot.
@@ -84,12 +94,7 @@ def pick_pivots(
         )
     check_wishes(sequence, settings, train)
     wishes = _Wishes(np.isin(candidates, settings.locked), np.isin(candidates, settings.forbidden))
-    features = pivot_features(sequence.motion)[candidates].astype(np.float64)
-    mean = features.mean(0)
-    deviation = np.maximum(features.std(0), TREMBLE)
-    weight = np.ones(features.shape[1])
-    weight[5:55] = np.sqrt(7.0 / 50.0)
-    white = (features - mean) / deviation * weight
+    white, mean, deviation = whitened(sequence.motion.take(candidates))
     count = int(min(settings.count, max(2, len(candidates) // 2)))
     progress(0, count, "Choosing pivots")
     if settings.choice == "random":
