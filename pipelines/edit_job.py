@@ -80,7 +80,9 @@ def edit_job(
     if spec.generator:
         refuse_engine(subject, avatar, spec)
     title = tidy_title(title) if title else ""
-    asked = EditJobSettings(method_id, settings_to_plain(wish), title, strength)
+    # Through plain values and back, as the worker reads them: what is out of range is said now.
+    plain = settings_to_plain(settings_from_plain(spec.wish_class, settings_to_plain(wish)))
+    asked = EditJobSettings(method_id, plain, title, strength)
     step = Step.plan(
         id=KIND,
         title=f"Finding an edit: {spec.title}",

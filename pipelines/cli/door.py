@@ -24,6 +24,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "pipelines.cli.animating:command",
         "Drive an avatar with a clip or a control file into an MP4.",
     ),
+    "edit": (
+        "pipelines.cli.editing:command",
+        "Edit a person: words, shapes, colours and directions as sliders that every pose keeps.",
+    ),
     "evaluate": (
         "pipelines.cli.evaluating:command",
         "Measure an avatar on the part of its clip it never saw.",

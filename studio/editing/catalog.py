@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from studio.editing.direction_files import SPEC as DIRECTION_FILE
+from studio.editing.ganspace import SPEC as GANSPACE
+from studio.editing.interfacegan import SPEC as INTERFACEGAN
 from studio.editing.method import MethodSpec
 from studio.editing.shapes import SPEC as SHAPE
 
-METHODS: dict[str, MethodSpec] = {spec.id: spec for spec in (SHAPE,)}
+_LISTED = (SHAPE, INTERFACEGAN, GANSPACE, DIRECTION_FILE)
+METHODS: dict[str, MethodSpec] = {spec.id: spec for spec in _LISTED}
 """Method id to its entry, in the order in which they are offered."""
