@@ -149,12 +149,53 @@ def read_stream(file: BinaryIO, name: str) -> tuple[Any, str]:
     return first, "pickle"
 
 
-def _read_zip(file: BinaryIO, name: str, stand_ins: dict[tuple[str, str], Any]) -> Any:
+def is_program(file: BinaryIO) -> bool:
+    """Whether a file is a TorchScript program: an archive with code in it. Leaves it at its beginning.
+
+    Raises:
+        zipfile.BadZipFile: it is a damaged archive.
+    """
+    file.seek(0)
+    archive = file.read(4) == b"PK\x03\x04"
+    found = archive and any(map(_belongs_to_program, zipfile.ZipFile(file).namelist()))
+    file.seek(0)
+    return found
+
+
+def read_program(file: BinaryIO, name: str) -> Any:
+    """The object that a TorchScript program stores: its modules' numbers, none of its code.
+
+    Args:
+        file: a file of which :func:`is_program` holds; it must stay open while values are read.
+        name: for messages.
+
+    Returns:
+        As :func:`read_stream`. Modules are records of ``__torch__`` whose state holds parameters, buffers and
+        modules by name.
+
+    Raises:
+        Refused: it asks for anything that is not data.
+        Exception: it is damaged.
+    """
+    return _read_zip(file, name, {**_STAND_INS, **_OF_PROGRAMS}, ("__torch__",), program=True)
+
+
+def _belongs_to_program(entry: str) -> bool:
+    return entry.endswith("/constants.pkl") or "/code/" in entry
+
+
+def _read_zip(
+    file: BinaryIO,
+    name: str,
+    stand_ins: dict[tuple[str, str], Any],
+    inert: tuple[str, ...] = INERT,
+    program: bool = False,
+) -> Any:
     size = file.seek(0, io.SEEK_END)
     archive = zipfile.ZipFile(file)
     entries = {info.filename: info for info in archive.infolist()}
     roots = [entry[: -len("data.pkl")] for entry in entries if entry.endswith("/data.pkl")]
-    if any(entry.endswith("/constants.pkl") or "/code/" in entry for entry in entries):
+    if not program and any(map(_belongs_to_program, entries)):
         raise Problem(
             f"{name} is a TorchScript program, which the studio does not run; "
             "get the plain checkpoint from its source."
@@ -193,7 +234,7 @@ def _read_zip(file: BinaryIO, name: str, stand_ins: dict[tuple[str, str], Any]) 
 
     if root + "byteorder" in entries and bytes(take("byteorder")) != b"little":
         raise ValueError("it was written on a big-endian machine")
-    return unpickle(io.BytesIO(take("data.pkl")), INERT, stand_ins, outside)
+    return unpickle(io.BytesIO(take("data.pkl")), inert, stand_ins, outside)
 
 
 class _LegacyStorages:
@@ -319,4 +360,11 @@ _STAND_INS: dict[tuple[str, str], Any] = {
     ("torch.storage", "_load_from_bytes"): Call(_load_from_bytes),
     (PERSISTENT, "_reconstruct_persistent_obj"): Call(_persistent),
     ("collections", "defaultdict"): Call(lambda *_: {}),
+}
+_OF_PROGRAMS: dict[tuple[str, str], Any] = {
+    **{
+        ("torch.jit._pickle", f"build_{kind}"): Call(lambda values: values)
+        for kind in ("intlist", "doublelist", "boollist", "tensorlist")
+    },
+    ("torch.jit._pickle", "restore_type_tag"): Call(lambda value, _tag: value),
 }
