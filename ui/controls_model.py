@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from studio.domain.controls import Control, ControlSheet, ControlState
+from studio.domain.edits import GROUP
 from studio.live import LiveHandle
 
 Pose = dict[str, float]
@@ -18,10 +19,20 @@ TOGETHER = 0.8
 """Seconds within which two changes of the same thing are one entry of the history."""
 
 
+def is_edit(control: Control) -> bool:
+    """Whether a control is the strength of an edit, which stays where a hand has put it."""
+    return control.group == GROUP
+
+
 class ControlsModel(QObject):
     """One pose, changed by sliders, by dragging on the picture, by presets, and back again.
 
+    An edit rests at its strength. A slider that is moved changes that rest, which outlives the pose: see
+    ``keeper``. A saved pose holds strengths as they were seen, and shows them without changing the rest.
+
     Attributes:
+        keeper: told the name of an edit's control, the value before and the one now, when a hand has moved
+            it; it keeps the strength and its history. Without it, edits are like any control.
         sheet_changed: other controls; widgets are made anew.
         value_changed: name and new value, for every control and handle that changed.
         changed: the pose is another one; once after all the values.
@@ -40,6 +51,7 @@ class ControlsModel(QObject):
         self._pose: Pose = {}
         self._before: Pose | None = None
         self._what = ("", "")
+        self.keeper: Callable[[str, float, float], object] | None = None
 
     @property
     def sheet(self) -> ControlSheet:
@@ -57,11 +69,33 @@ class ControlsModel(QObject):
         return dict(self._pose)
 
     def take_sheet(self, sheet: ControlSheet, handles: Iterable[LiveHandle]) -> None:
-        """Another avatar's controls. The pose and its history stay: names mean the same everywhere."""
+        """Another avatar's controls, or the same with other rests. The pose and its history stay: names mean
+        the same everywhere."""
+        before = {control.name: self.value(control.name) for control in self.edits}
         self._sheet, self._handles = sheet, tuple(handles)
         self._controls = {c.name: c for c in sheet.controls}
         self._controls |= {h.control.name: h.control for h in self._handles}
+        defaults = {control.name: control.default for control in self.edits}
+        self._pose = {name: value for name, value in self._pose.items() if value != defaults.get(name)}
         self.sheet_changed.emit()
+        for name in defaults:
+            if name in before and before[name] != self.value(name):
+                self.value_changed.emit(name, self.value(name))
+
+    @property
+    def edits(self) -> tuple[Control, ...]:
+        """Controls that are edits, in their order."""
+        return tuple(control for control in self._sheet.controls if is_edit(control))
+
+    @property
+    def seen(self) -> Pose:
+        """The pose with the strengths of all edits, also of those at rest: what saved poses come back to."""
+        return {**{control.name: self.value(control.name) for control in self.edits}, **self._pose}
+
+    @property
+    def unedited(self) -> Pose:
+        """The pose without any edit showing."""
+        return {**self._pose, **{control.name: 0.0 for control in self.edits}}
 
     def control(self, name: str) -> Control:
         """A control, or a handle's. Raises KeyError for a name that this avatar does not know."""
@@ -102,7 +136,13 @@ class ControlsModel(QObject):
     def end(self) -> None:
         """The movement is over."""
         before, self._before = self._before, None
-        if before is not None and before != self._pose:
+        if before is None or before == self._pose:
+            return
+        control = self._controls.get(self._what[1])
+        if self.keeper is not None and control is not None and is_edit(control):
+            name = control.name
+            self.keeper(name, before.get(name, control.default), self.value(name))
+        else:
             self.undo.push(_Change(self, before, self.pose, *self._what))
 
     def put(self, values: Mapping[str, float], text: str, key: str = "") -> None:
@@ -118,15 +158,19 @@ class ControlsModel(QObject):
         self.end()
 
     def reset(self, name: str) -> None:
-        """One control back to its default."""
+        """One control back to its default; an edit to no strength."""
         self.begin(self.tr("Reset {name}").format(name=self._controls[name].label), name)
+        if is_edit(self._controls[name]):
+            self.set(name, 0.0)
+            self.end()
+            return
         pose = self.pose
         pose.pop(name, None)
         self._change(pose)
         self.end()
 
     def reset_all(self) -> None:
-        """Everything back to neutral."""
+        """Everything back to neutral; edits are part of the person and rest at their strengths."""
         self.replace({}, self.tr("Reset all"))
 
     def state(
@@ -142,10 +186,18 @@ class ControlsModel(QObject):
         values = sheet.neutral().values.copy() if under is None else under.values.copy()
         column = {name: i for i, name in enumerate(sheet.names)}
         changes = {handle.control.name: handle.change for handle in self._handles}
-        for name, value in (self._pose if pose is None else pose).items():
-            if name in column:
-                values[column[name]] += value - self._controls[name].default
-            elif name in changes:
+        asked = self._pose if pose is None else pose
+        for name, value in asked.items():
+            if name not in column:
+                continue
+            control = self._controls[name]
+            # What nobody else moves is put there and not added, so that 0 is 0 and not nearly so.
+            if under is None or is_edit(control):
+                values[column[name]] = value
+            else:
+                values[column[name]] += value - control.default
+        for name, value in asked.items():
+            if name in changes:
                 values += value * changes[name]
         if sheet.controls:
             low, high = (np.array([getattr(c, side) for c in sheet.controls]) for side in ("low", "high"))

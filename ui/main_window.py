@@ -108,7 +108,13 @@ class MainWindow(QMainWindow):
         return self._shown
 
     def show_page(self, name: str) -> None:
-        """Show a page."""
+        """Show a page, or with ``page#part`` a part of it."""
+        name, _, part = name.partition("#")
+        self._show(name)
+        if part:
+            self._pages[name].show_part(part)
+
+    def _show(self, name: str) -> None:
         if name == self._shown:
             return
         page = self.page(name)

@@ -13,12 +13,14 @@ from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
 from studio.project.store import ClipFolder, Store, SubjectFolder
 from ui.bridge.background import Background
+from ui.bridge.edit_book import EditBook
 from ui.bridge.garbage import Garbage
 from ui.bridge.jobs import Job, JobBoard
 from ui.preferences import Preferences
 
 if TYPE_CHECKING:
     from studio.domain.timeline import Timeline
+    from ui.bridge.edit_faces import EditFaces
     from ui.bridge.live import Live
 
 
@@ -47,7 +49,7 @@ class Session(QObject):
         failed: a :class:`Failure` for the banner.
         mended: what a failure was about is well again, or is tried anew: its message is out of date.
         said: a sentence for the foot of the window.
-        asked_for: id of a page that should be shown.
+        asked_for: id of a page that should be shown, with ``#`` and the name of a part where one is meant.
     """
 
     subject_changed = Signal()
@@ -81,6 +83,8 @@ class Session(QObject):
         self.avatar: Avatar | None = None
         self.timeline: Timeline | None = None
         self._live: Live | None = None
+        self._faces: EditFaces | None = None
+        self.edits = EditBook(self)
 
     @property
     def live(self) -> Live:
@@ -90,6 +94,15 @@ class Session(QObject):
 
             self._live = Live(self)
         return self._live
+
+    @property
+    def faces(self) -> EditFaces:
+        """Small pictures of the avatar with its edits; their worker starts when the first is wished."""
+        if self._faces is None:
+            from ui.bridge.edit_faces import EditFaces
+
+            self._faces = EditFaces(self)
+        return self._faces
 
     def open_subject(self, subject: SubjectFolder | None) -> None:
         """Open a subject with their newest clip and best avatar; None closes it."""
@@ -109,8 +122,8 @@ class Session(QObject):
         self.clip_changed.emit()
 
     def open_avatar(self, avatar: Avatar | None) -> None:
-        """Another avatar of the subject."""
-        self.avatar = avatar
+        """Another avatar of the subject; its edits are read on a thread."""
+        self.avatar = self.edits.dressed(avatar)
         self.avatar_changed.emit()
 
     def open_timeline(self, timeline: Timeline | None) -> None:
@@ -130,6 +143,7 @@ class Session(QObject):
                     self.clip_changed.emit()
                 if had[1] != (self.avatar and self.avatar.folder):
                     self.avatar_changed.emit()
+                self.edits.look()
         self.library_changed.emit()
 
     def fail(self, what: str, error: Exception, safe: str = "", about: str = "") -> None:
@@ -149,10 +163,13 @@ class Session(QObject):
     def close(self) -> None:
         """Let go of threads and the live worker; jobs go on."""
         self.jobs.close()
-        if self._live is not None:
-            self._live.close()
-            self._live = None
+        self.edits.close()
+        for drawing in (self._live, self._faces):
+            if drawing is not None:
+                drawing.close()
+        self._live = self._faces = None
         self.background.close()
+        self.edits.write_the_rest()
         self._garbage.close()
         self.jobs.start_the_rest()
         self.preferences.save()
@@ -172,7 +189,7 @@ class Session(QObject):
         self.clip = paths.get(self.clip.path) if self.clip else None
         self.clip = self.clip or (clips[-1] if clips else None)
         here = {avatar.folder: avatar for avatar in avatars(self.subject)}
-        self.avatar = here.get(self.avatar.folder) if self.avatar else None
+        self.avatar = self.edits.dressed(here.get(self.avatar.folder)) if self.avatar else None
         if self.avatar is None and here:
             self.avatar = find_avatar(self.subject, None)
 

@@ -99,14 +99,13 @@ class LiveWorker:
             self._dismiss(self._coming)
             self._coming, self._problem, self._report = stage, "", ""
             try:
-                stage.process = WorkerProcess(self._heard, self._pixels)
+                stage.process = WorkerProcess(self._heard, self._pixels, Open(avatar))
             except OSError as error:
                 self._coming = None
                 self._problem = (
                     f"The live view could not be started ({error.strerror}): close other programs."
                 )
                 return
-            stage.process.say(Open(avatar))
 
     def ask(self, request: RenderRequest) -> int:
         """Ask for a frame and return its number; an equal request is no new work and keeps its number.
@@ -212,6 +211,15 @@ class LiveWorker:
             stage = self._coming or self._shown or self._wanted
         if stage is not None:
             self.open(stage.avatar, stage.last or stage.first)
+
+    def rest(self) -> None:
+        """Show nobody, until somebody is opened; workers end by themselves, and close() waits for them."""
+        with self._lock:
+            self._leaving = [process for process in self._leaving if process.running]
+            for stage in (self._shown, self._coming):
+                self._dismiss(stage)
+            self._shown = self._coming = self._wanted = None
+            self._problem, self._report = "", ""
 
     def close(self) -> None:
         """End every worker and wait for it."""

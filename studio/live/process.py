@@ -44,10 +44,19 @@ class LiveProcess:
         hear: see :data:`Heard`.
         command: see :func:`live_command`.
         descriptors: what it inherits besides its standard streams.
+        first: what it is told first, by the listening thread: an avatar with its edits is more than a pipe
+            holds, and a process that has just begun takes a while to read.
     """
 
-    def __init__(self, hear: Heard, command: list[str], descriptors: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        hear: Heard,
+        command: list[str],
+        descriptors: tuple[int, ...] = (),
+        first: object | None = None,
+    ) -> None:
         self._hear, self._saying = hear, threading.Lock()
+        self._first, self._beginning = first, first is not None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
         try:
             self._process = subprocess.Popen(
@@ -86,6 +95,10 @@ class LiveProcess:
 
     def dismiss(self) -> None:
         """Ask it to end, without waiting."""
+        if self._beginning:  # it does not listen yet, and has nothing to lose
+            with suppress(OSError):
+                self._process.kill()
+            return
         with self._saying, suppress(OSError, ValueError):
             cast("IO[bytes]", self._process.stdin).close()
 
@@ -109,6 +122,11 @@ class LiveProcess:
 
     def _listen(self) -> None:
         answers = cast("IO[bytes]", self._process.stdout)
+        first, self._first = self._first, None
+        if first is not None:
+            with suppress(OSError):  # it is gone already
+                send(cast("IO[bytes]", self._process.stdin), first)
+            self._beginning = False
         while (message := receive(answers)) is not None:
             self._hear(self, message)
         self.dismiss()
@@ -119,12 +137,19 @@ class LiveProcess:
 
 
 class WorkerProcess(LiveProcess):
-    """A process that draws, and the pictures that it shares with this one."""
+    """A process that draws, and the pictures that it shares with this one.
 
-    def __init__(self, hear: Heard, pixels: int) -> None:
+    Args:
+        hear: see :data:`Heard`.
+        pixels: of the largest picture.
+        first: what it is told first.
+    """
+
+    def __init__(self, hear: Heard, pixels: int, first: object | None = None) -> None:
         self.pictures = Pictures.create(pixels)
         try:
-            super().__init__(hear, live_command("worker", self.pictures.word), self.pictures.descriptors)
+            command = live_command("worker", self.pictures.word)
+            super().__init__(hear, command, self.pictures.descriptors, first)
         except BaseException:
             self.pictures.close()
             raise

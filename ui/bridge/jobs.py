@@ -215,7 +215,7 @@ class JobBoard(QObject):
         """Forget the worker of a job that is over, once its process is gone: the system keeps a process that
         nobody asks about."""
         started, job = self._started[folder], self._jobs.get(folder)
-        if started.process is not None and patience and started.status().over:
+        if started.process is not None and patience and (started.status().over or not folder.exists()):
             with suppress(subprocess.TimeoutExpired):
                 started.process.wait(timeout=patience)
         gone = started.process is None or started.process.poll() is not None

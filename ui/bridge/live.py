@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -11,6 +12,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from studio.domain.avatar import Avatar
 from studio.domain.camera import View
 from studio.domain.controls import ControlSheet
+from studio.domain.edits import Edit, EditStack
 from studio.domain.rendering import Layer, RenderRequest
 from studio.live import LiveFrame, LiveHandle, LiveMeter, LiveWorker
 
@@ -28,17 +30,35 @@ def stage_at(avatar: Avatar, side: int) -> View:
     return View(stage.placement.scaled(factor), round(stage.width * factor), round(stage.height * factor))
 
 
+def same_work(one: Avatar, other: Avatar) -> bool:
+    """Whether a worker that has opened the one can draw the other: strengths are asked for with every
+    picture, so that only what edits do, and in which order, must be the same."""
+    if replace(one, edits=EditStack()) != replace(other, edits=EditStack()):
+        return False
+    edits, others = one.edits.edits, other.edits.edits
+    return len(edits) == len(others) and all(map(_same_work, edits, others))
+
+
+def rested(sheet: ControlSheet, edits: EditStack) -> ControlSheet:
+    """A worker's sheet with edits called and at rest as they are by now."""
+    now = {edit.control_name: edit.control for edit in edits.edits}
+    return ControlSheet(tuple(now.get(control.name, control) for control in sheet.controls))
+
+
 class Live(QObject):
-    """Shows the session's avatar. Everything here returns at once.
+    """Shows the session's avatar with its edits. Everything here returns at once.
 
     Attributes:
         arrived: there is a newer :attr:`frame`.
         took_over: another avatar is shown, with its own sheet and handles; or the same one after a restart.
+        rests_changed: the same avatar is shown, but its edits have other names or strengths: the sheet has
+            other labels and defaults.
         stopped: the worker is gone and was not started again; the banner has been told.
     """
 
     arrived = Signal()
     took_over = Signal()
+    rests_changed = Signal()
     stopped = Signal()
     _news = Signal()
 
@@ -48,6 +68,7 @@ class Live(QObject):
         self.meter = LiveMeter()
         self.frame: LiveFrame | None = None
         self._shown: Avatar | None = None
+        self._sheet: tuple[ControlSheet, ControlSheet] | None = None
         self._takeovers = 0
         self._last: RenderRequest | None = None
         self._told = ""
@@ -55,6 +76,7 @@ class Live(QObject):
         self._news.connect(self._hear, Qt.ConnectionType.QueuedConnection)
         self.worker = LiveWorker(self._news.emit)
         session.avatar_changed.connect(self._follow)
+        session.edits.changed.connect(self._follow)
         self._follow()
 
     @property
@@ -70,7 +92,13 @@ class Live(QObject):
     @property
     def sheet(self) -> ControlSheet | None:
         """What can be asked of the avatar shown."""
-        return self.worker.sheet
+        drawn = self.worker.sheet
+        if drawn is None or self._shown is None or not len(self._shown.edits):
+            return drawn
+        now = rested(drawn, self._shown.edits)
+        if self._sheet != (drawn, now):
+            self._sheet = (drawn, now)
+        return self._sheet[1]
 
     @property
     def handles(self) -> tuple[LiveHandle, ...]:
@@ -109,17 +137,31 @@ class Live(QObject):
     def _follow(self) -> None:
         """The session's avatar, if it is another one than is shown or coming."""
         avatar = self._session.avatar
-        if avatar is None or avatar == (self.worker.coming or self.worker.avatar):
+        if avatar is None or not self._session.edits.known:
+            return
+        there = self.worker.coming or self.worker.avatar
+        if there is not None and same_work(avatar, there):
+            self._wear(avatar)
             return
         same = self._shown is not None and _clip(avatar) == _clip(self._shown)
         self._told = ""
         self.worker.open(avatar, self._last if same else None)
+
+    def _wear(self, avatar: Avatar) -> None:
+        """The avatar shown, if this is it, has other strengths."""
+        shown = self._shown
+        if shown is not None and shown != avatar and same_work(avatar, shown):
+            self._shown = avatar
+            self.rests_changed.emit()
 
     def _hear(self) -> None:
         worker = self.worker
         frame = worker.newest()
         takeovers, shown = worker.takeovers, worker.avatar
         if takeovers != self._takeovers:
+            wanted = self._session.avatar
+            if shown is not None and wanted is not None and same_work(wanted, shown):
+                shown = wanted
             self._takeovers, self._shown = takeovers, shown
             self.meter.clear()
             self.took_over.emit()
@@ -145,6 +187,18 @@ class Live(QObject):
         self._session.failed.emit(Failure(what, problem, safe, self.worker.report))
         if not self.worker.alive:
             self.stopped.emit()
+
+
+def _same_work(one: Edit, other: Edit) -> bool:
+    """Whether a worker draws two edits alike; what they are called and where they rest it need not know."""
+    if (one.name, one.limits, one.suggested) != (other.name, other.limits, other.suggested):
+        return False
+    # Effects may be large, and mostly are the very same object.
+    return one.effect is other.effect or _bare(one) == _bare(other)
+
+
+def _bare(edit: Edit) -> Edit:
+    return replace(edit, title="", method="", strength=0.0, on=True, found={})
 
 
 def _clip(avatar: Avatar) -> object:

@@ -63,6 +63,7 @@ class ExportPreview(QWidget):
             self._live = self._session.live
             self._live.arrived.connect(self._arrived)
             self._live.took_over.connect(self._took_over)
+            self._live.rests_changed.connect(self._took_over)
         return self._live
 
     def pose_before(self) -> ControlState | None:

@@ -87,6 +87,7 @@ class LivePicture(QObject):
             self._live = self._session.live
             self._live.arrived.connect(self._show)
             self._live.took_over.connect(self._take_over)
+            self._live.rests_changed.connect(self._take_over)
         return self._live
 
     def knows(self, name: str) -> bool:

@@ -27,6 +27,9 @@ class Page(QWidget):
     def leave(self) -> None:
         """It is hidden now: stop timers and players."""
 
+    def show_part(self, part: str) -> None:
+        """Show a part of it that somebody asked for, as in ``settings#weights``."""
+
     def close_page(self) -> None:
         """The window closes: let go of everything."""
         self.leave()

@@ -7,12 +7,21 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QStackedLayout,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.domain.avatar import Avatar
 from ui.controls_model import ControlsModel
 from ui.pages.page import Page
 from ui.pages.perform_drive import DriveRow
+from ui.pages.perform_edits import EditsPanel
 from ui.pages.perform_poses import PoseRow
 from ui.pages.perform_posing import Posing
 from ui.session import Session
@@ -25,7 +34,7 @@ from ui.widgets.viewport_layers import LayerChoice
 from ui.words import avatar_title
 
 PANEL = 400
-"""Width of the list of controls."""
+"""Width of controls and edits."""
 
 
 class PerformPage(Page):
@@ -39,6 +48,7 @@ class PerformPage(Page):
         self.poses = PoseRow(session, self.model)
         self.drive = DriveRow(self.posing)
         self.controls = ControlList(self.model)
+        self.edits = EditsPanel(session, self.model, self.posing)
         self._subject: Path | None = None
         self._known: set[Path] = set()
         self._entered = False
@@ -69,24 +79,32 @@ class PerformPage(Page):
         """It is hidden now."""
         self._entered = False
         self.drive.driving.stop()
+        self.edits.leave()
         self.posing.leave()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Qt's door for keys: holding C compares."""
-        if event.key() == Qt.Key.Key_C and not event.modifiers():
+        """Qt's door for keys: holding C compares, holding B shows the person before all edits."""
+        if event.key() in (Qt.Key.Key_C, Qt.Key.Key_B) and not event.modifiers():
             if not event.isAutoRepeat():
-                self.compare.setDown(True)
-                self._compare(True)
+                self._hold(Qt.Key(event.key()), True)
             return
         super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         """Qt's door for keys going up."""
-        if event.key() == Qt.Key.Key_C and not event.isAutoRepeat():
-            self.compare.setDown(False)
-            self._compare(False)
+        if event.key() in (Qt.Key.Key_C, Qt.Key.Key_B):
+            if not event.isAutoRepeat():
+                self._hold(Qt.Key(event.key()), False)
             return
         super().keyReleaseEvent(event)
+
+    def _hold(self, key: Qt.Key, held: bool) -> None:
+        if key == Qt.Key.Key_C:
+            self.compare.setDown(held)
+            self._compare(held)
+        else:
+            self.edits.before.setDown(held)
+            self.edits.show_before(held)
 
     def _body(self) -> QWidget:
         body = QWidget()
@@ -100,7 +118,7 @@ class PerformPage(Page):
             self.tr("Reset all"),
             self.model.reset_all,
             picture="reset",
-            tip=self.tr("Everything back to neutral"),
+            tip=self.tr("The pose back to neutral; edits stay as they are"),
         )
         for made, signal in (
             (self.undo, self.model.undo.canUndoChanged),
@@ -134,9 +152,19 @@ class PerformPage(Page):
         left.addLayout(tools)
         left.addWidget(self.drive)
         left.addWidget(self.poses)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
+        self.tabs.addTab(self.controls, self.tr("Controls"))
+        self.tabs.addTab(self.edits, self.tr("Edits"))
+        self.tabs.setTabToolTip(1, self.tr("What is changed about the person: shape, colours, by words"))
+        self.tabs.currentChanged.connect(self._tab_changed)
+        self.edits.counted.connect(self._count_edits)
+        self._count_edits(len(self.session.edits.stack))
         panel = card(QVBoxLayout())
         panel.setFixedWidth(PANEL)
-        panel.layout().addWidget(self.controls)  # type: ignore[union-attr]
+        panel.layout().addWidget(self.tabs)  # type: ignore[union-attr]
+        panel.layout().setContentsMargins(GAP + 4, 4, GAP + 4, GAP + 2)  # type: ignore[union-attr]
         whole = QHBoxLayout(body)
         whole.setContentsMargins(2 * GAP, GAP + 4, 2 * GAP, GAP + 4)
         whole.setSpacing(2 * GAP)
@@ -150,12 +178,31 @@ class PerformPage(Page):
             (QKeySequence.StandardKey.Undo, self.model.undo.undo),
             (QKeySequence.StandardKey.Redo, self.model.undo.redo),
             (QKeySequence("Ctrl+0"), self.model.reset_all),
-            (QKeySequence("Ctrl+F"), self.controls.search.setFocus),
+            (QKeySequence("Ctrl+F"), self._find),
+            (QKeySequence("Ctrl+E"), self._go_to_edits),
         ):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(within)
             shortcut.activated.connect(act)
-        self.reset.setToolTip(self.tr("Everything back to neutral (Ctrl+0)"))
+        self.reset.setToolTip(self.tr("The pose back to neutral; edits stay as they are (Ctrl+0)"))
+
+    def _find(self) -> None:
+        self.tabs.setCurrentWidget(self.controls)
+        self.controls.search.setFocus()
+
+    def _go_to_edits(self) -> None:
+        self.tabs.setCurrentWidget(self.edits)
+        self.edits.setFocus()
+
+    def _tab_changed(self) -> None:
+        if self._entered and self.session.avatar is not None and self.tabs.currentWidget() is self.edits:
+            self.edits.enter()
+        else:
+            self.edits.leave()
+
+    def _count_edits(self, count: int) -> None:
+        words = self.tr("Edits ({n})").format(n=count) if count else self.tr("Edits")
+        self.tabs.setTabText(1, words)
 
     def _refresh(self) -> None:
         """Who is open may have changed."""
@@ -171,10 +218,12 @@ class PerformPage(Page):
             return
         self._stack.setCurrentIndex(0 if session.avatar is None else 1)
         if session.avatar is None:
+            self.edits.leave()
             self.posing.leave()
             return
         self.poses.enter()
         self.posing.enter()
+        self._tab_changed()
         live = self.posing.live
         live.stopped.connect(self._stopped, Qt.ConnectionType.UniqueConnection)
         live.took_over.connect(self._fill_engines, Qt.ConnectionType.UniqueConnection)

@@ -117,14 +117,14 @@ class PoseRow(QWidget):
 
     def _menu(self, by: QPushButton, name: str, place: QPoint) -> None:
         menu = QMenu(by)
-        menu.addAction(self.tr("Replace with the present pose"), lambda: self.keep(name, self._model.pose))
+        menu.addAction(self.tr("Replace with the present pose"), lambda: self.keep(name, self._model.seen))
         menu.addAction(self.tr("Rename…"), lambda: self._ask_rename(name))
         menu.addAction(self.tr("Delete"), lambda: self.forget(name))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(by.mapToGlobal(place))
 
     def _ask_name(self) -> None:
-        pose = self._model.pose
+        pose = self._model.seen
         self._ask(self.tr("Save pose"), self._free_name(), lambda name: self.keep(name, pose))
 
     def _ask_rename(self, name: str) -> None:

@@ -30,6 +30,7 @@ class Posing(LivePicture):
         super().__init__(session, viewport)
         self.model = model
         self._other: Pose | None = None
+        self._unedited = False
         self._under: ControlState | None = None
         self._figures = QTimer(self)
         self._figures.setInterval(FIGURES_EVERY)
@@ -49,12 +50,18 @@ class Posing(LivePicture):
         super().leave()
         self._figures.stop()
         self.model.end()
-        self._other = None
+        self._other, self._unedited = None, False
 
     def peek(self, pose: Pose | None) -> None:
         """Show another pose for as long as somebody holds a button; None shows the present one again."""
         self._other = pose
         self._ask(moving=False)
+
+    def show_unedited(self, held: bool) -> None:
+        """Show the person as filmed, in the same pose, for as long as somebody holds a button."""
+        if held != self._unedited:
+            self._unedited = held
+            self._ask(moving=False)
 
     def drive(self, under: ControlState | None) -> None:
         """What a camera or a clip says, to which the pose is added; None for nothing."""
@@ -66,7 +73,7 @@ class Posing(LivePicture):
         """What is asked of the avatar now."""
         if self._other is not None:
             return self.model.state(self._other)
-        return self.model.state(under=self._under)
+        return self.model.state(self.model.unedited if self._unedited else None, self._under)
 
     def take_sheet(self, sheet: ControlSheet, handles: tuple[LiveHandle, ...]) -> None:
         """Another avatar's controls."""
@@ -119,8 +126,10 @@ class Posing(LivePicture):
     def _badge(self) -> str:
         from ui.words import avatar_title
 
-        coming = self.live.coming
-        if coming is not None and self.live.avatar is not None:
+        coming, shown = self.live.coming, self.live.avatar
+        if coming is not None and shown is not None:
+            if coming.folder == shown.folder and self.live.worker.alive:
+                return self.tr("Applying the edits…")
             return self.tr("{title} is being opened").format(title=avatar_title(coming))
         return ""
 

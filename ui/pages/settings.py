@@ -38,6 +38,10 @@ class SettingsPage(Page):
         inside.addWidget(self.tabs, 1)
         self.drop = FileDrop(self, self.tr("Drop the file to take it in"), self._dropped)
 
+    def show_part(self, part: str) -> None:
+        """One of the tabs by its name."""
+        self.tabs.setCurrentWidget({"weights": self.weights, "health": self.doctor}.get(part, self.general))
+
     def enter(self) -> None:
         """Look at the disk, and at the machine the first time."""
         self.general.enter()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from studio.domain.controls import Control
-from ui.controls_model import ControlsModel
+from studio.domain.edits import GROUP as EDITS
+from ui.controls_model import ControlsModel, is_edit
 from ui.theme import GAP
 from ui.widgets.control_slider import ControlSlider
 from ui.widgets.plain import button, column, label
 
-ORDER = ("Head", "Camera", "Mouth", "Eyes", "Brows", "Expression")
+ORDER = ("Head", "Camera", "Mouth", "Eyes", "Brows", EDITS, "Expression")
 """Sections from the top; groups that are not named here follow."""
 FOLDED = ("Expression",)
 """Sections that are closed at first."""
@@ -23,7 +25,8 @@ RARE_ENDS, RARE_STARTS = ("_left", "_right", "_outer", "_inner"), ("jaw_", "eyel
 
 def is_rare(control: Control) -> bool:
     """Whether a control stands behind “More”."""
-    return control.name.endswith(RARE_ENDS) or control.name.startswith(RARE_STARTS)
+    rare = control.name.endswith(RARE_ENDS) or control.name.startswith(RARE_STARTS)
+    return rare and not is_edit(control)
 
 
 class ControlList(QWidget):
@@ -51,6 +54,7 @@ class ControlList(QWidget):
         self._scroll.setWidget(self._inside)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setLayout(column(self.search, self._nothing, self._scroll, spacing=GAP // 2))
+        self.layout().setContentsMargins(0, GAP - 2, 0, 0)  # type: ignore[union-attr]
         model.sheet_changed.connect(self._fill)
         model.value_changed.connect(self._show_value)
         self._fill()
@@ -73,7 +77,8 @@ class ControlList(QWidget):
     def _fill(self) -> None:
         """Sections for the model's controls; as before where they are the same."""
         controls = [*(h.control for h in self._model.handles), *self._model.sheet.controls]
-        if [c for section in self._sections for c in section.controls] == _in_sections(controls):
+        shown = [c for section in self._sections for c in section.controls]
+        if [_look(c) for c in shown] == [_look(c) for c in _in_sections(controls)]:
             return
         for section in self._sections:
             section.hide()
@@ -120,6 +125,7 @@ class Section(QWidget):
             "Mouth": self.tr("Mouth"),
             "Eyes": self.tr("Eyes"),
             "Brows": self.tr("Brows"),
+            EDITS: self.tr("Edits"),
             "Expression": self.tr("All {n} coefficients").format(n=len(controls)),
         }
         self.heading = QToolButton()
@@ -198,6 +204,11 @@ def _in_sections(controls: list[Control]) -> list[Control]:
         own = [c for c in controls if c.group == group]
         found += [*(c for c in own if not is_rare(c)), *(c for c in own if is_rare(c))]
     return found
+
+
+def _look(control: Control) -> Control:
+    """What a row shows of a control: an edit's does not show where it rests."""
+    return replace(control, default=0.0) if is_edit(control) else control
 
 
 def _haystack(control: Control) -> str:

@@ -16,7 +16,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QLineEdit, QSizePolicy, QSlider, QWidget
 
 from studio.domain.controls import Control
-from ui.controls_model import ControlsModel
+from ui.controls_model import ControlsModel, is_edit
 from ui.theme import tokens
 from ui.widgets.control_kinds import LOOKS, read, written
 
@@ -24,16 +24,26 @@ NAME, VALUE, EDGE = 148, 58, 8
 """Pixels for the name, for the value, and between them and the groove."""
 HANDLE = 7.0
 """Radius of the handle."""
+SNAP = 3.0
+"""Pixels from no strength within which an edit has none."""
 STEPS = 1000
 """What the slider counts in; the value itself is not rounded to it."""
 
 
 class ControlSlider(QSlider):
-    """A slider for one control of a model; whatever its kind, the kind's look says how it is written."""
+    """A slider for one control of a model; whatever its kind, the kind's look says how it is written.
 
-    def __init__(self, model: ControlsModel, control: Control, parent: QWidget | None = None) -> None:
+    Args:
+        name_room: pixels for the name; 0 where it stands beside the slider.
+    """
+
+    def __init__(
+        self, model: ControlsModel, control: Control, parent: QWidget | None = None, name_room: int = NAME
+    ) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._model, self._control = model, control
+        self._model, self._control, self._room = model, control, name_room
+        # An edit rests at its strength; what it is seen from is the person as filmed.
+        self._neutral = 0.0 if is_edit(control) else control.default
         self._value = model.value(control.name)
         self._grip: float | None = None
         self._editor: QLineEdit | None = None
@@ -61,7 +71,8 @@ class ControlSlider(QSlider):
 
     def groove(self) -> QRect:
         """Where the handle's centre can be."""
-        return QRect(NAME + EDGE, 0, max(1, self.width() - NAME - VALUE - 2 * EDGE), self.height())
+        left = self._room + EDGE
+        return QRect(left, 0, max(1, self.width() - left - EDGE - VALUE), self.height())
 
     def handle_at(self, value: float) -> QPointF:
         """Where the handle is for a value."""
@@ -70,17 +81,17 @@ class ControlSlider(QSlider):
 
     def sizeHint(self) -> QSize:
         """Qt's question for a comfortable size."""
-        return QSize(NAME + VALUE + 160, 30)
+        return QSize(self._room + VALUE + 160, 30)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Qt's door for painting."""
         t, control = tokens(), self._control
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        moved = abs(self._value - control.default) > 1e-6
+        moved = abs(self._value - self._neutral) > 1e-6
         painter.setPen(QColor(t.text if moved or self.hasFocus() or self.underMouse() else t.muted))
-        name = painter.fontMetrics().elidedText(control.label, Qt.TextElideMode.ElideRight, NAME)
-        painter.drawText(QRect(0, 0, NAME, self.height()), Qt.AlignmentFlag.AlignVCenter, name)
+        name = painter.fontMetrics().elidedText(control.label, Qt.TextElideMode.ElideRight, self._room)
+        painter.drawText(QRect(0, 0, self._room, self.height()), Qt.AlignmentFlag.AlignVCenter, name)
         self._paint_groove(painter)
         low, high = control.reliable or (control.low, control.high)
         span = LOOKS[control.kind].step
@@ -182,11 +193,11 @@ class ControlSlider(QSlider):
             shade.setAlpha(110)
             low, high = (min(max(v, control.low), control.high) for v in control.reliable)
             bar(low, high, shade, 8.0)
-        low, high = sorted((control.default, self._value))
+        low, high = sorted((self._neutral, self._value))
         if high - low > 1e-6:
             bar(low, high, QColor(t.accent), 4.0)
         painter.setBrush(QColor(t.muted))
-        painter.drawRect(QRectF(self.handle_at(control.default).x() - 0.75, middle - 6, 1.5, 12))
+        painter.drawRect(QRectF(self.handle_at(self._neutral).x() - 0.75, middle - 6, 1.5, 12))
         ring = self.hasFocus() or self._grip is not None
         painter.setPen(QPen(QColor(t.accent if ring or self.underMouse() else t.muted), 2.5 if ring else 1.5))
         painter.setBrush(QColor(t.surface))
@@ -199,7 +210,10 @@ class ControlSlider(QSlider):
     def _move(self, x: float) -> None:
         control, groove = self._control, self.groove()
         share = min(max((x - groove.left()) / groove.width(), 0.0), 1.0)
-        self._model.set(control.name, control.low + share * (control.high - control.low))
+        value = control.low + share * (control.high - control.low)
+        if is_edit(control) and abs(x - self.handle_at(0.0).x()) <= SNAP:
+            value = 0.0  # as filmed: a hand can hit it
+        self._model.set(control.name, value)
 
     def _put(self, value: float) -> None:
         self._model.put({self._control.name: value}, self._control.label, self._control.name)
@@ -243,6 +257,9 @@ class ControlSlider(QSlider):
         words = [control.hint] if control.hint else []
         if control.reliable is not None:
             low, high = (written(control, value) for value in control.reliable)
-            words.append(self.tr("The clip showed {low} to {high}.").format(low=low, high=high))
+            shown = self.tr("The clip showed {low} to {high}.")
+            if is_edit(control):
+                shown = self.tr("Suggested: {low} to {high}.")
+            words.append(shown.format(low=low, high=high))
         words.append(self.tr("Double-click resets; press Enter to type a value."))
         return " ".join(words)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from pipelines.control_names import near_names
+from studio.domain.edits import GROUP as EDITS
 from ui.theme import GAP, tokens
 from ui.widgets.control_kinds import written
 from ui.widgets.curve_colours import curve_colour
@@ -83,8 +84,15 @@ class CurveList(QWidget):
             self.wanted.emit(self._labels[label])
 
     def _take_sheet(self) -> None:
-        self._labels = {knob.label: knob.name for knob in reversed(self._model.knobs())}
-        self._labels = dict(reversed(self._labels.items()))
+        self._labels = {}
+        for knob in self._model.knobs():
+            label = knob.label
+            if label in self._labels:
+                if knob.group != EDITS:
+                    continue
+                # An edit may be called as a control is, or as another edit.
+                label = f"{label} ({knob.name})"
+            self._labels[label] = knob.name
         completer = QCompleter(list(self._labels), self.search)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)

@@ -1,0 +1,119 @@
+"""What can be edited here, and how: read on a thread."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+from studio.domain.avatar import Avatar
+from studio.domain.edits import Edit, EditStack
+from studio.domain.problem import Problem
+from studio.domain.progress import silent
+from studio.project.settings_json import settings_to_plain
+from ui.widgets.edit_tiles import Offer
+
+if TYPE_CHECKING:
+    from studio.editing.method import MethodSpec, Workplace
+
+Group = Literal["shape", "colour"]
+"""Where offers stand."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to find an edit, as it is here."""
+
+    spec: MethodSpec
+    """Its entry in the catalog."""
+    wish: type[Any]
+    """Class of what can be wished for."""
+    missing: str
+    """Why it cannot be used, and what to do; empty when it can."""
+    weights: bool
+    """Whether it is weights that are missing, and not another avatar."""
+
+
+@dataclass(frozen=True)
+class Possible:
+    """Everything that can be done to an avatar."""
+
+    ways: tuple[Way, ...] = ()
+    """In the catalog's order; those whose edits need no searching as well."""
+    offers: Mapping[Group, Sequence[Offer]] = field(default_factory=dict)
+    """Edits that can be had at once."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Id and title of everything that a direction can be learnt for."""
+
+
+def read_possible(home: Path, avatar: Avatar) -> Possible:
+    """Look through the catalog.
+
+    Args:
+        home: where the user's weights are.
+        avatar: what shall be edited.
+    """
+    from pipelines.edit_avatar import GENERATORS
+    from studio.assets import AssetLibrary
+    from studio.editing.attributes import ATTRIBUTES
+    from studio.editing.catalog import METHODS
+    from studio.editing.method import Workplace
+
+    assets = AssetLibrary(home)
+    workplace = Workplace(assets, avatar.folder / "edits" / "cache", silent, edits=EditStack())
+    ways, offers = [], dict[Group, list[Offer]]()
+    for spec in METHODS.values():
+        missing = spec.missing(assets) or ""
+        lacking = spec.generator and avatar.engine not in GENERATORS
+        weights = bool(missing)
+        if lacking and not missing:
+            missing = _no_generator(avatar, GENERATORS)
+        ways.append(Way(spec, spec.wish_class, missing, weights))
+        if not spec.generator and not missing:
+            group: Group = "shape" if spec.spaces == ("shape",) else "colour"
+            offers.setdefault(group, []).extend(offered_by(spec, workplace))
+    titles = tuple((name, attribute.title) for name, attribute in ATTRIBUTES.items())
+    return Possible(tuple(ways), offers, titles)
+
+
+def offered_by(spec: MethodSpec, workplace: Workplace) -> list[Offer]:
+    """The edits that a method without searching knows by name, one for each choice that its wish begins with;
+    choices that want more said are left to its form."""
+    kind = spec.wish_class
+    types = get_type_hints(kind)
+    choice = next((one.name for one in fields(kind) if get_origin(types[one.name]) is Literal), None)
+    found = []
+    if choice is None:
+        return []
+    for value in get_args(types[choice]):
+        wish = kind(**{choice: value})
+        try:
+            edit = spec.find(None, wish, workplace)
+        except Problem:
+            continue
+        found.append(offer_of(spec.id, wish, edit))
+    return found
+
+
+def offer_of(method: str, wish: Any, edit: Edit) -> Offer:
+    """An edit as it is offered: it says what was wished for, as one that a command has found."""
+    plain = settings_to_plain(wish)
+    known = replace(edit, method=method, found={"wish": plain, **edit.found})
+    return Offer(offer_key(known), "", known)
+
+
+def offer_key(edit: Edit) -> str:
+    """The same for all edits that the same wish gave."""
+    return f"{edit.method} {json.dumps(edit.found.get('wish'), sort_keys=True)}"
+
+
+def _no_generator(avatar: Avatar, having: Sequence[str]) -> str:
+    from ui.words import avatar_title, engine_title, tr
+
+    words = tr(
+        "This needs an avatar with a generator of its own, such as {engine}; {here} has none. Build one on "
+        "the Train page, then come back."
+    )
+    return words.format(engine=engine_title(having[0]), here=avatar_title(avatar))
