@@ -216,7 +216,7 @@ def _must_tell(line: boundary.Boundary, judged: bool) -> None:
     raise Problem(
         f"This person's latents do not tell it: the boundary is right in {100 * line.accuracy:.0f} % of "
         f"pictures that it was not learnt from, which random labels reach with probability {line.chance:.2g} "
-        f"(Fisher's exact test, {boundary.CHANCE:g} is the limit); {do}."
+        f"(by Fisher's exact or a permutation test; {boundary.CHANCE:g} is the limit); {do}."
     )
 
 

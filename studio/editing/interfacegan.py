@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # torch and scikit-learn, which a list of methods must not lo
     from studio.editing.scored_samples import Scores
 
 ID = "interfacegan"
-FEWEST_JUDGED = 5
+FEWEST_JUDGED = 6
 """Thumbs of each kind."""
 
 

@@ -176,7 +176,7 @@ def _read(file: Path | None, values: Floats) -> int:
     if file is None:
         return 0
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             found = stored["values"]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return 0
