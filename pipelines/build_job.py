@@ -19,6 +19,8 @@ from studio.project.store import ClipFolder, SubjectFolder
 
 PRESET = "standard"
 """What is built when nothing is said."""
+BAKED = "baked"
+"""Entry in the lineage of copies into which edits were baked, see :mod:`pipelines.bake_edits`."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,16 @@ def avatars(subject: SubjectFolder) -> list[Avatar]:
     return found
 
 
-def find_avatar(subject: SubjectFolder, engine: str | None, clip: ClipFolder | None = None) -> Avatar:
+def find_avatar(
+    subject: SubjectFolder, engine: str | None, clip: ClipFolder | None = None, baked: bool = False
+) -> Avatar:
     """The newest avatar, one that saw the whole clip being preferred to one made for evaluation.
+
+    Args:
+        subject: whose it is.
+        engine: engine id; None for any.
+        clip: what it was built from; None for any.
+        baked: the newest copy with baked edits; otherwise such a copy comes after all others.
 
     Raises:
         Problem: there is none that fits.
@@ -94,10 +104,21 @@ def find_avatar(subject: SubjectFolder, engine: str | None, clip: ClipFolder | N
         for avatar in avatars(subject)
         if (engine is None or avatar.engine == engine)
         and (clip is None or avatar.lineage.get("inputs", {}).get("clip") == clip.clip.key)
+        and (BAKED in avatar.lineage or not baked)
     ]
+    if not fitting and baked:
+        raise Problem(
+            f"{subject.name} has no copy with baked edits: make one with "
+            f"{command_line('edit', subject.name, '--bake')}"
+        )
     if not fitting:
         kind = f" {engine}" if engine else ""
         raise Problem(
             f"{subject.name} has no{kind} avatar yet: run {command_line('build', subject.name)} first."
         )
-    return max(enumerate(fitting), key=lambda item: (not item[1].lineage.get("held_out"), item[0]))[1]
+
+    def worth(item: tuple[int, Avatar]) -> tuple[bool, bool, int]:
+        place, avatar = item
+        return BAKED not in avatar.lineage, not avatar.lineage.get("held_out"), place
+
+    return max(enumerate(fitting), key=worth)[1]

@@ -122,7 +122,7 @@ def find_name(avatar: Avatar, words: str) -> str:
     for wanted in (words, words.removeprefix(PREFIX)):
         if wanted in names:
             return wanted
-    titles = [(one.title, one.name) for one in (*stack.edits, *unknown)]
+    titles = [(edit.title, edit.name) for edit in stack.edits] + [(one.title, one.name) for one in unknown]
     fitting = [name for title, name in titles if _plain(title) == _plain(words)]
     if len(fitting) == 1:
         return fitting[0]

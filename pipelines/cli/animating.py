@@ -50,6 +50,8 @@ class AnimateOptions(Everywhere):
     """Avatar of which of the subject's clips, by title or key; the newest avatar otherwise."""
     person: str = "auto"
     """Whom to follow in the driving clip: auto, or 0, 1, 2… in order of appearance, from left to right."""
+    baked: bool = False
+    """The newest copy with baked edits instead, see edit --bake."""
     retarget: Annotated[RetargetSettings, tyro.conf.arg(name="")] = field(default_factory=RetargetSettings)
     export: Annotated[ExportSettings, tyro.conf.arg(name="")] = field(default_factory=ExportSettings)
 
@@ -79,9 +81,8 @@ def command(words: list[str]) -> int:
         raise Problem(f"There is no clip {options.drive}: check the name.")
     screen = Screen()
     subject = store.find(options.name)
-    avatar = find_avatar(
-        subject, options.engine, None if options.clip is None else subject.clip(options.clip)
-    )
+    clip = None if options.clip is None else subject.clip(options.clip)
+    avatar = find_avatar(subject, options.engine, clip, options.baked)
     done = animate(screen, store, subject, avatar, options)
     for warning in done.warnings:
         screen.note(warning)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import tyro
 
+from pipelines.bake_job import about_copy, bake_job, baked_copies, read_baked, remove_copy
 from pipelines.build_job import find_avatar
 from pipelines.cli.places import refuse_place
 from pipelines.cli.screen import Screen, counted
@@ -109,6 +110,13 @@ class Do:
     """Apply edits in this order, the others behind them."""
     copy_to: Annotated[str | None, tyro.conf.arg(metavar="ENGINE", help_behavior_hint="")] = None
     """Give the edits of shape and colour to this person's avatar of another kind."""
+    bake: bool = False
+    """Bake the edits of latents that show into a copy of the avatar, where they cost nothing; shapes and
+    colours stay edits."""
+    baked: bool = False
+    """List the copies with baked edits."""
+    unbake: Annotated[str | None, tyro.conf.arg(metavar="KEY", help_behavior_hint="")] = None
+    """Move a copy with baked edits to the trash; the avatar that it was made from is as it was."""
     sheet: Sheet = None
     """Write a PNG: every edit at several strengths, from the front and turned."""
     components: Sheet = None
@@ -140,7 +148,7 @@ class EditOptions(Everywhere):
 FINDERS = ("text", "shape", "attribute", "component", "direction", "like")
 """Options that find an edit."""
 DOERS = (
-    *("listing", "on", "off", "remove", "rename", "order", "copy_to"),
+    *("listing", "on", "off", "remove", "rename", "order", "copy_to", "bake", "baked", "unbake"),
     *("sheet", "components", "samples", "methods"),
 )
 """Options that do something with what is there."""
@@ -299,7 +307,7 @@ def _list(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: EditO
     screen.say(
         f"Edits of the {avatar.engine} avatar of {subject.name}, in the order in which they are applied:"
     )
-    width = max(len(one.name) for one in (*edits, *newer))
+    width = max(map(len, [*(edit.name for edit in edits), *(one.name for one in newer)]))
     for edit in edits:
         screen.say(
             f"  {edit.name:<{width}}  {_state(edit):<6}  {_ranges(edit):<34}  {edit.title} ({edit.method})"
@@ -351,6 +359,30 @@ def _copy_to(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: Ed
     screen.say(f"The {done.avatar.engine} avatar of {subject.name} has {count} of the {avatar.engine} one.")
 
 
+def _bake(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: EditOptions) -> None:
+    job = bake_job(subject, avatar)
+    screen.follow(job)
+    copy = read_baked(job)
+    screen.say(f"{copy.key}: a copy of the {avatar.engine} avatar of {subject.name} with {about_copy(copy)}.")
+    following = command_line(
+        "animate", subject.name, f"--engine {copy.engine} --baked --drive CLIP.mp4 -o OUT.mp4"
+    )
+    screen.say(f"Next: {following}")
+
+
+def _baked(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: EditOptions) -> None:
+    copies = baked_copies(subject)
+    for copy in copies:
+        screen.say(f"{copy.key}  {copy.engine}  {about_copy(copy)}")
+    if not copies:
+        screen.say(f"{subject.name} has no copy with baked edits.")
+
+
+def _unbake(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: EditOptions) -> None:
+    entry = remove_copy(options.store, subject, options.do.unbake or "")
+    screen.say(f"In the trash: {entry.title}. To bring it back: {command_line('restore', entry.title)}")
+
+
 def _sheet(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: EditOptions) -> None:
     from pipelines.edit_sheet import edit_sheet
 
@@ -390,6 +422,9 @@ _DO: dict[str, Callable[[Screen, SubjectFolder, Avatar, EditOptions], None]] = {
     "rename": _rename,
     "order": _order,
     "copy_to": _copy_to,
+    "bake": _bake,
+    "baked": _baked,
+    "unbake": _unbake,
     "sheet": _sheet,
     "components": _components,
     "samples": _samples,

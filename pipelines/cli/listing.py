@@ -9,7 +9,8 @@ from typing import Annotated
 import tyro
 
 from pipelines import runner
-from pipelines.build_job import avatars
+from pipelines.bake_job import about_copy
+from pipelines.build_job import BAKED, avatars
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Everywhere, parse
 from pipelines.job import is_made, read_job
@@ -65,7 +66,8 @@ def _show(screen: Screen, subject: SubjectFolder) -> None:
     for avatar in avatars(subject):
         held_out = avatar.lineage.get("held_out")
         seen = f" (without the last {100 * held_out:.0f} %)" if held_out else ""
-        screen.say(f"  avatar    {avatar.engine}  {avatar.key}{seen}")
+        baked = f" (copy with {about_copy(avatar)})" if BAKED in avatar.lineage else ""
+        screen.say(f"  avatar    {avatar.engine}  {avatar.key}{seen}{baked}")
         with suppress(Problem):  # whoever opens the avatar is told
             for edit in load_edits(avatar.folder).edits:
                 shown = f"{edit.strength:g}" if edit.on else "off"

@@ -15,7 +15,7 @@ from pipelines.edit_avatar import edited, put_edit
 from pipelines.edit_sheet import CELL, COLUMNS
 from pipelines.sheet_file import HEADING
 from studio.domain.avatar import Avatar
-from studio.domain.edits import Edit, EditStack, LatentShift
+from studio.domain.edits import Edit, EditStack, LatentShift, ShapeShift
 from studio.editing.catalog import METHODS
 from studio.editing.shapes import SHAPES
 from studio.media import read_frames
@@ -69,6 +69,7 @@ def test_a_shape_is_found_and_listed(lee, home):
 def test_coefficients_and_titles(lee, home):
     assert lee("edit", NAME, "--shape", "0:1.5 3:-2", "--title", "Meine Nase 鼻").code == 0
     edit = _edits(home).find("meine_nase")
+    assert isinstance(edit.effect, ShapeShift)
     identity = edit.effect.identity
     assert (identity[0], identity[3]) == (1.5, -2.0)
     assert edit.title == "Meine Nase 鼻"

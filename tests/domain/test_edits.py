@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,13 +168,13 @@ def test_the_same_names_in_another_order_are_not_taken_for_each_other():
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_edits_are_equal_by_content(kind: str):
-    effect = EVERY[kind]
+    effect: Any = EVERY[kind]
     edit = _edit("it", effect=effect, found={"prompt": "眼鏡", "figures": (1, 2.5)})
     copied = pickle.loads(pickle.dumps(edit))
     assert copied == edit
     assert hash(copied) == hash(edit)
     assert copied.found == {"prompt": "眼鏡", "figures": [1, 2.5]}
-    different = {
+    different: Any = {
         "latent": lambda: LatentShift(effect.rows + 1e-3),
         "style": lambda: StyleShift(effect.channels[:-1]),
         "map": lambda: replace(effect, scale=0.2),
@@ -182,7 +183,8 @@ def test_edits_are_equal_by_content(kind: str):
         "relight": lambda: replace(effect, tint=(1.0, 0.5, 0.5)),
     }[kind]()
     assert replace(edit, effect=different) != edit
-    for change in ({"strength": 0.9}, {"on": False}, {"title": "x"}, {"found": {}}, {"limits": (-3.0, 3.0)}):
+    changes: list[dict[str, Any]] = [{"strength": 0.9}, {"on": False}, {"title": "x"}, {"found": {}}]
+    for change in (*changes, {"limits": (-3.0, 3.0)}):
         assert replace(edit, **change) != edit
 
 
