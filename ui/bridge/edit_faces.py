@@ -26,7 +26,7 @@ from ui.bridge.live import same_work, stage_at
 
 LARGEST = 256
 """Most pixels of a side."""
-REACH = 0.145
+REACH = 0.115
 """Metres from the middle of a face to the edges of its picture."""
 
 

@@ -36,6 +36,7 @@ from ui.theme import GAP
 from ui.widgets.edit_list import EditList
 from ui.widgets.edit_row import FACE
 from ui.widgets.edit_tiles import SIDE, Offer
+from ui.widgets.file_drop import FileDrop
 from ui.widgets.plain import button, label, line, row
 
 RESTS = 350
@@ -78,6 +79,7 @@ class EditsPanel(QWidget):
         self._rest.setInterval(RESTS)
         self._rest.timeout.connect(self._wish_faces)
         self._lay_out()
+        self.drop = FileDrop(self, self.tr("Drop a direction to make an edit of it"), self._dropped)
         self.list.titled.connect(self._retitle)
         self.list.switched.connect(self._switch)
         self.list.moved.connect(self._move)
@@ -170,6 +172,15 @@ class EditsPanel(QWidget):
 
         if avatar is not None:
             self._session.background.run(self, work, self.take_offer, self._not_found)
+
+    def _dropped(self, files: list[Path]) -> None:
+        """A direction from elsewhere: its form is opened with it."""
+        finder = self.add.finders.get("file")
+        if finder is not None:
+            self.add.open("file")
+            finder.form.put_text("path", str(files[0]))
+            self._scroll.ensureWidgetVisible(finder)
+            finder.begin.setFocus()
 
     def _not_found(self, error: Exception) -> None:
         self._session.fail(self.tr("This edit cannot be made"), error)

@@ -15,9 +15,18 @@ from ui.theme import GAP
 from ui.widgets.edit_tiles import EditTiles, Offer
 from ui.widgets.plain import button, label
 
+WAY = 112
+"""Of a button, pixels."""
 ACROSS = 3
 """Ways side by side."""
-BY_METHOD = {"styleclip": "words", "interfacegan": "attributes", "ganspace": "components"}
+ORDER = ("shape", "colour", "words", "attributes", "components", "file")
+"""Ways from the first; others follow."""
+BY_METHOD = {
+    "styleclip": "words",
+    "interfacegan": "attributes",
+    "ganspace": "components",
+    "direction-file": "file",
+}
 """What a method's id begins with, to the way it stands under; others stand by themselves."""
 
 
@@ -41,8 +50,13 @@ def way_words(way: str, title: str) -> str:
         "words": tr("Words"),
         "attributes": tr("Attributes"),
         "components": tr("Components"),
+        "file": tr("From a file"),
     }
     return known.get(way, title)
+
+
+def _place(way: tuple[str, object]) -> int:
+    return ORDER.index(way[0]) if way[0] in ORDER else len(ORDER)
 
 
 class AddEdit(QWidget):
@@ -71,6 +85,8 @@ class AddEdit(QWidget):
         self._group = QButtonGroup(self)
         self._places = QGridLayout()
         self._places.setSpacing(6)
+        for across in range(ACROSS):
+            self._places.setColumnStretch(across, 1)
         self._below = QVBoxLayout()
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
@@ -139,11 +155,12 @@ class AddEdit(QWidget):
         together: dict[str, list[Way]] = {}
         for way in self._possible.ways:
             together.setdefault(way_of(way), []).append(way)
-        for name, methods in together.items():
+        for name, methods in sorted(together.items(), key=_place):
             made = self.ways[name] = button(way_words(name, methods[0].spec.title), partial(self.open, name))
             made.setCheckable(True)
             made.setToolTip(methods[0].spec.summary)
             made.setStyleSheet("padding: 6px 4px;")
+            made.setMinimumWidth(WAY)
             self._group.addButton(made)
             place = len(self.ways) - 1
             self._places.addWidget(made, place // ACROSS, place % ACROSS)

@@ -75,21 +75,27 @@ class ControlList(QWidget):
         return tuple(self._sections)
 
     def _fill(self) -> None:
-        """Sections for the model's controls; as before where they are the same."""
+        """Sections for the model's controls; those that stay as they are keep their rows."""
         controls = [*(h.control for h in self._model.handles), *self._model.sheet.controls]
-        shown = [c for section in self._sections for c in section.controls]
-        if [_look(c) for c in shown] == [_look(c) for c in _in_sections(controls)]:
+        wanted = {group: [c for c in controls if c.group == group] for group in _groups(controls)}
+        kept = {}
+        for section in self._sections:
+            if _looks(section.controls) == _looks(_ordered(wanted.get(section.group, []))):
+                kept[section.group] = section
+        if list(kept) == list(wanted):
             return
         for section in self._sections:
-            section.hide()
-            section.deleteLater()
-        self._sections, self._rows = [], {}
+            if kept.get(section.group) is not section:
+                for control in section.controls:
+                    self._rows.pop(control.name, None)
+                section.hide()
+                section.deleteLater()
+        self._sections = []
         while self._layout.count():
             self._layout.takeAt(0)
-        for group in _groups(controls):
-            section = Section(self, group, [c for c in controls if c.group == group])
-            self._sections.append(section)
-            self._layout.addWidget(section)
+        for group, own in wanted.items():
+            self._sections.append(kept[group] if group in kept else Section(self, group, own))
+            self._layout.addWidget(self._sections[-1])
         self._layout.addStretch(1)
         self._filter(self.search.text())
 
@@ -197,13 +203,13 @@ def _groups(controls: list[Control]) -> list[str]:
     return sorted(present, key=lambda g: ORDER.index(g) if g in ORDER else len(ORDER))
 
 
-def _in_sections(controls: list[Control]) -> list[Control]:
-    """Controls in the order in which sections hold them."""
-    found = []
-    for group in _groups(controls):
-        own = [c for c in controls if c.group == group]
-        found += [*(c for c in own if not is_rare(c)), *(c for c in own if is_rare(c))]
-    return found
+def _ordered(controls: list[Control]) -> list[Control]:
+    """A group's controls in the order in which its section holds them."""
+    return [*(c for c in controls if not is_rare(c)), *(c for c in controls if is_rare(c))]
+
+
+def _looks(controls: list[Control]) -> list[Control]:
+    return [_look(control) for control in controls]
 
 
 def _look(control: Control) -> Control:

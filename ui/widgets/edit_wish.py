@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QFileDialog,
     QGridLayout,
     QLineEdit,
     QSpinBox,
@@ -22,7 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from pipelines.setting_hints import setting_hints
-from ui.widgets.plain import button, label
+from ui.widgets.plain import button, label, row
 
 HIDDEN = ("name", "title")
 """Fields that the form leaves as they are: an edit gets its name by itself, and its title in its row."""
@@ -73,6 +75,8 @@ def field_words(name: str) -> str:
         "coefficients": tr("Coefficients"),
         "file": tr("File"),
         "path": tr("File"),
+        "entry": tr("Entry"),
+        "length": tr("Length"),
     }
     return known.get(name) or name.replace("_", " ").capitalize()
 
@@ -104,6 +108,8 @@ class WishForm(QWidget):
         self._kind, self._choices, self._examples = kind, choices or {}, examples or {}
         self._hints, self._types = setting_hints(cast("Any", kind)), get_type_hints(kind, include_extras=True)
         self.parts: dict[str, QWidget] = {}
+        self._words: dict[str, QWidget] = {}
+        self._files: set[str] = set()
         self._read: dict[str, Callable[[], Any]] = {}
         known = {one.name: one for one in fields(kind) if one.name not in HIDDEN}
         first = [name for name in main if name in known] or list(known)
@@ -136,6 +142,17 @@ class WishForm(QWidget):
         if isinstance(part, QLineEdit):
             part.setText(text)
 
+    def show_field(self, name: str, shown: bool) -> None:
+        """Show a field with its words, or hide it, if there is one of that name."""
+        for part in (self.parts.get(name), self._words.get(name)):
+            if part is not None:
+                part.setVisible(shown)
+
+    def _ask_file(self, name: str) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, field_words(name))
+        if chosen:
+            self.put_text(name, chosen)
+
     def _toggle(self) -> None:
         shown = self._rest.isHidden()
         self._rest.setVisible(shown)
@@ -165,8 +182,13 @@ class WishForm(QWidget):
             words = label(field_words(one.name), "hint")
             words.setToolTip(hint)
             words.setBuddy(part)
+            self._words[one.name] = words
             grid.addWidget(words, place, 0)
-            grid.addWidget(part, place, 1)
+            if one.name in self._files:
+                choose = button(tr("Choose…"), partial(self._ask_file, one.name))
+                grid.addLayout(row(part, choose, spacing=6), place, 1)
+            else:
+                grid.addWidget(part, place, 1)
         return grid
 
     def _part(self, one: Field[Any]) -> QWidget:
@@ -187,6 +209,8 @@ class WishForm(QWidget):
             return box
         if kind in (int, float):
             return self._spin(name, kind, default or 0, bounds)
+        if kind is Path:
+            self._files.add(name)
         field = QLineEdit("" if default in (None, (), "") else _written(default))
         field.setPlaceholderText(self._examples.get(name, ""))
         field.textChanged.connect(self.changed)
