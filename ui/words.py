@@ -6,6 +6,7 @@ import re
 
 from PySide6.QtCore import QCoreApplication
 
+from pipelines.build_job import BAKED
 from studio.domain.avatar import Avatar
 from studio.engines.catalog import ENGINES
 
@@ -22,9 +23,12 @@ def engine_title(engine: str) -> str:
 
 
 def avatar_title(avatar: Avatar) -> str:
-    """Engine and, where it was made to be judged, that the end of the clip was kept from it."""
+    """Engine and, where it was made to be judged, that the end of the clip was kept from it; or that edits
+    are baked into it."""
     held = avatar.lineage.get("held_out")
     title = engine_title(avatar.engine)
+    if BAKED in avatar.lineage:
+        title = tr("{title}, baked").format(title=title)
     return tr("{title} (without the last {n} %)").format(title=title, n=round(100 * held)) if held else title
 
 

@@ -11,9 +11,12 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from pipelines.edit_avatar import free_name
+from pipelines.bake_job import about_copy, remove_copy
+from pipelines.build_job import BAKED
+from pipelines.edit_avatar import GENERATORS, free_name
+from studio.domain.avatar import Avatar
 from studio.domain.controls import ControlState
-from studio.domain.edits import Edit, EditStack
+from studio.domain.edits import LATENT, Edit, EditStack
 from studio.domain.progress import silent
 from ui.bridge.edit_faces import FaceWish, with_values
 from ui.controls_model import ControlsModel
@@ -66,13 +69,28 @@ class EditsPanel(QWidget):
         self.before.setAutoRepeat(False)
         self.before.pressed.connect(partial(self.show_before, True))
         self.before.released.connect(partial(self.show_before, False))
+        self.searches = EditSearches(session)
+        self.bake = button(
+            self.tr("Bake"),
+            self.searches.bake,
+            tip=self.tr(
+                "Makes edits found by words, attributes or directions part of a copy of the avatar, where "
+                "they cost nothing. The original stays."
+            ),
+        )
+        self.baked = label(role="hint", wrap=True)
+        self.unbake = button(
+            self.tr("Undo baking"),
+            self._unbake,
+            picture="undo",
+            tip=self.tr("Moves this copy to the trash and shows the original with its edits"),
+        )
         self.list = EditList(model)
         self._hint = label(
             self.tr("Nothing is changed about this person yet. Choose below, and it shows on the picture."),
             "hint",
             wrap=True,
         )
-        self.searches = EditSearches(session)
         self.add = AddEdit(session)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -209,6 +227,38 @@ class EditsPanel(QWidget):
             words = self.tr("“{title}” is removed. Ctrl+Z brings it back.")
             self._session.said.emit(words.format(title=title))
 
+        elif wish == "bake":
+            self.searches.bake((name,))
+
+    def _unbake(self) -> None:
+        """Remove the copy that is open, and show what it was made from."""
+        session = self._session
+        subject, avatar, store = session.subject, session.avatar, session.store
+        if subject is None or avatar is None or BAKED not in avatar.lineage:
+            return
+        self.unbake.setEnabled(False)
+
+        def work() -> Avatar | None:
+            from studio.project.avatar_files import load_avatar
+
+            source = avatar.folder.parent / Path(str(avatar.lineage[BAKED]["from"])).name
+            original = load_avatar(source) if source.is_dir() else None
+            remove_copy(store, subject, avatar.key)
+            return original
+
+        def done(original: Avatar | None) -> None:
+            self.unbake.setEnabled(True)
+            if original is not None:
+                session.open_avatar(original)
+            session.refresh()
+            session.said.emit(self.tr("The copy is in the trash; the original has its edits as before."))
+
+        session.background.run(self, work, done, self._not_unbaked)
+
+    def _not_unbaked(self, error: Exception) -> None:
+        self.unbake.setEnabled(True)
+        self._session.fail(self.tr("The copy could not be removed"), error)
+
     def _do(self, change: TwoWays, text: str, key: str = "") -> None:
         folder = self._folder
         if folder is not None:
@@ -227,7 +277,17 @@ class EditsPanel(QWidget):
         some = bool(stack.edits)
         self.list.setVisible(some)
         self.before.setVisible(some)
-        self._hint.setVisible(not some)
+        avatar = self._session.avatar
+        baked = avatar is not None and BAKED in avatar.lineage
+        self._hint.setVisible(not some and not baked)
+        self.baked.setVisible(baked)
+        self.unbake.setVisible(baked)
+        if baked and avatar is not None:
+            self.baked.setText(self.tr("Baked into this copy: {what}.").format(what=about_copy(avatar)))
+        bakes = avatar is not None and avatar.engine in GENERATORS
+        latent = [edit for edit in stack.edits if bakes and isinstance(edit.effect, LATENT)]
+        self.bake.setVisible(any(edit.on and edit.strength != 0.0 for edit in latent))
+        self.list.offer_baking({edit.name for edit in latent})
         self.add.show_used({key for key, offer in self.add.offers.items() if used(stack, offer)})
         self.counted.emit(len(stack))
         self._disturbed()
@@ -284,7 +344,9 @@ class EditsPanel(QWidget):
         column.setContentsMargins(0, GAP - 2, GAP // 2, 0)
         column.setSpacing(GAP - 4)
         column.addWidget(self._hint)
-        column.addLayout(row(self.before, None))
+        column.addWidget(self.baked)
+        column.addLayout(row(self.unbake, None))
+        column.addLayout(row(self.before, self.bake, None, spacing=8))
         column.addWidget(self.list)
         column.addWidget(self.searches)
         column.addWidget(line())

@@ -1,4 +1,4 @@
-"""Edits that are being looked for: a row for each job of the open avatar."""
+"""Edits that are being looked for or baked: a row for each job of the open avatar."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from pipelines.bake_job import KIND as BAKING
+from pipelines.bake_job import bake_job
 from pipelines.edit_job import KIND, edit_job
 from studio.domain.problem import Problem
 from ui.bridge.jobs import Job
@@ -40,6 +42,19 @@ class EditSearches(QWidget):
             self, work, partial(session.jobs.start, failed=self._not_started), self._not_started
         )
 
+    def bake(self, names: tuple[str, ...] = ()) -> None:
+        """Bake edits of latents into a copy of the open avatar, in a job: all that show, or those named."""
+        session = self._session
+        subject, avatar = session.subject, session.avatar
+        if subject is not None and avatar is not None:
+            work = partial(bake_job, subject, avatar, names)
+            start = partial(session.jobs.start, failed=self._not_baked)
+            session.background.run(self, work, start, self._not_baked)
+
+    def _not_baked(self, error: Exception) -> None:
+        safe = self.tr("The avatar is as it was.")
+        self._session.fail(self.tr("The edits were not baked"), error, safe)
+
     def _not_started(self, error: Exception) -> None:
         safe = self.tr("The avatar is as it was.")
         self._session.fail(self.tr("The search for an edit did not start"), error, safe)
@@ -51,9 +66,9 @@ class EditSearches(QWidget):
             self._follow(job)
 
     def _mine(self, job: Job) -> bool:
-        """Whether it looks for an edit of the open avatar."""
+        """Whether it works on edits of the open avatar."""
         avatar = self._session.avatar
-        if job.plan.kind != KIND or avatar is None:
+        if job.plan.kind not in (KIND, BAKING) or avatar is None:
             return False
         return job.folder.parents[1] / job.plan.steps[0].inputs["avatar"] == avatar.folder
 
@@ -97,6 +112,8 @@ class EditSearches(QWidget):
 
 def search_words(job: Job) -> str:
     """What is looked for, as a person has asked for it."""
+    if job.plan.kind == BAKING:
+        return job.plan.steps[0].title
     settings = job.plan.steps[0].settings
     wish = settings.get("wish") or {}
     words = settings.get("title") or wish.get("title") or wish.get("text")

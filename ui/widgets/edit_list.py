@@ -20,7 +20,7 @@ class EditList(QWidget):
         titled: name and the title typed.
         switched: name and whether it should show.
         moved: name and the place where it should be, 0 first.
-        asked: name and ``remove``, ``bake`` or ``unbake``.
+        asked: name and ``remove`` or ``bake``.
     """
 
     titled = Signal(str, str)
@@ -32,6 +32,7 @@ class EditList(QWidget):
         super().__init__()
         self._model = model
         self._stack = EditStack()
+        self._bakeable: set[str] = set()
         self.rows: dict[str, EditRow] = {}
         self._order: list[str] = []
         self._dragging = False
@@ -64,6 +65,13 @@ class EditList(QWidget):
         self._arrange(wanted)
         for name, row in self.rows.items():
             row.offer(self._actions(name))
+
+    def offer_baking(self, names: set[str]) -> None:
+        """Which edits can be baked into a copy of the avatar."""
+        if names != self._bakeable:
+            self._bakeable = names
+            for name, row in self.rows.items():
+                row.offer(self._actions(name))
 
     def take_controls(self) -> None:
         """Other controls: rows whose edit the avatar knows get their slider."""
@@ -107,10 +115,13 @@ class EditList(QWidget):
                 partial(self._ask, name, "down"),
                 place + 1 < len(self._order),
             ),
+            (self.tr("Bake into a copy"), "", partial(self._ask, name, "bake"), name in self._bakeable),
             (self.tr("Remove"), "Ctrl+Delete", partial(self._ask, name, "remove"), True),
         )
         found = []
         for words, keys, act, possible in ways:
+            if keys == "" and not possible:
+                continue
             made = QAction(f"{words}\t{keys}", row)
             made.setEnabled(possible)
             made.triggered.connect(lambda checked=False, act=act: act())

@@ -36,7 +36,7 @@ class EditRow(QFrame):
     Attributes:
         titled: another title was typed.
         switched: it should show, or not.
-        asked: ``up``, ``down``, ``remove``, ``bake`` or ``unbake``.
+        asked: ``up``, ``down`` or ``remove``.
         dragged: the hand that holds the grip is at this height of the screen.
         dropped: the hand has let go.
     """
