@@ -8,12 +8,7 @@ stage shows it and read back by the tracker, with the person's own identity and 
 stood still: the range (5th to 95th percentile over the sweep) of a quantity of the other group, as a share of
 the same range over the clip. Groups are the head (yaw, pitch) and the face (jaw, expression directions).
 
-*Expression directions* are the clip's own principal components of the 50 expression coefficients, taken
-
-* after what goes along with the head's yaw and pitch (a quadratic) has been taken away: trackers read a
-  turned face as a changed one, and without that the strongest "expression" of a clip is often its yaw;
-* by what moves visibly, in millimetres of root-mean-square landmark displacement: in standard deviations of
-  the basis, components that hardly move a point would count as much as those that open a smile.
+Expression directions are those of :mod:`pipelines.clip_quantities`.
 
 What the measuring itself adds is reported beside it and never taken off. ``still`` is the leak when nothing
 at all is asked to move. ``reread`` tells how well the clip's real frames are read back when shown in the
@@ -46,10 +41,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.aligned_crop import cut_view
+from pipelines.clip_quantities import (
+    EXPRESSION_COLUMNS,
+    HEAD,
+    LEAST_SHOWN,
+    Quantities,
+    quantities_of,
+    turn_features,
+)
 from pipelines.reading_back import landmarks_in, mean_landmarks, opened_tracker, shifted
 from studio.domain.camera import Floats, View, project
 from studio.domain.controls import HEAD_NAMES, ControlState, track_from_motion
-from studio.domain.motion import EXPRESSIONS, HeadMotion
+from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.rendering import RenderRequest
@@ -63,16 +66,10 @@ from studio.tracking.tracker import Tracker
 
 CORRELATION, LEAK = 0.95, 0.15
 """What an engine is asked for: at least this correlation, and less than this leak."""
-HEAD, FACE = "head", "face"
-_CONTROLS = (("yaw", HEAD), ("pitch", HEAD), ("jaw_open", FACE))
-"""Controls that are swept by themselves, and which group they are of."""
-_LEAST = {"°": 1.0, "mm": 0.1}
-"""Ranges below which a clip shows nothing of a quantity, so that shares of it would be shares of noise."""
 _FLAT, _ROUNDS = FitSettings(depth_trust=0.01), 20
 """Fitting to x and y: depth counts next to nothing, and in every round it is the fitted head's own."""
 _FEWEST = 30
 """Good frames from which ranges and directions can be learnt."""
-_EXPRESSION = slice(HEAD_NAMES.index("expression_00"), HEAD_NAMES.index("expression_00") + EXPRESSIONS)
 _OTHER = tuple(HEAD_NAMES.index(n) for n in ("roll", "jaw_side", "jaw_twist", "eyelid_left", "eyelid_right"))
 
 Doubles = npt.NDArray[np.float64]
@@ -211,41 +208,6 @@ class SweepReport:
         return dict(_finite(plain))
 
 
-@dataclass(frozen=True, eq=False)
-class _Quantities:
-    """What is asked and read: some controls, and the expression along the clip's own directions."""
-
-    names: tuple[str, ...]
-    groups: tuple[str, ...]
-    units: tuple[str, ...]
-    columns: tuple[int, ...]
-    """Places of the controls that are quantities by themselves; directions follow them."""
-    mean: Doubles
-    """``[50]`` expression that directions start from."""
-    along: Doubles
-    """``[50, D]`` projects coefficients on the directions, mm."""
-    steps: Doubles
-    """``[D, 50]`` coefficients that move one millimetre along each direction."""
-
-    def of(self, values: npt.NDArray[np.floating]) -> Doubles:
-        """Controls ``[T, 63]`` to quantities ``[T, Q]``."""
-        wide = np.asarray(values, np.float64)
-        return np.concatenate(
-            [wide[:, list(self.columns)], (wide[:, _EXPRESSION] - self.mean) @ self.along], axis=1
-        )
-
-    def swept(self, base: Doubles, quantity: int, asked: Doubles) -> Floats:
-        """Controls ``[N, 63]``: those of ``base`` with one quantity at the N asked values."""
-        values = np.tile(base, (len(asked), 1))
-        direction = quantity - len(self.columns)
-        if direction < 0:
-            values[:, self.columns[quantity]] = asked
-        else:
-            here = self.of(base[None])[0, quantity]
-            values[:, _EXPRESSION] += (asked - here)[:, None] * self.steps[direction]
-        return values.astype(np.float32)
-
-
 def sweep_avatar(
     swept: Swept,
     settings: SweepSettings | None = None,
@@ -288,7 +250,7 @@ def sweep_avatar(
             "showed: record a longer one."
         )
     clip = track_from_motion(sequence.motion.take(seen), swept.rest_camera, sequence.rate).values
-    quantities = _quantities(clip, model, chosen.directions)
+    quantities = quantities_of(clip, model, chosen.directions)
     shown = quantities.of(clip)
     low, high = np.percentile(shown, [5, 95], axis=0)
     ranges = high - low
@@ -297,7 +259,7 @@ def sweep_avatar(
     base = np.asarray(clip[typical], np.float64)
     able, left_out = _able(swept, quantities, ranges)
     jobs = [(q, quantities.swept(base, q, a)) for q, a in _asked(swept, quantities, able, low, high, chosen)]
-    visible = [q for q, name in enumerate(quantities.names) if ranges[q] >= _LEAST[quantities.units[q]]]
+    visible = [q for q, name in enumerate(quantities.names) if ranges[q] >= LEAST_SHOWN[quantities.units[q]]]
 
     with ExitStack() as stack:
         reader = _Reader(swept, model, quantities, chosen.looks, opened_tracker(new_tracker, stack))
@@ -375,7 +337,7 @@ class _Reader:
     """Draws a state and reads it back."""
 
     def __init__(
-        self, swept: Swept, model: HeadModel, quantities: _Quantities, looks: int, tracker: Tracker
+        self, swept: Swept, model: HeadModel, quantities: Quantities, looks: int, tracker: Tracker
     ) -> None:
         self.tracker = tracker
         self._swept, self._model, self._quantities, self._looks = swept, model, quantities, looks
@@ -440,43 +402,10 @@ class _Reader:
         return fitter.fit(points)
 
 
-def _quantities(clip: Floats, model: HeadModel, directions: int) -> _Quantities:
-    """The clip's quantities; see the module for how directions are found."""
-    expression = clip[:, _EXPRESSION].astype(np.float64)
-    basis = model.pick_landmarks(model.expression_basis).astype(np.float64).reshape(EXPRESSIONS, -1) * 1000.0
-    points = basis.shape[1] / 3
-    # Coefficients c move the landmarks by c' G c square millimetres in the mean; with G = C C' the components
-    # of c' C are those of the visible movement.
-    factor = np.linalg.cholesky(basis @ basis.T / points + 1e-9 * np.eye(EXPRESSIONS))
-    turn = _turn_features(clip, clip)
-    own = expression - turn @ np.linalg.lstsq(turn, expression, rcond=None)[0]
-    _, _, components = np.linalg.svd(own @ factor, full_matrices=False)
-    along = factor @ components[:directions].T
-    steps = np.linalg.solve(factor.T, components[:directions].T).T
-    # A component's sign is arbitrary: let its strongest coefficient be positive.
-    sign = np.sign(steps[np.arange(len(steps)), np.abs(steps).argmax(1)])
-    numbered = tuple(f"expression direction {k + 1}" for k in range(len(steps)))
-    return _Quantities(
-        names=(*(name for name, _ in _CONTROLS), *numbered),
-        groups=(*(group for _, group in _CONTROLS), *(FACE for _ in numbered)),
-        units=(*("°" for _ in _CONTROLS), *("mm" for _ in numbered)),
-        columns=tuple(HEAD_NAMES.index(name) for name, _ in _CONTROLS),
-        mean=expression.mean(0),
-        along=along * sign,
-        steps=steps * sign[:, None],
-    )
-
-
-def _turn_features(values: npt.NDArray[np.floating], clip: npt.NDArray[np.floating]) -> Doubles:
-    """``[T, 6]`` quadratic in yaw and pitch, relative to the clip's mean."""
-    yaw, pitch = (values[:, :2].astype(np.float64) - clip[:, :2].mean(0)).T
-    return np.stack([np.ones_like(yaw), yaw, pitch, yaw**2, pitch**2, yaw * pitch], 1)
-
-
 def _habit(clip: Floats, shown: Doubles, states: Floats) -> Doubles:
     """``[N, Q]`` what goes along with the sweep's head angles, as regressed over the clip."""
-    slope = np.linalg.lstsq(_turn_features(clip, clip), shown, rcond=None)[0]
-    return np.asarray(_turn_features(states, clip) @ slope, np.float64)
+    slope = np.linalg.lstsq(turn_features(clip, clip), shown, rcond=None)[0]
+    return np.asarray(turn_features(states, clip) @ slope, np.float64)
 
 
 def _beyond(read: Doubles, habit: Doubles) -> Doubles:
@@ -506,13 +435,13 @@ def _typical(
     return found
 
 
-def _able(swept: Swept, quantities: _Quantities, ranges: Doubles) -> tuple[list[int], dict[str, str]]:
+def _able(swept: Swept, quantities: Quantities, ranges: Doubles) -> tuple[list[int], dict[str, str]]:
     """What can be swept, and why the rest cannot."""
     controls = set(swept.engine.sheet.names)
     able, left_out = [], {}
     for q, name in enumerate(quantities.names):
-        needed = {name} if q < len(quantities.columns) else set(HEAD_NAMES[_EXPRESSION])
-        least, unit = _LEAST[quantities.units[q]], quantities.units[q]
+        needed = {name} if q < len(quantities.columns) else set(HEAD_NAMES[EXPRESSION_COLUMNS])
+        least, unit = LEAST_SHOWN[quantities.units[q]], quantities.units[q]
         if not needed <= controls:
             left_out[name] = "the engine has no such control"
         elif ranges[q] < least:
@@ -530,7 +459,7 @@ def _able(swept: Swept, quantities: _Quantities, ranges: Doubles) -> tuple[list[
 
 def _asked(
     swept: Swept,
-    quantities: _Quantities,
+    quantities: Quantities,
     able: list[int],
     low: Doubles,
     high: Doubles,
@@ -588,7 +517,7 @@ def _range(values: Doubles) -> Doubles:
     return np.asarray(high - low, np.float64)
 
 
-def _named(quantities: _Quantities, values: Doubles, which: Sequence[int]) -> dict[str, float]:
+def _named(quantities: Quantities, values: Doubles, which: Sequence[int]) -> dict[str, float]:
     return {quantities.names[q]: float(values[q]) for q in which}
 
 

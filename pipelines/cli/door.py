@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Measure an avatar on the part of its clip it never saw.",
     ),
     "ablate": ("pipelines.cli.ablating:command", "Measure what each part of an engine is worth."),
+    "judge": (
+        "pipelines.cli.judging:command",
+        "Measure edits one by one: do they do what they say, and nothing else?",
+    ),
     "sweep": (
         "pipelines.cli.sweeping:command",
         "Sweep an avatar's controls one by one: does it do what it is asked?",
