@@ -23,7 +23,7 @@ FOLDS = 5
 FEWEST = 6
 """Of each label: with five, even the clearest difference comes out of every 126th set of random labels."""
 _CLEAR, _DOUBTFUL = 1e-6, 0.1
-"""Between these Fisher's test decides nothing: its answers of cross-validation depend on each other, so that it
+"""Between these Fisher's test decides nothing: answers of cross-validation depend on each other, so that it
 lets random labels pass two or three times as often as it says. Labels are then shuffled in earnest."""
 _SHUFFLES, _ENOUGH = 299, 5
 """Shuffles at most, and how many of them that are as good end the search (Besag and Clifford 1991)."""
@@ -130,11 +130,7 @@ def gradient(points: Doubles, values: Doubles) -> tuple[Doubles, float]:
 
 
 def without(direction: Doubles, others: Sequence[Doubles]) -> Doubles:
-    """A direction without what it shares with others: projected off their span by QR (Shen et al., §3.3).
-
-    Args:
-        direction: ``[R]``.
-        others: any number of ``[R]``; they may depend on each other.
+    """A direction without what it shares with others; see :func:`left_of`.
 
     Returns:
         ``[R]`` of length 1.
@@ -142,20 +138,33 @@ def without(direction: Doubles, others: Sequence[Doubles]) -> Doubles:
     Raises:
         Problem: next to nothing is left of it.
     """
-    from scipy.linalg import qr
-
-    length = np.linalg.norm(direction)
-    left = direction / length
-    lengths = [float(np.linalg.norm(other)) for other in others]
-    span = [other / size for other, size in zip(others, lengths) if size > 0.0]
-    if span:
-        basis, triangle, _ = qr(np.stack(span, 1), mode="economic", pivoting=True)
-        basis = basis[:, np.abs(np.diag(triangle)) > _DEPENDENT]
-        left = left - basis @ (basis.T @ left)
-    rest = float(np.linalg.norm(left))
-    if rest < _LEFT:
+    left = left_of(direction, others)
+    length = float(np.linalg.norm(left))
+    if length < _LEFT:
         raise Problem(
             "Nothing is left of this direction without the others: with this person they are the same; "
             "name fewer others."
         )
-    return np.asarray(left / rest, np.float64)
+    return np.asarray(left / length, np.float64)
+
+
+def left_of(direction: Doubles, others: Sequence[Doubles]) -> Doubles:
+    """What is left of a direction off the span of others, by QR (Shen et al., section 3.3).
+
+    Args:
+        direction: ``[R]``.
+        others: any number of ``[R]``; they may depend on each other.
+
+    Returns:
+        ``[R]``, as long as the share that is left.
+    """
+    from scipy.linalg import qr
+
+    left = direction / np.linalg.norm(direction)
+    lengths = [float(np.linalg.norm(other)) for other in others]
+    span = [other / size for other, size in zip(others, lengths) if size > 0.0]
+    if not span:
+        return left
+    basis, triangle, _ = qr(np.stack(span, 1), mode="economic", pivoting=True)
+    basis = basis[:, np.abs(np.diag(triangle)) > _DEPENDENT]
+    return np.asarray(left - basis @ (basis.T @ left), np.float64)

@@ -254,8 +254,8 @@ def _npy(file: BinaryIO, size: int, name: str) -> npt.NDArray[Any]:
     from numpy.lib import format as npy
 
     try:
-        version = npy.read_magic(file)
-        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
+        version = npy.read_magic(file)  # type: ignore[no-untyped-call]
+        read: Any = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
         if read is None:
             raise ValueError("its version is unknown")
         shape, fortran, kind = read(file)

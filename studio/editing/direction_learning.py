@@ -12,7 +12,7 @@ them is what is wanted; the figures say what that changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +40,10 @@ _TRIED = 12
 _TOLD = 0.05
 """A value of which latents tell less than this share of the variance is not theirs to move: nothing is
 projected out for it."""
+
+_SEPARABLE = 0.35
+"""Length that must be left of a direction without something that need not stay at any price: with less, it
+would have to go three times as far."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def learn_direction(
     kept: Scores,
     learning: Learning,
     edits: Sequence[tuple[str, LatentShift]] = (),
+    if_possible: Collection[str] = (),
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> Learnt:
@@ -97,6 +102,8 @@ def learn_direction(
         kept: values that must stay; may have no columns.
         learning: how.
         edits: names and effects of other edits that must not be contained.
+        if_possible: which of ``kept`` may move after all, where next to nothing would be left without them:
+            in a clip whose smiles all open the mouth, the two are one.
         cache: folder of this person.
         progress: told often.
 
@@ -126,8 +133,8 @@ def learn_direction(
         line = boundary.train_boundary(space.points(ws[rows]), high, learning.seed)
     _must_tell(line, isinstance(wanted, Judged))
     points = space.points(ws)
-    others, told = _others(space, points, within[:, first:], scores.names[first:], edits)
-    direction = boundary.without(line.normal, others)
+    ways = _ways(space, points, within[:, first:], scores.names[first:], edits)
+    direction, told = _freed(line.normal, ways, if_possible)
 
     bases = in_usual_moments(person, person.sample(_TRIED, learning.seed + 1))
     deviations = within.std(0)
@@ -136,7 +143,7 @@ def learn_direction(
         raise Problem("This person's samples do not vary along the direction: take more, or all rows.")
     response = respond(person, space.shift(sigma * direction), bases, scores, progress=progress)
     before = response
-    if others:
+    if told:
         plain = space.shift(float((points @ line.normal).std()) * line.normal)
         before = respond(person, plain, bases, scores, (-1.0, 1.0))
     found: dict[str, Any] = {
@@ -145,7 +152,8 @@ def learn_direction(
         "accuracy": round(line.accuracy, 4),
         "chance": line.chance,
         "learnt_from": line.count,
-        "kept": [*told, *(name for name, _ in edits)],
+        "kept": told,
+        "inseparable": [name for name, _ in ways if name not in told],
     }
     if line.weak:
         found["note"] = "Latents hardly tell this apart: expect little, and something else along with it."
@@ -158,21 +166,35 @@ def learn_direction(
     return Learnt(space.shift(steps * sigma * direction), (low, high_end), found)
 
 
-def _others(
+def _ways(
     space: LatentPoints,
     points: Doubles,
     values: Doubles,
     names: Sequence[str],
     edits: Sequence[tuple[str, LatentShift]],
-) -> tuple[list[Doubles], list[str]]:
-    """Directions ``[R]`` of what must stay, and the names of those values that latents move."""
-    others, told = [], []
+) -> list[tuple[str, Doubles]]:
+    """Where what must stay would go ``[R]``, by name; values that latents do not move are left out."""
+    found = []
     for k, name in enumerate(names):
         way, share = boundary.gradient(points, values[:, k])
         if share >= _TOLD:
-            others.append(way)
-            told.append(name)
-    return [*others, *(space.direction(shift) for _, shift in edits)], told
+            found.append((name, way))
+    return [*found, *((name, space.direction(shift)) for name, shift in edits)]
+
+
+def _freed(
+    normal: Doubles, ways: Sequence[tuple[str, Doubles]], if_possible: Collection[str]
+) -> tuple[Doubles, list[str]]:
+    """A normal without what must stay, and the names of that. Raises Problem when next to nothing is left."""
+    chosen = [(name, way) for name, way in ways if name not in if_possible]
+    direction = boundary.without(normal, [way for _, way in chosen])
+    for name, way in ways:
+        if name in if_possible:
+            left = boundary.left_of(normal, [*(other for _, other in chosen), way])
+            length = float(np.linalg.norm(left))
+            if length >= _SEPARABLE:
+                direction, chosen = left / length, [*chosen, (name, way)]
+    return direction, [name for name, _ in chosen]
 
 
 def _measured(

@@ -59,7 +59,8 @@ class InterfaceGanWish:
     """Attributes or other latent edits that must stay as they are: their directions are projected out."""
     keep_pose_and_expression: bool = True
     """Also project out yaw, pitch, roll, smile, open mouth, open eyes and raised brows, but for what is
-    wanted itself. In a clip of one person nearly everything goes along with them."""
+    wanted itself and what cannot be told apart from it. In a clip of one person nearly everything goes along
+    with them."""
     space: Literal["w", "w+"] = "w+"
     """w: one shift for all rows. w+: each row has its own."""
     rows: RowGroup = "all"
@@ -88,8 +89,9 @@ def find(person: LatentPerson | None, wish: Any, workplace: Workplace) -> Edit:
         attribute_scores(kept, _reader(kept, workplace)),
         Learning(wish.space, wish.rows, wish.samples, wish.extreme, wish.seed),
         edits,
-        workplace.cache,
-        workplace.progress,
+        if_possible=[name for name in kept if name not in wish.without],
+        cache=workplace.cache,
+        progress=workplace.progress,
     )
     low, high = learnt.suggested
     limit = max(2.0, 2.0 * high, -2.0 * low)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from studio.domain.camera import Floats
 from studio.domain.edits import LatentShift
 from studio.domain.problem import Problem
 
@@ -32,7 +32,7 @@ def rows_of(group: RowGroup, num_ws: int) -> range:
     return found
 
 
-def shift_of(values: Floats, rows: range, num_ws: int) -> LatentShift:
+def shift_of(values: npt.NDArray[np.floating], rows: range, num_ws: int) -> LatentShift:
     """A shift of some rows; others rest.
 
     Args:

@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -70,7 +72,7 @@ def attribute_scores(names: Sequence[str], faces: FaceReader | None) -> Scores:
     return Scores(chosen, lambda pictures: measure(pictures, chosen, faces), "measured:" + ",".join(chosen))
 
 
-def own_score(name: str, function: Callable[[Tensor], Floats], key: str | None = None) -> Scores:
+def own_score(name: str, function: Callable[[Tensor], npt.NDArray[Any]], key: str | None = None) -> Scores:
     """Scores of one column by a function of pictures to ``[B]``, such as a likeness to a text."""
     return Scores((name,), lambda pictures: np.asarray(function(pictures), np.float32).reshape(-1, 1), key)
 

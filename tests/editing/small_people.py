@@ -1,4 +1,4 @@
-"""Small persons for tests: one whose pictures are a known function of its latents, one with a real network."""
+"""Small persons for tests: one whose pictures are a known function of latents, one with a real network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.assets import AssetLibrary
-from studio.domain.edits import EditStack
+from studio.domain.edits import Edit, EditStack, LatentShift
 from studio.domain.progress import silent
 from studio.editing.method import Workplace
 from studio.editing.person import Samples
@@ -118,6 +118,12 @@ def workplace(folder: Path, faces=None, edits: EditStack | None = None) -> Workp
 def channel(number: int):
     """A score: the mean of one channel of each picture."""
     return lambda pictures: pictures[:, number].mean((1, 2)).numpy()
+
+
+def rows_of_edit(edit: Edit) -> np.ndarray:
+    """What an edit of latents adds at strength 1."""
+    assert isinstance(edit.effect, LatentShift)
+    return edit.effect.rows
 
 
 def cosine(a, b) -> float:

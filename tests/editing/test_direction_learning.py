@@ -110,6 +110,19 @@ def test_other_edits_are_projected_out_by_their_own_direction() -> None:
         learn_direction(person, GREEN, NOTHING, Learning(samples=600), [("green", green.shift)])
 
 
+def test_what_need_not_stay_at_any_price_moves_where_it_is_the_same() -> None:
+    """Red again under another name is what is wanted; a green that has much of red can be taken away."""
+    again = own_score("again", channel(0))
+    person = coloured(entangled=0.7)
+    kept = again.and_then(GREEN)
+    learnt = learn_direction(person, RED, kept, Learning(samples=400), if_possible=("again", "green"))
+    assert learnt.found["kept"] == ["green"]
+    assert learnt.found["inseparable"] == ["again"]
+    assert abs(learnt.found["moves"]["green"][1]) < 0.07
+    with pytest.raises(Problem, match="Nothing is left"):
+        learn_direction(person, RED, kept, Learning(samples=400), if_possible=("green",))
+
+
 def test_what_latents_do_not_move_is_not_projected_out() -> None:
     noise = np.random.default_rng(0)
     noisy = own_score("noise", lambda pictures: noise.normal(size=len(pictures)))
@@ -144,7 +157,7 @@ def test_what_only_the_guide_shows_is_no_direction() -> None:
     person.sample = sample  # type: ignore[method-assign]
     filmed = scored(person, person.sample(300, 0), RED).ravel()
     assert abs(np.corrcoef(filmed, person.sample(300, 0).ws[:, 0, 0])[0, 1]) > 0.5
-    with pytest.raises(Problem, match="same in every picture|do not tell it"):
+    with pytest.raises(Problem, match=r"same in every picture|do not tell it"):
         learn_direction(person, RED, NOTHING, Learning(samples=300))
 
 
@@ -236,4 +249,7 @@ def test_visible_step_is_as_large_as_what_samples_differ_by() -> None:
     assert step * 0.25 == pytest.approx(usual, rel=0.02)
     aside = LatentShift(np.where(person.colours[0].numpy() == 0, 1, 0).astype(np.float32) + 1e-9)
     person.colours[0] = 0.0
-    assert visible_step(person, aside, samples) == (pytest.approx(visible_step(person, aside, samples)[0]), 0.0)
+    assert visible_step(person, aside, samples) == (
+        pytest.approx(visible_step(person, aside, samples)[0]),
+        0.0,
+    )

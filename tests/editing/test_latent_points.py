@@ -75,5 +75,7 @@ def test_directions_stay_within_what_few_samples_span() -> None:
     beyond = LatentShift(np.random.default_rng(1).normal(size=(10, 5)).astype(np.float32))
     back = points.shift(points.direction(beyond))
     differences = (few - few.mean(0)).flatten(1).numpy()
-    left = back.rows.ravel() - differences.T @ np.linalg.lstsq(differences.T, back.rows.ravel(), rcond=None)[0]
+    left = (
+        back.rows.ravel() - differences.T @ np.linalg.lstsq(differences.T, back.rows.ravel(), rcond=None)[0]
+    )
     assert np.abs(left).max() < 1e-4
