@@ -81,6 +81,12 @@ def set_strength(avatar: Avatar, name: str, strength: float) -> Avatar:
     return _changing(avatar, (name,), change)
 
 
+def suggest(avatar: Avatar, name: str, strengths: tuple[float, float]) -> Avatar:
+    """Suggest other strengths of an edit, the weakest and the strongest. Raises Problem when there is none of
+    that name."""
+    return _changing(avatar, (name,), lambda stack: stack.changed(name, suggested=strengths))
+
+
 def rename_edit(avatar: Avatar, name: str, title: str) -> Avatar:
     """Give an edit another title; its name, which timelines and control files use, stays.
 

@@ -35,8 +35,10 @@ from studio.domain.progress import Progress, silent
 from studio.domain.rendering import RenderRequest
 from studio.domain.sequence import TrackedSequence
 from studio.editing.attributes import ATTRIBUTES, POSE, measure
+from studio.editing.face_geometry import upright_faces
 from studio.editing.identity_drift import BOUND, IdentityMeter, mean_drift
 from studio.editing.method import FaceReader
+from studio.editing.shape_measures import MEASURES, measured
 from studio.engines.engine import Engine
 from studio.head import HeadModel, builtin_head, fit_motion
 from studio.tracking.tracker import Tracker
@@ -82,17 +84,19 @@ class EditFigures:
     strengths: list[float]
     """S strengths."""
     attributes: Mapping[str, list[float]]
-    """Attribute to its S means over the moments, in its own unit; None in JSON where it could not be told."""
+    """Attribute to its S means over the moments, in its own unit; for edits of shape also every measure of
+    :mod:`studio.editing.shape_measures`, as growth in percent. NaN where it could not be told."""
     spread: Mapping[str, float]
     """Attribute to its deviation over the unedited moments: what this person does by themselves."""
     about: str
-    """Attribute that the edit is about: what it was found by, else what moves most beside its spread."""
+    """Attribute that the edit is about: what it was found by, the measure that a shape changes most, else
+    what moves most beside its spread."""
     monotone: bool
     """Whether that attribute goes one way over all strengths."""
     drift: list[float | None]
     """Mean drift at each strength; None without an identity network, or where faces were not found."""
-    leak: Mapping[str, float]
-    """Quantity to its largest mean change at any strength, as a share of its range in the clip."""
+    leak: Mapping[str, list[float]]
+    """Quantity to its mean change at each strength, as a share of its range in the clip."""
     no_face: int
     """Pictures in which no face was found."""
 
@@ -101,13 +105,31 @@ class EditFigures:
         """What moved most, and how far; nothing measured counts as the worst there is."""
         if not self.leak:
             return "", float("inf")
-        return max(self.leak.items(), key=lambda item: np.inf if np.isnan(item[1]) else item[1])
+        worst = {name: float(np.max(shares)) for name, shares in self.leak.items()}
+        return max(worst.items(), key=lambda item: np.inf if np.isnan(item[1]) else item[1])
 
     @property
     def most_drift(self) -> float | None:
         """The largest drift, None where none is known."""
         known = [value for value in self.drift if value is not None]
         return max(known) if known else None
+
+    @property
+    def holds(self) -> tuple[float, float]:
+        """The strengths around 0 between which neither drift nor leak goes beyond its bound; between two that
+        were measured, both are taken as straight."""
+        cost = [self._cost(k) for k in range(len(self.strengths))]
+        rest = self.strengths.index(0.0)
+        return (
+            _within(self.strengths[rest::-1], cost[rest::-1]),
+            _within(self.strengths[rest:], cost[rest:]),
+        )
+
+    def _cost(self, k: int) -> float:
+        """What a strength costs: 1 where a bound is just kept."""
+        drift = self.drift[k]
+        shares = [shares[k] / LEAK for shares in self.leak.values()]
+        return float(np.max([0.0 if drift is None else drift / BOUND, *shares]))
 
     @property
     def reached(self) -> bool:
@@ -189,6 +211,7 @@ class _Look:
 
     attributes: Floats
     quantities: npt.NDArray[np.float64]
+    measures: npt.NDArray[np.float64]
     embeddings: torch.Tensor | None
     missed: int
 
@@ -234,6 +257,7 @@ class _Bench:
         return _Look(
             measure(batch, LOOKED_AT, self._faces),
             self._read(found, edit, strength),
+            _measures(found),
             None if self._meter is None else self._meter.embed(batch),
             int((~np.isfinite(found).all((1, 2))).sum()),
         )
@@ -262,16 +286,22 @@ class _Bench:
         for q, name in enumerate(self._quantities.names):
             if self._ranges[q] >= LEAST_SHOWN[self._quantities.units[q]]:
                 moved = [np.abs(_mean((look.quantities - plain.quantities)[:, [q]]))[0] for _, look in rows]
-                leak[name] = float(np.max(moved) / self._ranges[q])
+                leak[name] = [float(share / self._ranges[q]) for share in moved]
+        attributes = {name: means[:, k].tolist() for k, name in enumerate(LOOKED_AT)}
         about = _about(edit, means, spread)
-        column = means[:, LOOKED_AT.index(about)]
+        if isinstance(edit.effect, ShapeShift):
+            grown = np.stack([_mean(look.measures - plain.measures) for _, look in rows])
+            attributes |= {name: grown[:, k].tolist() for k, name in enumerate(MEASURES)}
+            percent = edit.found.get("percent", {})
+            about = max(percent, key=lambda name: abs(percent[name]), default=about)
+        column = np.array(attributes[about])
         steps = np.diff(column)
         return EditFigures(
             name=edit.name,
             title=edit.title,
             method=edit.method,
             strengths=[strength for strength, _ in rows],
-            attributes={name: means[:, k].tolist() for k, name in enumerate(LOOKED_AT)},
+            attributes=attributes,
             spread={name: float(spread[k]) for k, name in enumerate(LOOKED_AT)},
             about=about,
             monotone=bool(np.isfinite(column).all() and ((steps > 0).all() or (steps < 0).all())),
@@ -303,6 +333,26 @@ def _about(edit: Edit, means: Floats, spread: Floats) -> str:
     return LOOKED_AT[int(moved.argmax())]
 
 
+def _measures(marks: Floats) -> npt.NDArray[np.float64]:
+    """``[M, measures]`` a hundred times the logarithm of each measure of a shape, NaN without a face."""
+    out = np.full((len(marks), len(MEASURES)), np.nan)
+    for row, points in enumerate(upright_faces(marks).points):
+        if np.isfinite(points).all():
+            out[row] = measured(points)
+    return out
+
+
+def _within(strengths: Sequence[float], cost: Sequence[float]) -> float:
+    """How far from 0, the first of the strengths, the cost stays at most 1."""
+    last = 0.0
+    for before, after, low, high in zip(strengths, strengths[1:], cost, cost[1:], strict=False):
+        if not high <= 1.0:
+            share = (1.0 - low) / (high - low) if np.isfinite(high) else 0.0
+            return before + min(max(share, 0.0), 1.0) * (after - before)
+        last = after
+    return last
+
+
 def _mean(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Mean over rows, NaN where a column has no finite value."""
     known = np.isfinite(values)
@@ -319,8 +369,8 @@ def _drift(plain: _Look, look: _Look) -> float | None:
 def edits_table(figures: Sequence[EditFigures]) -> str:
     """A Markdown table of what was measured."""
     lines = [
-        "| edit | strengths | moves | from … to | one way | drift at most | leaks most | reached |",
-        "|---|---|---|---|---|---:|---|---|",
+        "| edit | strengths | moves | from … to | one way | drift at most | leaks most | holds | reached |",
+        "|---|---|---|---|---|---:|---|---|---|",
     ]
     for one in figures:
         values = one.attributes[one.about]
@@ -328,11 +378,18 @@ def edits_table(figures: Sequence[EditFigures]) -> str:
         drift = "" if one.most_drift is None else f"{one.most_drift:.3f}"
         lines.append(
             f"| {one.title} ({one.method}) | {one.strengths[0]:g} … {one.strengths[-1]:g} "
-            f"| {ATTRIBUTES[one.about].title} ({ATTRIBUTES[one.about].unit}) "
+            f"| {_said(one.about)} "
             f"| {values[0]:.3g} … {values[-1]:.3g} | {'yes' if one.monotone else 'no'} | {drift} "
-            f"| {name} {100 * leak:.0f} % | {'yes' if one.reached else 'no'} |"
+            f"| {name} {100 * leak:.0f} % | {one.holds[0]:.2g} … {one.holds[1]:.2g} "
+            f"| {'yes' if one.reached else 'no'} |"
         )
     return "\n".join(lines)
+
+
+def _said(about: str) -> str:
+    if about in ATTRIBUTES:
+        return f"{ATTRIBUTES[about].title} ({ATTRIBUTES[about].unit})"
+    return f"{about.replace('_', ' ')} (%)"
 
 
 def edits_json(figures: Sequence[EditFigures]) -> list[dict[str, Any]]:
@@ -344,7 +401,9 @@ def edits_json(figures: Sequence[EditFigures]) -> list[dict[str, Any]]:
             name: [float(v) if np.isfinite(v) else None for v in values]
             for name, values in one.attributes.items()
         }
-        entry["leak"] = {name: float(v) if np.isfinite(v) else None for name, v in one.leak.items()}
-        entry["reached"] = one.reached
+        entry["leak"] = {
+            name: [float(v) if np.isfinite(v) else None for v in shares] for name, shares in one.leak.items()
+        }
+        entry.update(reached=one.reached, holds=list(one.holds))
         plain.append(entry)
     return plain

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.clip_quantities import HEAD
 from pipelines.sheet_file import write_png
-from pipelines.sweep_avatar import CORRELATION, HEAD, LEAK, Sweep, SweepReport
+from pipelines.sweep_avatar import CORRELATION, LEAK, Sweep, SweepReport
 
 COLUMNS = 7
 """Pictures in a row."""

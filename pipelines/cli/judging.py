@@ -12,7 +12,7 @@ from pipelines.build_job import find_avatar
 from pipelines.cli.places import refuse_figures
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Chosen, Everywhere, Name, parse
-from pipelines.edit_avatar import edited
+from pipelines.edit_avatar import edited, suggest
 from pipelines.judge_settings import JudgeSettings
 from studio.domain.avatar import Avatar
 from studio.project.store import Store, SubjectFolder
@@ -28,6 +28,8 @@ class JudgeOptions(Everywhere):
     """Which kind of avatar; the newest of any kind otherwise."""
     clip: Chosen = None
     """Avatar of which of the subject's clips, by title or key; the newest avatar otherwise."""
+    narrow: bool = False
+    """Suggest of each edit only those strengths at which its bounds of drift and leak are kept."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write the figures there."""
     measure: Annotated[JudgeSettings, tyro.conf.arg(name="")] = field(default_factory=JudgeSettings)
@@ -90,6 +92,10 @@ def judge(
     finally:
         engine.close()
     screen.say(edits_table(figures))
+    if options.narrow:
+        for one in figures:
+            suggest(avatar, one.name, one.holds)
+        screen.note("Suggested strengths are now those that hold.")
     if without:
         screen.note(f"Drift is not measured. {without}")
     if options.json is not None:

@@ -17,6 +17,7 @@ from studio.domain.edits import Edit, EditStack, Recolour, ShapeShift
 from studio.domain.problem import Problem
 from studio.domain.rendering import Frame, RenderRequest
 from studio.editing.identity_drift import IdentityMeter
+from studio.editing.shape_measures import MEASURES
 from studio.head.model import pose_features
 from studio.tracking.tracker import Face, Picture
 from tests.evaluate.test_sweep import FRAMES, HEAD, REST, clip
@@ -85,6 +86,10 @@ def by_brightness(pictures: torch.Tensor) -> torch.Tensor:
     return torch.stack([angle.cos(), angle.sin()], 1)
 
 
+def _width(points: np.ndarray) -> float:
+    return float(MEASURES["cheek_width"].of(points))
+
+
 def judged(stand: Stand, edits: EditStack = EDITS) -> Judged:
     return Judged(
         stand, edits, clip(), REST, np.arange(FRAMES), View(Similarity(0.5, 0.0, 7.0, -4.0), 16, 16)
@@ -125,7 +130,24 @@ def test_an_edit_that_turns_the_head_is_found_out(figures: dict[str, EditFigures
 
 
 def test_another_shape_is_no_expression(figures: dict[str, EditFigures]):
-    assert figures["wide"].worst_leak[1] < 0.02
+    wide = figures["wide"]
+    assert wide.worst_leak[1] < 0.02
+    shape = HEAD.identity_basis[0]
+    before, after = (100 * np.log(_width(HEAD.template + k * shape)) for k in (0.0, 2.0))
+    grown = wide.attributes["cheek_width"]
+    assert grown[0] == 0.0
+    assert grown[-1] == pytest.approx(after - before, abs=1.5)
+    assert abs(after - before) > 2.0
+
+
+def test_a_range_is_suggested_within_which_the_bounds_are_kept(figures: dict[str, EditFigures]):
+    """Six degrees at strength 1 are 28 % of what the clip shows: a tenth is at 0.36."""
+    low, high = figures["turning"].holds
+    assert low == 0.0
+    assert high == pytest.approx(0.1 * 2 * 12 * np.sin(np.pi / 2 * 0.9) / 6.0, abs=0.03)
+    assert figures["light"].holds == (-1.0, 1.0)
+    drifting = replace(figures["light"], drift=[1.0, 0.2, 0.0, 0.2, None])
+    assert drifting.holds == pytest.approx((-0.625, 1.0))
 
 
 def test_what_goes_up_and_down_again_is_not_one_way(figures: dict[str, EditFigures]):

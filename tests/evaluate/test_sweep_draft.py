@@ -10,10 +10,11 @@ import pytest
 from pipelines import runner
 from pipelines.animate_avatar import rest_camera
 from pipelines.build_job import find_avatar, plan_build
+from pipelines.clip_quantities import HEAD
 from pipelines.import_job import import_clip
 from pipelines.make_sample import make_sample
 from pipelines.sample.rigid import RigidSample
-from pipelines.sweep_avatar import CORRELATION, HEAD, LEAK, SweepSettings, Swept, sweep_avatar
+from pipelines.sweep_avatar import CORRELATION, LEAK, SweepSettings, Swept, sweep_avatar
 from studio.engines.catalog import engine_spec
 from studio.project.sequence_files import load_sequence
 from studio.project.store import Store
