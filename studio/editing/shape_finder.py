@@ -20,7 +20,7 @@ from studio.domain.problem import Problem
 from studio.editing.shape_measures import MEASURES, measured
 from studio.editing.shapes import SHAPES, Shape, ShapeWish
 from studio.head import HeadModel, builtin_head
-from studio.head.topology import IRISES, topology
+from studio.head.topology import INNER_LOWER_LIP, INNER_UPPER_LIP, IRISES, topology
 
 if TYPE_CHECKING:  # torch
     from studio.editing.method import Workplace
@@ -30,11 +30,13 @@ EXACTNESS = 0.7
 """Percent by which a wished measure may miss, against one standard deviation of one coefficient."""
 EYES_STAY = 0.3
 """Millimetres by which the middles of the eyes may move: a shape is no shift of the face."""
+LIPS_STAY = 0.35
+"""Millimetres by which the gap between closed lips may change: fuller lips do not bite each other."""
 STEPS = 6
 """Gauss-Newton steps; after three nothing moves that one could see."""
 FARTHEST = 6.0
 """Standard deviations beyond which a wished coefficient is nobody's."""
-_PAIR = re.compile(r"(\d{1,4})\s*[:=]\s*([-+]?\d+(?:\.\d*)?|[-+]?\.\d+)")
+_PAIR = re.compile(r"(\d{1,4})\s*[:=]\s*([-+]?\d+(?:\.\d*)?|[-+]?\.\d+)", re.ASCII)
 
 
 def find_shape(person: LatentPerson | None, wish: ShapeWish, workplace: Workplace) -> Edit:
@@ -94,7 +96,9 @@ def shape_identity(model: HeadModel, shape: Shape) -> Floats:
     wanted = np.array([moves.get(name, 0.0) for name in MEASURES])
     slack = np.array([EXACTNESS if name in moves else m.slack for name, m in MEASURES.items()])
     weight = np.where([name in shape.free for name in MEASURES], 0.0, 1.0 / slack)
-    eyes = 1e3 / EYES_STAY * basis[:, [eye[0] for eye in IRISES], :2].reshape(len(basis), -1).T
+    eyes = 1e3 / EYES_STAY * basis[:, [eye[0] for eye in IRISES], :2]
+    gaps = 1e3 / LIPS_STAY * (basis[:, INNER_UPPER_LIP, 1] - basis[:, INNER_LOWER_LIP, 1])
+    still = np.concatenate([eyes.reshape(len(basis), -1), gaps], 1).T
     start = measured(template)
 
     def growth(amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -105,8 +109,8 @@ def shape_identity(model: HeadModel, shape: Shape) -> Floats:
         slopes = np.stack(
             [(growth(amounts + d) - growth(amounts - d)) / 2e-3 for d in 1e-3 * np.eye(len(basis))]
         )
-        rows = np.concatenate([slopes.T * weight[:, None], eyes])
-        aims = np.concatenate([weight * (wanted - growth(amounts) + amounts @ slopes), np.zeros(len(eyes))])
+        rows = np.concatenate([slopes.T * weight[:, None], still])
+        aims = np.concatenate([weight * (wanted - growth(amounts) + amounts @ slopes), np.zeros(len(still))])
         amounts = np.linalg.solve(rows.T @ rows + np.eye(len(basis)), rows.T @ aims)
     out = np.zeros(model.identities, np.float32)
     out[alike] = amounts

@@ -40,7 +40,7 @@ SHAPES = (
     Shape("small_eyes", "Small eyes", (("eye_width", -7.0), ("eye_height", -20.0))),
     Shape("large_nose", "Large nose", (("nose_width", 13.0), ("nose_length", 6.0), ("nose_depth", 7.0))),
     Shape("small_nose", "Small nose", (("nose_width", -12.0), ("nose_length", -6.0), ("nose_depth", -7.0))),
-    Shape("full_lips", "Full lips", (("lip_height", 34.0),)),
+    Shape("full_lips", "Full lips", (("lip_height", 28.0),)),
     Shape("thin_lips", "Thin lips", (("lip_height", -30.0),)),
     Shape(
         "strong_chin",

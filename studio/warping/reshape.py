@@ -85,10 +85,15 @@ def shape_change(mesh: PersonMesh, title: str, effect: Any) -> Floats:
         Problem: it belongs to another head model.
     """
     model = mesh.model
-    if effect.head_model != model.id or len(effect.identity) > model.identities:
+    if effect.head_model != model.id:
         raise Problem(
             f"The edit “{title}” was made for the head model “{effect.head_model}” and this avatar has "
             f"“{model.id}”: make the edit again for this avatar."
+        )
+    if len(effect.identity) > model.identities:
+        raise Problem(
+            f"The edit “{title}” names {len(effect.identity)} identity coefficients and the head model has "
+            f"{model.identities}: make the edit again for this avatar."
         )
     used = model.identity_basis[: len(effect.identity)]
     face = np.tensordot(np.asarray(effect.identity, np.float32), used, 1)
@@ -229,12 +234,16 @@ def _reread(
                     green += weight * person[row, column, 1]
                     blue += weight * person[row, column, 2]
                     amount += weight * person[row, column, 3]
-            amount = min(max(amount, none), np.float32(255.0))
-            clear = one - amount * np.float32(1.0 / 255.0)
+            # Cubics overshoot at edges: colours go with the coverage that they are multiplied by.
+            covering = min(max(amount, none), np.float32(255.0))
+            if covers:
+                scale = covering / amount if amount > none else none
+                red, green, blue = scale * red, scale * green, scale * blue
             if stays:
+                clear = one - covering * np.float32(1.0 / 255.0)
                 red += clear * np.float32(behind[y, x, 0])
                 green += clear * np.float32(behind[y, x, 1])
                 blue += clear * np.float32(behind[y, x, 2])
             out[y, x, 0], out[y, x, 1], out[y, x, 2] = _byte(red), _byte(green), _byte(blue)
             if covers:
-                covered[y, x] = _byte(amount)
+                covered[y, x] = _byte(covering)
