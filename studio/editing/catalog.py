@@ -7,7 +7,8 @@ from studio.editing.ganspace import SPEC as GANSPACE
 from studio.editing.interfacegan import SPEC as INTERFACEGAN
 from studio.editing.method import MethodSpec
 from studio.editing.shapes import SPEC as SHAPE
+from studio.editing.styleclip_methods import SPECS as STYLECLIP
 
-_LISTED = (SHAPE, INTERFACEGAN, GANSPACE, DIRECTION_FILE)
+_LISTED = (SHAPE, *STYLECLIP, INTERFACEGAN, GANSPACE, DIRECTION_FILE)
 METHODS: dict[str, MethodSpec] = {spec.id: spec for spec in _LISTED}
 """Method id to its entry, in the order in which they are offered."""
