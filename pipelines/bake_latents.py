@@ -161,7 +161,7 @@ class _Fit:
             asked = self._drawn(chance)
             optimiser.zero_grad()
             off = (_blended(mappers, pivots, *asked) - self._wanted(*asked)) / size
-            off.square().mean().backward()
+            torch.autograd.backward(off.square().mean())
             optimiser.step()
             falling.step()
             if (step + 1) % max(1, settings.steps // LOOKS) == 0 or step + 1 == settings.steps:
@@ -230,5 +230,5 @@ def _widths(network: SynthesisNetwork) -> list[int]:
 @torch.no_grad()
 def _move_biases(network: SynthesisNetwork, shift: Tensor) -> None:
     layers = [layer for block in network.blocks() for layer in block.layers]
-    for layer, own in zip(layers, shift.split(_widths(network)), strict=True):
+    for layer, own in zip(layers, torch.split(shift, _widths(network)), strict=True):
         layer.affine.bias.add_(own.to(layer.affine.bias) / layer.affine.bias_gain)

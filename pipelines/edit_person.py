@@ -139,7 +139,7 @@ class PvpPerson:
             wanted = f"[B, {sum(self.style_widths)}] and [B]"
             raise ValueError(f"styles and moments must be {wanted}, not {styles.shape} and {moments.shape}")
         size = max(1, AT_ONCE // self.resolution**2)
-        both = (given.to(self.device).split(size) for given in (styles, moments))
+        both = (torch.split(given.to(self.device), size) for given in (styles, moments))
         pieces = list(zip(*both, strict=True))
         again = len(pieces) > 1 and torch.is_grad_enabled() and styles.requires_grad
         with explaining_memory("Drawing the person"):
@@ -154,7 +154,7 @@ class PvpPerson:
         return ws
 
     def _drawn(self, styles: Tensor, moments: Tensor) -> Tensor:
-        generator, own = self._generator, styles.split(self.style_widths, 1)
+        generator, own = self._generator, torch.split(styles, list(self.style_widths), 1)
         if isinstance(generator, PretrainedGenerator):
             return generator.synthesis.from_styles(own, size=self.resolution)
         assert self._guides is not None

@@ -266,12 +266,9 @@ def test_baking_again_finds_the_copy_and_names_do_not_matter(subject, base, part
     assert files_of(first.folder) == before
     keys = {first.key}
     monkeypatch.undo()
-    for other in (
-        {"strengths": {"rows": 0.5}},
-        {"settings": replace(QUICK, steps=41)},
-        {"strengths": {"map": 0.0}},
-    ):
-        keys.add(bake(subject, avatar, **{"settings": QUICK, "device": "cpu", **other}).key)
+    keys.add(bake(subject, avatar, {"rows": 0.5}, settings=QUICK, device="cpu").key)
+    keys.add(bake(subject, avatar, {"map": 0.0}, settings=QUICK, device="cpu").key)
+    keys.add(bake(subject, avatar, settings=replace(QUICK, steps=41), device="cpu").key)
     back = EditStack(stack.edits[::-1])
     keys.add(bake(subject, replace(avatar, edits=back), settings=QUICK, device="cpu").key)
     assert len(keys) == 5
@@ -323,7 +320,7 @@ def _bake_until_killed(subject: SubjectFolder, avatar: Avatar, reached: str) -> 
         Path(reached).touch()
         time.sleep(600)
 
-    bake_edits.save_avatar = halt
+    setattr(bake_edits, "save_avatar", halt)  # noqa: B010
     bake(subject, avatar, settings=QUICK, device="cpu")
 
 

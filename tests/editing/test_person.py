@@ -192,6 +192,7 @@ def test_pictures_of_styles_are_pictures_of_latents_and_both_have_slopes(parts: 
         (picture * towards).sum().backward()
         assert leaf.grad is not None
     # Along the slope pictures change as it says.
+    assert ws.grad is not None
     step = 1e-2 * ws.grad / ws.grad.norm()
     with torch.no_grad():
         ahead, back = (person.draw(ws + sign * step, samples.moments) for sign in (1, -1))

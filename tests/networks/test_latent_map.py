@@ -44,6 +44,21 @@ def test_a_mapper_is_what_its_definition_says():
     assert bool((got[:, [2, 6]] == 0).all())
 
 
+def test_groups_that_hold_every_row_in_order_are_no_special_case():
+    made = effect()
+    ws = torch.randn(3, 6, 5, generator=torch.Generator().manual_seed(1))
+    whole = LatentMap(((0, 3), (3, 6)), made.weights, made.biases, made.scale)
+    got = map_offset(whole, ws)
+    for picture in range(3):
+        for row in range(6):
+            assert np.allclose(got[picture, row], slowly(whole, ws[picture, row].tolist(), row // 3), atol=1e-5)
+    with torch.inference_mode():  # places that were found there must do for training, too
+        map_offset(LatentMap(((1, 2), (4, 6)), made.weights, made.biases), ws)
+    latent = ws.requires_grad_()
+    map_offset(LatentMap(((1, 2), (4, 6)), made.weights, made.biases), latent).sum().backward()
+    assert latent.grad is not None
+
+
 def test_its_length_is_taken_off_a_latent_and_its_weights_can_be_learnt():
     made = effect()
     ws = torch.randn(1, 6, 5, generator=torch.Generator().manual_seed(1))

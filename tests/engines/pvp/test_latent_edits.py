@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from studio.engines.pvp.latent_edits import LatentEdits
 from studio.engines.pvp.live_network import LiveNetwork
 from studio.engines.pvp.mappers import mapper_inputs
 from studio.engines.pvp.painter import Painter, bounded
+from studio.engines.pvp.prior import PretrainedGenerator
 from studio.networks.stylegan2_live import LiveSynthesis
 from tests.engines.pvp.small_avatar import (
     SIDE,
@@ -48,12 +50,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["painter", "pretrained", "pretrained shown smaller"])
 def parts(request: pytest.FixtureRequest, base: Path) -> PvpParts:
     """Of both kinds, and one that shows less than its network's resolution."""
-    made = {
+    made: dict[str, Callable[[], Painter | PretrainedGenerator]] = {
         "painter": random_painter,
         "pretrained": random_pretrained,
         "pretrained shown smaller": lambda: random_pretrained(64, 32),
-    }[request.param]
-    return parts_of(base, made())
+    }
+    return parts_of(base, made[request.param]())
 
 
 def channels(parts: PvpParts) -> int:
