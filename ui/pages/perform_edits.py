@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from pipelines.bake_job import about_copy, remove_copy
 from pipelines.build_job import BAKED
-from pipelines.edit_avatar import GENERATORS, free_name
+from pipelines.edit_avatar import GENERATORS, Copied, copy_edits, free_name
 from studio.domain.avatar import Avatar
 from studio.domain.controls import ControlState
 from studio.domain.edits import LATENT, Edit, EditStack
@@ -36,11 +36,13 @@ from ui.pages.perform_edits_searches import EditSearches
 from ui.pages.perform_posing import Posing
 from ui.session import Session
 from ui.theme import GAP
+from ui.widgets.edit_facts import EditFacts
 from ui.widgets.edit_list import EditList
 from ui.widgets.edit_row import FACE
 from ui.widgets.edit_tiles import SIDE, Offer
 from ui.widgets.file_drop import FileDrop
 from ui.widgets.plain import button, label, line, row
+from ui.words import avatar_title
 
 RESTS = 350
 """Milliseconds that a picture must stand still before faces are drawn anew."""
@@ -85,6 +87,15 @@ class EditsPanel(QWidget):
             picture="undo",
             tip=self.tr("Moves this copy to the trash and shows the original with its edits"),
         )
+        self.copy = button(
+            "",
+            self._copy,
+            picture="copy",
+            tip=self.tr(
+                "Shapes and colours are copied; what was found for one generator means nothing to another"
+            ),
+        )
+        self._source: Avatar | None = None
         self.list = EditList(model)
         self._hint = label(
             self.tr("Nothing is changed about this person yet. Choose below, and it shows on the picture."),
@@ -109,6 +120,7 @@ class EditsPanel(QWidget):
         session.avatar_changed.connect(self._show)
         session.avatar_changed.connect(self._read)
         model.changed.connect(self._disturbed)
+        model.sheet_changed.connect(self._order_keys)
         model.keeper = self._keep_strength
         self._show()
 
@@ -144,7 +156,7 @@ class EditsPanel(QWidget):
         """Look what is possible, on a thread: weights may have come, or another avatar is open."""
         session, avatar = self._session, self._session.avatar
         if self._active and avatar is not None:
-            work = partial(read_possible, session.store.home, avatar)
+            work = partial(read_possible, session.store.home, avatar, session.subject)
             session.background.run(self, work, self._take_possible)
 
     def _take_possible(self, possible: Possible) -> None:
@@ -165,7 +177,7 @@ class EditsPanel(QWidget):
         else:
             row = self.list.rows[there]
             self._scroll.ensureWidgetVisible(row)
-            row.last.setFocus()
+            row.keys[-1].setFocus()
 
     def put(self, edit: Edit) -> None:
         """Add an edit under a name that is free."""
@@ -229,6 +241,38 @@ class EditsPanel(QWidget):
 
         elif wish == "bake":
             self.searches.bake((name,))
+        elif wish == "facts":
+            edit = self.stack.find(name)
+            titles = {way.spec.id: way.spec.title for way in self.add.possible.ways}
+            EditFacts(self, edit, titles.get(edit.method, edit.method)).open()
+
+    def _offer_copy(self, empty: bool) -> None:
+        """Edits of another avatar of the same person, where this one has none."""
+        source, count = self.add.possible.elsewhere or (None, 0)
+        here = self._folder
+        self._source = source
+        if source is None or here is None or source.folder.parent != here.parent or source.folder == here:
+            self._source = None
+        else:
+            words = self.tr("Copy the edits of {title} ({n})")
+            self.copy.setText(words.format(title=avatar_title(source), n=count))
+        self.copy.setVisible(empty and self._source is not None)
+
+    def _copy(self) -> None:
+        session, source = self._session, self._source
+        avatar = session.avatar
+        if avatar is None or source is None:
+            return
+
+        def done(copied: Copied) -> None:
+            session.edits.look()
+            if copied.refused:
+                session.said.emit(copied.refused)
+
+        session.background.run(self, partial(copy_edits, source, avatar), done, self._not_copied)
+
+    def _not_copied(self, error: Exception) -> None:
+        self._session.fail(self.tr("The edits were not copied"), error)
 
     def _unbake(self) -> None:
         """Remove the copy that is open, and show what it was made from."""
@@ -280,6 +324,7 @@ class EditsPanel(QWidget):
         avatar = self._session.avatar
         baked = avatar is not None and BAKED in avatar.lineage
         self._hint.setVisible(not some and not baked)
+        self._offer_copy(not some and not baked)
         self.baked.setVisible(baked)
         self.unbake.setVisible(baked)
         if baked and avatar is not None:
@@ -290,7 +335,16 @@ class EditsPanel(QWidget):
         self.list.offer_baking({edit.name for edit in latent})
         self.add.show_used({key for key, offer in self.add.offers.items() if used(stack, offer)})
         self.counted.emit(len(stack))
+        self._order_keys()
         self._disturbed()
+
+    def _order_keys(self) -> None:
+        """The keyboard goes from the top down, also to what came later."""
+        searched = [part for search in self.searches.rows.values() for part in search.keys]
+        first = [self.copy, self.unbake, self.before, self.bake]
+        keys = [*first, *self.list.keys, *searched, *self.add.ways.values()]
+        for one, other in zip(keys, keys[1:]):
+            QWidget.setTabOrder(one, other)
 
     def _disturbed(self) -> None:
         """Nothing is drawn small while something moves."""
@@ -344,6 +398,7 @@ class EditsPanel(QWidget):
         column.setContentsMargins(0, GAP - 2, GAP // 2, 0)
         column.setSpacing(GAP - 4)
         column.addWidget(self._hint)
+        column.addLayout(row(self.copy, None))
         column.addWidget(self.baked)
         column.addLayout(row(self.unbake, None))
         column.addLayout(row(self.before, self.bake, None, spacing=8))

@@ -104,6 +104,11 @@ class AddEdit(QWidget):
         return [] if tiles is None else [tile.offer for tile in tiles.tiles.values()]
 
     @property
+    def possible(self) -> Possible:
+        """What can be done to the open avatar."""
+        return self._possible
+
+    @property
     def shown(self) -> str:
         """The way that is open."""
         return self._open
@@ -164,6 +169,8 @@ class AddEdit(QWidget):
             self._group.addButton(made)
             place = len(self.ways) - 1
             self._places.addWidget(made, place // ACROSS, place % ACROSS)
+        # After all buttons, so that the keyboard comes to them first.
+        for name, methods in together.items():
             page = self._pages[name] = self._page(name, methods)
             self._below.addWidget(page)
         if self.ways:

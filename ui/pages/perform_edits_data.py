@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from studio.domain.avatar import Avatar
-from studio.domain.edits import Edit, EditStack
+from studio.domain.edits import LATENT, Edit, EditStack
 from studio.domain.problem import Problem
 from studio.domain.progress import silent
 from studio.project.settings_json import settings_to_plain
+from studio.project.store import SubjectFolder
 from ui.widgets.edit_tiles import Offer
 
 if TYPE_CHECKING:
@@ -46,14 +48,17 @@ class Possible:
     """Edits that can be had at once."""
     attributes: tuple[tuple[str, str], ...] = ()
     """Id and title of everything that a direction can be learnt for."""
+    elsewhere: tuple[Avatar, int] | None = None
+    """Another avatar of the same person that has edits, and how many; the newest."""
 
 
-def read_possible(home: Path, avatar: Avatar) -> Possible:
+def read_possible(home: Path, avatar: Avatar, subject: SubjectFolder | None = None) -> Possible:
     """Look through the catalog.
 
     Args:
         home: where the user's weights are.
         avatar: what shall be edited.
+        subject: whose avatar it is; their other avatars are looked at, too.
     """
     from pipelines.edit_avatar import GENERATORS
     from studio.assets import AssetLibrary
@@ -75,7 +80,21 @@ def read_possible(home: Path, avatar: Avatar) -> Possible:
             group: Group = "shape" if spec.spaces == ("shape",) else "colour"
             offers.setdefault(group, []).extend(offered_by(spec, workplace))
     titles = tuple((name, attribute.title) for name, attribute in ATTRIBUTES.items())
-    return Possible(tuple(ways), offers, titles)
+    return Possible(tuple(ways), offers, titles, _elsewhere(subject, avatar))
+
+
+def _elsewhere(subject: SubjectFolder | None, avatar: Avatar) -> tuple[Avatar, int] | None:
+    from pipelines.build_job import avatars
+    from studio.project.edit_files import load_edits
+
+    for other in reversed(avatars(subject) if subject is not None else []):
+        if other.folder == avatar.folder:
+            continue
+        with suppress(Problem):
+            edits = load_edits(other.folder).edits
+            if count := sum(not isinstance(edit.effect, LATENT) for edit in edits):
+                return other, count
+    return None
 
 
 def offered_by(spec: MethodSpec, workplace: Workplace) -> list[Offer]:
@@ -93,15 +112,15 @@ def offered_by(spec: MethodSpec, workplace: Workplace) -> list[Offer]:
             edit = spec.find(None, wish, workplace)
         except Problem:
             continue
-        found.append(offer_of(spec.id, wish, edit))
+        found.append(offer_of(spec.id, wish, edit, spec.summary))
     return found
 
 
-def offer_of(method: str, wish: Any, edit: Edit) -> Offer:
+def offer_of(method: str, wish: Any, edit: Edit, hint: str = "") -> Offer:
     """An edit as it is offered: it says what was wished for, as one that a command has found."""
     plain = settings_to_plain(wish)
     known = replace(edit, method=method, found={"wish": plain, **edit.found})
-    return Offer(offer_key(known), "", known)
+    return Offer(offer_key(known), hint, known)
 
 
 def offer_key(edit: Edit) -> str:

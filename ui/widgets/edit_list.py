@@ -20,7 +20,7 @@ class EditList(QWidget):
         titled: name and the title typed.
         switched: name and whether it should show.
         moved: name and the place where it should be, 0 first.
-        asked: name and ``remove`` or ``bake``.
+        asked: name and ``remove``, ``bake`` or ``facts``.
     """
 
     titled = Signal(str, str)
@@ -46,6 +46,11 @@ class EditList(QWidget):
     def names(self) -> list[str]:
         """From the top."""
         return list(self._order)
+
+    @property
+    def keys(self) -> list[QWidget]:
+        """Where the keyboard goes, in order."""
+        return [part for name in self._order for part in self.rows[name].keys]
 
     def show_stack(self, stack: EditStack) -> None:
         """These edits in this order; rows that are there stay, and whoever writes in one goes on."""
@@ -100,8 +105,6 @@ class EditList(QWidget):
                 self._column.removeWidget(row)
                 self._column.insertWidget(place, row)
         self._order = list(names)
-        for one, other in zip(names, names[1:]):
-            QWidget.setTabOrder(self.rows[one].last, self.rows[other].show_button)
 
     def _actions(self, name: str) -> list[QAction]:
         """What can be done with an edit where it stands."""
@@ -115,6 +118,7 @@ class EditList(QWidget):
                 partial(self._ask, name, "down"),
                 place + 1 < len(self._order),
             ),
+            (self.tr("How it was found"), "", partial(self._ask, name, "facts"), True),
             (self.tr("Bake into a copy"), "", partial(self._ask, name, "bake"), name in self._bakeable),
             (self.tr("Remove"), "Ctrl+Delete", partial(self._ask, name, "remove"), True),
         )

@@ -87,9 +87,9 @@ class EditRow(QFrame):
         self.take_control()
 
     @property
-    def last(self) -> QWidget:
-        """Where the keyboard leaves it."""
-        return self.slider or self.more
+    def keys(self) -> list[QWidget]:
+        """Where the keyboard goes, in order."""
+        return [self.show_button, self.more, *([self.slider] if self.slider is not None else [])]
 
     def show_edit(self, edit: Edit) -> None:
         """What is known of it now."""
@@ -121,7 +121,6 @@ class EditRow(QFrame):
             self.slider = ControlSlider(self._model, self._model.control(name), name_room=0)
             self.slider.setAccessibleName(self.tr("Strength of {title}").format(title=self.edit.title))
             self._strength.addWidget(self.slider)
-            QWidget.setTabOrder(self.more, self.slider)
         self._wait.setVisible(self.slider is None)
 
     def show_value(self, value: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QProgressBar, QSizePolicy
+from PySide6.QtWidgets import QFrame, QProgressBar, QSizePolicy, QWidget
 
 from ui.bridge.jobs import Job
 from ui.widgets.plain import column, label, row, set_role, tool
@@ -40,6 +40,11 @@ class EditSearch(QFrame):
         self.setLayout(column(top, self.bar, self.words, spacing=4))
         self.layout().setContentsMargins(2, 6, 2, 6)  # type: ignore[union-attr]
         self.show_job(job)
+
+    @property
+    def keys(self) -> list[QWidget]:
+        """Where the keyboard goes, in order."""
+        return [self.stop, self.go_on, self.cancel]
 
     def show_job(self, job: Job) -> None:
         """Where it stands now."""
