@@ -234,10 +234,21 @@ def _reread(
                     green += weight * person[row, column, 1]
                     blue += weight * person[row, column, 2]
                     amount += weight * person[row, column, 3]
-            # Cubics overshoot at edges: colours go with the coverage that they are multiplied by.
-            covering = min(max(amount, none), np.float32(255.0))
-            if covers:
-                scale = covering / amount if amount > none else none
+            if covers and amount < none:
+                # Cubics undershoot beside edges, and the colours with them: there, the four nearest will do.
+                red = green = blue = amount = none
+                fx, fy = sx - np.float32(x1), sy - np.float32(y1)
+                for j in range(2):
+                    for i in range(2):
+                        weight = (fx if i else one - fx) * (fy if j else one - fy)
+                        row, column = min(y1 + j, height - 1), min(x1 + i, width - 1)
+                        red += weight * person[row, column, 0]
+                        green += weight * person[row, column, 1]
+                        blue += weight * person[row, column, 2]
+                        amount += weight * person[row, column, 3]
+            covering = min(amount, np.float32(255.0))
+            if amount > covering:
+                scale = covering / amount
                 red, green, blue = scale * red, scale * green, scale * blue
             if stays:
                 clear = one - covering * np.float32(1.0 / 255.0)
