@@ -48,7 +48,7 @@ def find_shape(person: LatentPerson | None, wish: ShapeWish, workplace: Workplac
     model = builtin_head()
     if wish.shape == "coefficients":
         identity = read_coefficients(wish.coefficients, model.identities)
-        used = [str(k) for k in np.flatnonzero(identity)]
+        used, holds = [str(k) for k in np.flatnonzero(identity)], 1.0
         name, title = f"identity_{'_'.join(used)}"[:48], f"Identity {', '.join(used)}"
     else:
         if wish.coefficients.strip():
@@ -58,13 +58,15 @@ def find_shape(person: LatentPerson | None, wish: ShapeWish, workplace: Workplac
             )
         shape = next(shape for shape in SHAPES if shape.name == wish.shape)
         identity, name, title = named_shape(shape.name).copy(), shape.name, shape.title
+        holds = shape.holds
     growth = measured(model.neutral(identity, np.zeros_like(model.template))) - measured(model.template)
     return Edit(
         name=name,
         title=title,
         method="shape",
         effect=ShapeShift(identity, model.id),
-        suggested=(-1.0, 1.0),
+        strength=holds,
+        suggested=(-holds, holds),
         found={
             "shape": wish.shape,
             "deviations": round(float(np.linalg.norm(identity)), 2),
