@@ -2,14 +2,18 @@
 
 The copy is an avatar like any other of its engine, with a key of its own: that of the avatar it was made
 from, with what the edits do and how strongly. What edits are called does not matter. The original stays as it
-is.
+is. What is the same is linked and not copied.
+
+Latents go into a generator (:mod:`pipelines.bake_latents`), and shapes into the mesh that warping draws on;
+turning what was added with the head still costs what one shape edit costs.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import fields, replace
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +22,12 @@ import torch
 
 from pipelines.animate_avatar import source_sequence
 from pipelines.bake_latents import Change, FitSettings, latents_baked
+from pipelines.build_job import BAKED
 from pipelines.edit_avatar import check_strength
 from studio.devices import choose_device
 from studio.domain.avatar import Avatar
-from studio.domain.edits import LATENT, Edit, EditStack, LatentMap
+from studio.domain.camera import Floats
+from studio.domain.edits import LATENT, Edit, EditStack, Effect, LatentMap, ShapeShift
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
@@ -32,11 +38,12 @@ from studio.project.avatar_files import load_avatar, save_avatar
 from studio.project.lineage import KEY_LENGTH, key_of
 from studio.project.sequence_files import load_sequence
 from studio.project.store import SubjectFolder
+from studio.warping.reshape import shape_change
+from studio.warping.warp_files import link_parts, load_parts
+from studio.warping.warper import WarpParts
 
 VERSION = 1
 """Raised whenever what is baked changes for equal avatars and edits."""
-BAKED = "baked"
-"""Entry of a copy's lineage: ``from``, the folder's name of the original, and ``edits``."""
 
 
 def bake(
@@ -71,20 +78,71 @@ def bake(
     target = subject.avatar(avatar.engine, key)
     if (target / "avatar.json").is_file():
         return load_avatar(target)
-    parts = load_pvp(avatar.folder)
-    check_latent_edits(avatar.edits, parts)
-    changes: list[Change] = [(edit.effect, strength) for edit, strength in chosen]
-    chosen_device = torch.device(device or choose_device().kind)
-    baked, figures = latents_baked(parts, changes, _motion(subject, avatar), fit, progress, chosen_device)
-    baked = replace(
-        baked,
-        notes=(*parts.notes, *_notes(chosen, figures)),
-        figures={**parts.figures, "bake": figures},
-    )
+    # All that can fail for what is in the edits does so before anything is written.
+    baking = _Baking(subject, avatar, chosen, fit, progress, torch.device(device or choose_device().kind))
+    write = _BAKERS[avatar.engine](baking)
     with new_folder(target) as folder:
-        save_pvp(folder, baked, avatar.folder / "base")
+        write(folder)
         save_avatar(folder, signed(avatar, chosen, key, folder))
     return load_avatar(target)
+
+
+BAKED_INTO: Mapping[str, tuple[type[Effect], ...]] = {"pvp": (*LATENT, ShapeShift), "instant": (ShapeShift,)}
+"""Engine id to the effects that can be baked into its avatars."""
+
+
+@dataclass(frozen=True)
+class _Baking:
+    """What is to be done."""
+
+    subject: SubjectFolder
+    avatar: Avatar
+    chosen: list[tuple[Edit, float]]
+    fit: FitSettings
+    progress: Progress
+    device: torch.device
+
+
+def _bake_pvp(baking: _Baking) -> Callable[[Path], None]:
+    parts = load_pvp(baking.avatar.folder)
+    latent = [(edit, strength) for edit, strength in baking.chosen if isinstance(edit.effect, LATENT)]
+    check_latent_edits(EditStack(tuple(edit for edit, _ in latent)), parts)
+    change = _shape(parts.base, baking.chosen)
+    changes: list[Change] = [(edit.effect, strength) for edit, strength in latent]
+    motion = _motion(baking.subject, baking.avatar)
+    baked, figures = latents_baked(parts, changes, motion, baking.fit, baking.progress, baking.device)
+    notes, figures = (*parts.notes, *_notes(baking.chosen, figures)), {**parts.figures, "bake": figures}
+
+    def write(folder: Path) -> None:
+        base = folder / "reshaped"
+        base.mkdir()
+        link_parts(baking.avatar.folder / "base", base, change)
+        save_pvp(folder, replace(baked, notes=notes, figures=figures), base)
+        shutil.rmtree(base)
+
+    return write
+
+
+def _bake_instant(baking: _Baking) -> Callable[[Path], None]:
+    change = _shape(load_parts(baking.avatar.folder), baking.chosen)
+    return lambda folder: link_parts(baking.avatar.folder, folder, change)
+
+
+_BAKERS: Mapping[str, Callable[[_Baking], Callable[[Path], None]]] = {
+    "pvp": _bake_pvp,
+    "instant": _bake_instant,
+}
+"""Engine id to what works out a copy and gives what writes its files into an empty folder."""
+
+
+def _shape(base: WarpParts, chosen: list[tuple[Edit, float]]) -> Floats | None:
+    """The shape that the copy is drawn with, see :class:`WarpParts`: what the avatar has, and the edits'."""
+    total = base.change
+    for edit, strength in chosen:
+        if isinstance(edit.effect, ShapeShift):
+            more = np.float32(strength) * shape_change(base.mesh, edit.title, edit.effect)
+            total = more if total is None else total + more
+    return total
 
 
 def asked_strengths(edits: EditStack, strengths: Mapping[str, float] | None) -> dict[str, float]:
@@ -123,7 +181,8 @@ def effect_key(edit: Edit) -> str:
 
 
 def signed(avatar: Avatar, chosen: list[tuple[Edit, float]], key: str, folder: Path) -> Avatar:
-    """The copy's card."""
+    """The copy's card; its lineage says what is baked in: ``from``, the folder's name of the original, and
+    ``edits``, what each is called, does and how strongly."""
     lineage: dict[str, Any] = {
         **avatar.lineage,
         "inputs": {**avatar.lineage.get("inputs", {}), "avatar": avatar.key},
@@ -147,7 +206,7 @@ def signed(avatar: Avatar, chosen: list[tuple[Edit, float]], key: str, folder: P
 
 def _refuse(avatar: Avatar, edits: list[Edit]) -> None:
     for edit in edits:
-        if avatar.engine != "pvp" or not isinstance(edit.effect, LATENT):
+        if not isinstance(edit.effect, BAKED_INTO.get(avatar.engine, ())):
             raise Problem(
                 f"“{edit.title}” cannot be baked into an avatar of the engine {avatar.engine} yet: keep it "
                 "as an edit, which shows the same."

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from studio.domain.camera import Similarity, View
+from studio.domain.camera import Floats, Similarity, View
 from studio.domain.controls import Control, ControlSheet
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
@@ -63,6 +63,7 @@ def save_parts(folder: Path, parts: WarpParts) -> None:
         **{f"shell_{f.name}": getattr(mesh.shell_motion, f.name) for f in fields(ShellMotion)},
         stage=parts.stage.placement.to_array(),
         **motion,
+        **({} if parts.change is None else {"change": parts.change}),
     )
     card = {
         "schema_version": SCHEMA,
@@ -86,9 +87,7 @@ def load_parts(folder: Path) -> WarpParts:
         card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
         if card["schema_version"] != SCHEMA:
             raise Problem("This avatar was built by another version of the program; build it again.")
-        # Opened here, because numpy leaves a file that is no archive open.
-        with (folder / _NUMBERS).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            numbers = {name: archive[name] for name in archive.files}
+        numbers = _read_numbers(folder / _NUMBERS)
         textures = _read_textures(folder / _PICTURES, int(card["pivots"]))
         plate = _read_image(folder / _PLATE, cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]]
         return _assemble(card, numbers, textures, plate)
@@ -98,11 +97,16 @@ def load_parts(folder: Path) -> WarpParts:
         ) from error
 
 
-def link_parts(base: Path, folder: Path) -> None:
+def link_parts(base: Path, folder: Path, change: Floats | None = None) -> None:
     """What :func:`save_parts` wrote, once more in another, existing folder: for what stands on it.
 
     Files are linked where the disk can, otherwise copied: removing the one avatar must not break the other.
     What belongs to the instant avatar alone stays behind.
+
+    Args:
+        base: where it was written.
+        folder: where it goes.
+        change: another shape to bake in, in place of the base's; see :class:`WarpParts`.
     """
     for source in sorted(base.rglob("*")):
         target = folder / source.relative_to(base)
@@ -115,6 +119,10 @@ def link_parts(base: Path, folder: Path) -> None:
                 os.link(source, target)
             except OSError:
                 shutil.copy2(source, target)
+    if change is not None:
+        numbers = {**_read_numbers(base / _NUMBERS), "change": change}
+        (folder / _NUMBERS).unlink()  # a link: the base's own must not be written into
+        np.savez_compressed(folder / _NUMBERS, **numbers)
 
 
 def _assemble(
@@ -140,6 +148,9 @@ def _assemble(
         for c in card["controls"]
     ]
     width, height = card["stage_size"]
+    change = numbers.get("change")
+    if change is not None and change.shape != (mesh.shell[1], 3):
+        raise ValueError("its baked shape is another mesh's")
     return WarpParts(
         mesh=mesh,
         motion=motion,
@@ -150,7 +161,14 @@ def _assemble(
         stage=View(Similarity.from_array(numbers["stage"]), width, height),
         settings=WarpSettings(**card["settings"]),
         sheet=ControlSheet(tuple(controls)),
+        change=change,
     )
+
+
+def _read_numbers(path: Path) -> dict[str, npt.NDArray[Any]]:
+    # Opened here, because numpy leaves a file that is no archive open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def _read_textures(folder: Path, count: int) -> npt.NDArray[np.uint8]:

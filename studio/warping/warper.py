@@ -55,6 +55,9 @@ class WarpParts:
     """How many pivots are blended where."""
     sheet: ControlSheet
     """Controls with the ranges that the clip covered."""
+    change: Floats | None = None
+    """``[Vm + S, 3]`` another shape that was baked in, as :meth:`Reshaper.change` gives it; None for the
+    person's own."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Warper:
         """
         mesh = self._mesh = parts.mesh
         self._stage, self._settings, self._sheet = parts.stage, parts.settings, edits.sheet(parts.sheet)
-        self._reshaper = Reshaper(mesh, edits)
+        self._reshaper, self._baked = Reshaper(mesh, edits), parts.change
         self._still = parts.plate.still
         self._weights = region_weights(mesh)
         positions = pivot_positions(mesh, parts.motion, parts.shell)
@@ -151,13 +154,17 @@ class Warper:
         own = share[0] @ self._shell_residual[chosen[0]].reshape(len(share[0]), -1)
         positions[slice(*mesh.shell), :2] += own.reshape(-1, 2) * motion.camera[0, 0]
         # Another shape is where pivots are drawn; which suit, and where they are read, is the person's own.
-        change = self._reshaper.change(state)
+        change = self._change(state)
         shown = positions if change is None else positions + self._reshaper.shift(change, motion)
         return Posed(motion, shown, positions, chosen, share, quality)
 
     def reshapes(self, state: ControlState) -> bool:
-        """Whether an edit of the shape shows in a state."""
-        return self._reshaper.change(state) is not None
+        """Whether another shape than the person's own shows in a state."""
+        return self._change(state) is not None
+
+    def _change(self, state: ControlState) -> Floats | None:
+        asked = self._reshaper.change(state)
+        return self._baked if asked is None else asked if self._baked is None else asked + self._baked
 
     def draw(self, posed: Posed, view: View) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
         """What a view shows of a posed person: picture ``[H, W, 3]`` and coverage ``[H, W]``, None where the
