@@ -59,7 +59,7 @@ def samples_sheet(person: LatentPerson, samples: Samples, columns: int = 10) -> 
     pictures = _drawn(person, samples)
     rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
     ends = [min((row + 1) * columns, len(pictures)) - 1 for row in range(len(rows))]
-    titles = [f"{row * columns} – {end}" for row, end in enumerate(ends)]
+    titles = [f"{row * columns}-{end}" for row, end in enumerate(ends)]
     return laid_out(rows, titles, [f"+{column}" for column in range(min(columns, len(pictures)))])
 
 

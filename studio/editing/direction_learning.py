@@ -12,7 +12,7 @@ them is what is wanted; the figures say what that changed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +25,7 @@ from studio.domain.edits import LatentShift
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.editing import boundary
-from studio.editing.direction_response import CHANCE, Response, respond
+from studio.editing.direction_response import CHANCE, KEPT, Response, respond, visible_step
 from studio.editing.latent_points import LatentPoints
 from studio.editing.layer_rows import RowGroup
 from studio.editing.person import LatentPerson
@@ -41,6 +41,8 @@ _TOLD = 0.05
 """A value of which latents tell less than this share of the variance is not theirs to move: nothing is
 projected out for it."""
 
+_LITTLE = 0.3
+"""Share of the clip's deviation below which a direction is said to do little."""
 _SEPARABLE = 0.35
 """Length that must be left of a direction without something that need not stay at any price: with less, it
 would have to go three times as far."""
@@ -64,7 +66,7 @@ class Learning:
     """One shift for all rows, or one for each."""
     rows: RowGroup = "all"
     """Rows that move."""
-    samples: int = 400
+    samples: int = 600
     """Latents that are drawn."""
     extreme: float = 0.25
     """Share of the samples, at each end, that the boundary is learnt from."""
@@ -108,8 +110,9 @@ def learn_direction(
         progress: told often.
 
     Returns:
-        The direction. Strength 1 is one standard deviation of what is wanted over samples within a moment;
-        where somebody judged, one deviation of the person's latents along it.
+        The direction. Strength 1 is one standard deviation of what is wanted over all samples in all moments,
+        or as much of that as it can be followed. Where somebody judged, it changes pictures as much as the
+        person's samples differ from each other.
 
     Raises:
         Problem: too few pictures can be measured, the latents do not tell what is wanted any better than
@@ -137,7 +140,6 @@ def learn_direction(
     direction, told = _freed(line.normal, ways, if_possible)
 
     bases = in_usual_moments(person, person.sample(_TRIED, learning.seed + 1))
-    deviations = within.std(0)
     sigma = float((points @ direction).std())
     if sigma <= 0.0:
         raise Problem("This person's samples do not vary along the direction: take more, or all rows.")
@@ -145,7 +147,7 @@ def learn_direction(
     before = response
     if told:
         plain = space.shift(float((points @ line.normal).std()) * line.normal)
-        before = respond(person, plain, bases, scores, (-1.0, 1.0))
+        before = respond(person, plain, bases, scores, (-2.0, 2.0))
     found: dict[str, Any] = {
         "samples": len(good),
         "left_out": int((~good).sum()),
@@ -156,14 +158,18 @@ def learn_direction(
         "inseparable": [name for name, _ in ways if name not in told],
     }
     if line.weak:
-        found["note"] = "Latents hardly tell this apart: expect little, and something else along with it."
+        found["weak"] = "Latents hardly tell this apart: expect little, and something else along with it."
+    spans = np.percentile(values[good], 95, axis=0) - np.percentile(values[good], 5, axis=0)
     if isinstance(wanted, Judged):
-        steps, low, high_end = 1.0, -2.0, 2.0
+        steps, _ = visible_step(person, space.shift(sigma * direction), bases, progress)
+        low, high = -1.0, 1.0
     else:
-        steps, low, high_end = _measured(response, scores.names[0], float(deviations[0]), found)
+        most = {k: KEPT * float(spans[k]) for k, name in enumerate(scores.names) if name in told}
+        usual = float(values[good, 0].std())
+        steps, low, high = _measured(response, scores.names[0], usual, most, found)
     found["deviations"] = round(steps, 4)
-    found["moves"] = _moves(before, response, scores.names, deviations, first)
-    return Learnt(space.shift(steps * sigma * direction), (low, high_end), found)
+    found["moves"] = _moves(before, response, steps, scores.names, spans, first)
+    return Learnt(space.shift(steps * sigma * direction), (low, high), found)
 
 
 def _ways(
@@ -198,37 +204,46 @@ def _freed(
 
 
 def _measured(
-    response: Response, name: str, deviation: float, found: dict[str, Any]
+    response: Response, name: str, usual: float, most: Mapping[int, float], found: dict[str, Any]
 ) -> tuple[float, float, float]:
-    """Steps in strength 1, and the strengths to which it can be followed; figures go into ``found``."""
-    slope = float(np.mean(response.slope(0))) if len(response.slope(0)) else 0.0
+    """Steps in strength 1, and the strengths to which it can be followed; figures go into ``found``.
+
+    ``usual`` is the deviation of the value over the clip, ``most`` how far other columns may go.
+    """
     chance = response.chance(0)
-    if slope <= 0.0 or chance >= CHANCE:
+    low, high = response.followed(0, most)
+    if chance >= CHANCE or high <= 0.0:
         raise Problem(
-            f"Moving along this direction does not change “{name}” in other pictures of this person, so "
-            "its samples only seemed to tell; take more samples, other rows, or ask for less to stay."
+            f"Moving along this direction does not change “{name}” in other pictures of this person, or not "
+            "without what must stay: take more samples, other rows, or ask for less to stay."
         )
-    low, high = response.followed(0)
-    steps = deviation / slope
-    found.update(strength_1=round(deviation, 5), slope=round(slope, 5), slope_chance=chance)
+    steps, change = response.steps_for(0, usual, high)
+    found.update(strength_1=round(change, 5), share_of_clip=round(change / usual, 4), slope_chance=chance)
+    if change < _LITTLE * usual:
+        found["note"] = (
+            f"Latents of this avatar move it little: at strength 1 by {100.0 * change / usual:.0f} % of what "
+            "is usual over the clip."
+        )
     return steps, round(low / steps, 3) + 0.0, round(high / steps, 3) + 0.0
 
 
 def _moves(
-    before: Response, after: Response, names: Sequence[str], deviations: Doubles, first: int
+    before: Response, after: Response, steps: float, names: Sequence[str], spans: Doubles, first: int
 ) -> dict[str, list[float]]:
-    """For each value its change in deviations, before and after projecting out what must stay: for as much as
-    changes what is wanted by one deviation, or for one step where somebody judged."""
-    out = {}
+    """By how much strength 1 moves each value, as a share of its range over the clip (5th to 95th
+    percentile): before what must stay was projected out, for as much of what is wanted, and after."""
+    out, own = {}, (_mean(before.slope(0)), _mean(after.slope(0))) if first else (1.0, 1.0)
     for k, name in enumerate(names):
         pair = []
-        for response in (before, after):
-            own = np.mean(response.slope(0)) / deviations[0] if first else 1.0
-            each = response.slope(k)
-            moved = float(np.mean(each)) / max(float(deviations[k]), 1e-12) if len(each) else 0.0
-            pair.append(round(moved / own, 4) if abs(own) > 1e-9 else 0.0)
+        for response, rate in zip((before, after), own):
+            same = steps * own[1] / rate if abs(rate) > 1e-12 else 0.0
+            pair.append(round(same * _mean(response.slope(k)) / max(float(spans[k]), 1e-12), 4))
         out[name] = pair
     return out
+
+
+def _mean(values: Doubles) -> float:
+    return float(values.mean()) if len(values) else 0.0
 
 
 def _must_tell(line: boundary.Boundary, judged: bool) -> None:

@@ -41,26 +41,37 @@ _KEEP_EVERY = 10.0
 """Seconds after which what has been scored is written down."""
 
 
+Score = Callable[[Tensor], Floats]
+"""Pictures ``[B, 3, R, R]`` about -1..1 to values ``[B, A]``; NaN where it cannot be told."""
+
+
 @dataclass(frozen=True)
 class Scores:
     """What is looked for in pictures: attributes, and whatever else gives numbers for pictures."""
 
     names: tuple[str, ...]
     """A columns."""
-    function: Callable[[Tensor], Floats]
-    """Pictures ``[B, 3, R, R]`` about -1..1 to ``[B, A]``; NaN where it cannot be told."""
-    key: str | None
+    function: Score
+    """Gives them."""
+    key: str | None = None
     """Tells functions apart for what is kept; None keeps nothing."""
+    parts: tuple[Scores, ...] = ()
+    """What it is put together from; each is kept by itself."""
+    wide: Scores | None = None
+    """What is scored in its place where it is kept: its columns and others, for who asks for those next."""
+    faces: FaceReader | None = None
+    """Of attributes: what reads their faces."""
 
     def and_then(self, other: Scores) -> Scores:
         """Its columns with those of another behind them."""
         if not self.names or not other.names:
             return self if self.names else other
-        keys = (self.key, other.key)
+        if self.wide is not None and other.wide is not None:
+            return attribute_scores((*self.names, *other.names), self.faces or other.faces)
         return Scores(
             (*self.names, *other.names),
             lambda pictures: np.concatenate([self.function(pictures), other.function(pictures)], 1),
-            None if None in keys else "+".join(map(str, keys)),
+            parts=(*(self.parts or (self,)), *(other.parts or (other,))),
         )
 
 
@@ -69,12 +80,14 @@ def attribute_scores(names: Sequence[str], faces: FaceReader | None) -> Scores:
     chosen = tuple(dict.fromkeys(names))
     if faces is None and any(ATTRIBUTES[name].of_faces for name in chosen):
         raise ValueError("attributes of faces are asked for without a reader of faces")
-    return Scores(chosen, lambda pictures: measure(pictures, chosen, faces), "measured:" + ",".join(chosen))
+    able = tuple(name for name, one in ATTRIBUTES.items() if faces is not None or not one.of_faces)
+    wide = Scores(able, lambda pictures: measure(pictures, able, faces), "measured:" + ",".join(able))
+    return Scores(chosen, lambda pictures: measure(pictures, chosen, faces), wide=wide, faces=faces)
 
 
 def own_score(name: str, function: Callable[[Tensor], npt.NDArray[Any]], key: str | None = None) -> Scores:
     """Scores of one column by a function of pictures to ``[B]``, such as a likeness to a text."""
-    return Scores((name,), lambda pictures: np.asarray(function(pictures), np.float32).reshape(-1, 1), key)
+    return Scores((name,), lambda pictures: np.asarray(function(pictures), np.float32)[:, None], key)
 
 
 def in_usual_moments(person: LatentPerson, samples: Samples) -> Samples:
@@ -114,25 +127,59 @@ def scored(
     Raises:
         Problem: the disk said no.
     """
-    values = np.full((len(samples), len(scores.names)), np.nan, np.float32)
     if not scores.names:
-        return values
-    file = None if cache is None or scores.key is None else cache / f"{_key(person, samples, scores)}.npz"
-    done = _read(file, values)
-    kept, written = done, time.monotonic()
+        return np.zeros((len(samples), 0), np.float32)
+    tables = [_Table(person, samples, part, cache) for part in scores.parts or (scores,)]
+    done, written = min(table.done for table in tables), time.monotonic()
     try:
-        left = Samples(samples.ws[done:], samples.moments[done:])
-        for pictures in drawn(person, left):
-            values[done : done + len(pictures)] = scores.function(pictures)
+        for pictures in drawn(person, Samples(samples.ws[done:], samples.moments[done:])):
+            for table in tables:
+                table.fill(done, pictures)
             done += len(pictures)
             if time.monotonic() - written > _KEEP_EVERY:
-                _write(file, values[:done])
-                kept, written = done, time.monotonic()
+                for table in tables:
+                    table.keep()
+                written = time.monotonic()
             progress(done, len(samples), "looking at this person's samples")
     finally:
-        if done > kept:
-            _write(file, values[:done])
-    return values
+        for table in tables:
+            table.keep()
+    return np.concatenate([table.asked for table in tables], 1)
+
+
+class _Table:
+    """Values of samples, filled from the top, with the file in which they are kept."""
+
+    def __init__(self, person: LatentPerson, samples: Samples, scores: Scores, cache: Path | None) -> None:
+        self._names = scores.names
+        if cache is not None and scores.wide is not None:
+            scores = scores.wide
+        self._scores = scores
+        self._file = None
+        if cache is not None and scores.key is not None:
+            self._file = cache / f"{_key(person, samples, scores)}.npz"
+        self._values = np.full((len(samples), len(scores.names)), np.nan, np.float32)
+        self.done = self._kept = _read(self._file, self._values)
+
+    def fill(self, start: int, pictures: Tensor) -> None:
+        """Values of pictures from a row on, unless they are known."""
+        if start >= self.done:
+            self._values[start : start + len(pictures)] = self._scores.function(pictures)
+            self.done = start + len(pictures)
+        elif start + len(pictures) > self.done:
+            self.fill(self.done, pictures[self.done - start :])
+
+    def keep(self) -> None:
+        """Write down what there is."""
+        if self.done > self._kept:
+            _write(self._file, self._values[: self.done])
+            self._kept = self.done
+
+    @property
+    def asked(self) -> Floats:
+        """``[N, A]`` the columns that were asked for."""
+        columns = [self._scores.names.index(name) for name in self._names]
+        return self._values[:, columns]
 
 
 def within_moments(values: Floats, moments: Tensor) -> Floats:

@@ -119,7 +119,7 @@ def test_thumbs_are_about_the_samples_that_are_shown(tmp_path) -> None:
     edit = SPEC.find(person, judged, workplace(tmp_path, faces))
     assert cosine(rows_of_edit(edit), person.colours[2]) > 0.6
     assert edit.found["likes"] == order[-30:]
-    assert edit.suggested == (-2.0, 2.0)
+    assert edit.suggested == (-1.0, 1.0)
     seeded = InterfaceGanWish(judged=80, seed=1)
     assert not torch.equal(shown_to_judge(person, seeded).ws, shown.ws)
 

@@ -16,6 +16,7 @@ from studio.editing.scored_samples import (
     scored,
     within_moments,
 )
+from tests.editing.face_of import landmarks_of
 from tests.editing.small_people import LinearPerson, channel
 
 
@@ -43,6 +44,28 @@ def test_what_was_scored_is_not_drawn_again(person, tmp_path) -> None:
     scored(person, samples, own_score("blue", channel(2), "blue"), tmp_path)
     scored(person, samples, own_score("nameless", channel(2)), tmp_path)
     assert person.pictures == 120
+
+
+def test_attributes_are_kept_for_whoever_asks_next_and_drawn_once_with_other_scores(person, tmp_path) -> None:
+    samples, looked = person.sample(20, 0), []
+
+    def faces(shown: np.ndarray) -> np.ndarray:
+        looked.append(len(shown))
+        return np.stack([landmarks_of((10.0, 0.0, 0.0))] * len(shown))
+
+    red = own_score("red", channel(0), "red")
+    first = scored(person, samples, attribute_scores(["yaw"], faces).and_then(red), tmp_path)
+    assert (person.pictures, sum(looked)) == (20, 20)
+    both = attribute_scores(["smile"], faces).and_then(attribute_scores(["warmth"], None))
+    assert both.names == ("smile", "warmth")
+    values = scored(
+        person, samples, red.and_then(both).and_then(own_score("blue", channel(2), "b")), tmp_path
+    )
+    assert (person.pictures, sum(looked)) == (40, 20)
+    assert np.array_equal(values[:, 0], first[:, 1])
+    plain = scored(person, samples, both)
+    assert np.allclose(values[:, 1:3], plain, atol=1e-4)
+    assert np.allclose(first[:, 0], 10.0, atol=2.0)
 
 
 def test_an_interrupted_scoring_is_gone_on_with(person, tmp_path) -> None:
