@@ -32,7 +32,7 @@ SIZES = {"1280x800": (1280, 800, 1), "2560x1440": (1280, 720, 2)}
 THEMES = ("light", "dark")
 PAGES = (
     *("welcome", "library", "capture", "train", "perform", "timeline", "export", "compare"),
-    *("settings", "weights"),
+    *("settings", "weights", "edits", "words"),
 )
 PATIENCE = 240.0
 """Seconds for one page to be ready."""
@@ -132,7 +132,8 @@ def take(options: argparse.Namespace) -> int:
 
 def ready(window: MainWindow, page: str) -> None:
     """Show a page with something worth seeing on it."""
-    window.show_page({"welcome": "library", "weights": "settings"}.get(page, page))
+    elsewhere = {"welcome": "library", "weights": "settings", "edits": "perform", "words": "perform"}
+    window.show_page(elsewhere.get(page, page))
     shown: Any = window.page(window.shown)
     arrange = ARRANGE.get(page)
     if arrange is not None:
@@ -257,14 +258,57 @@ def weights(window: MainWindow, page: Any) -> None:
     page.tabs.setCurrentWidget(page.weights)
 
 
+def edits(window: MainWindow, page: Any) -> None:
+    open_instant(window)
+    page.tabs.setCurrentWidget(page.edits)
+    page.model.replace({"yaw": 12.0, "pitch": 3.0, "smile": 0.6}, "")
+    add = page.edits.add
+    wait(lambda: all(add.tiles[group].tiles for group in ("shape", "colour")))
+    for group, titles in EDITS.items():
+        tiles = {tile.text(): tile for tile in add.tiles[group].tiles.values()}
+        for title in titles:
+            tiles[title].click()
+    add.open("shape")
+    settled(window)
+    names = [edit.name for edit in page.edits.stack.edits]
+    page.edits.list.rows[names[0]].slider.setFocus()
+    page.model.keeper(f"edit_{names[0]}", 1.0, 0.8)
+    wait(lambda: not window.session.edits.busy and not window.session.faces.busy)
+    rest(1.0)
+    wait(lambda: not window.session.faces.busy)
+
+
+def words(window: MainWindow, page: Any) -> None:
+    edits(window, page)
+    page.edits.add.open("words")
+    finder = page.edits.add.finders["words"]
+    finder.form.put_text("text", "with round eyeglasses")
+    rest(0.3)
+    page.edits._scroll.ensureWidgetVisible(finder.begin)
+
+
+EDITS = {"shape": ("Large eyes", "Chubby"), "colour": ("Auburn hair",)}
+"""Tiles that are clicked, by where they are."""
+
+
+def settled(window: MainWindow) -> None:
+    """Wait until the avatar is shown with the edits that it has."""
+    live, session = window.session.live, window.session
+    wait(lambda: session.edits.known and live.coming is None and live.avatar == session.avatar)
+
+
 def open_instant(window: MainWindow) -> None:
-    """Show the avatar that every clip has in seconds."""
+    """Show the avatar that every clip has in seconds, as it was filmed."""
     from pipelines.build_job import avatars
+    from studio.domain.edits import EditStack
 
     subject, live = window.session.subject, window.session.live
     assert subject is not None
     instant = [a for a in avatars(subject) if a.engine == "instant" and not a.lineage.get("held_out")]
     window.session.open_avatar(instant[-1])
+    wait(lambda: window.session.edits.known)
+    window.session.edits.change(lambda stack: EditStack())
+    settled(window)
     wait(lambda: live.frame is not None and live.frame.avatar.folder == instant[-1].folder)
 
 
@@ -279,6 +323,8 @@ ARRANGE: dict[str, Callable[[MainWindow, Any], None]] = {
     "compare": compare,
     "settings": settings,
     "weights": weights,
+    "edits": edits,
+    "words": words,
 }
 
 if __name__ == "__main__":

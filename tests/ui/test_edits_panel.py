@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,11 +23,14 @@ from studio.editing.catalog import METHODS
 from studio.editing.shapes import ShapeWish
 from studio.project.edit_files import load_edits, save_edits
 from studio.project.store import Store
-from tests.ui.edited_engine import COLOURS, offered, painted, wider, write_face
+from tests.ui.edited_engine import COLOURS, FlatFace, offered, painted, wider, write_face
 from ui.bridge.live import stage_at
+from ui.edit_changes import strengthened
 from ui.main_window import MainWindow
+from ui.pages.export import ExportPage
 from ui.pages.perform import PerformPage
 from ui.pages.perform_edits_data import Group
+from ui.pages.timeline import TimelinePage
 from ui.session import Failure, Session
 from ui.widgets.edit_tiles import EditTile
 
@@ -266,6 +270,70 @@ def test_a_frame_is_exported_as_it_was_seen_whatever_becomes_of_the_edits(
     assert np.array_equal(written, seen)
 
 
+def test_timeline_and_export_know_edits_as_they_know_any_control(avatar, session, qtbot) -> None:
+    stack = EditStack((painted("red", "Red", (250, 10, 10), 0.4), painted("other", "Red", (0, 90, 0), 0.2)))
+    save_edits(avatar.folder, stack)
+    session.edits.look()
+    page = TimelinePage(session)
+    qtbot.addWidget(page)
+    page.resize(1200, 800)
+    page.show()
+    page.enter()
+    qtbot.waitUntil(lambda: page.isEnabled() and page.viewport.frame is not None)
+    qtbot.waitUntil(lambda: "edit_red" in page.model.sheet.names)
+    page.model.go(10)
+    page.list.choose("Red (edit_other)")  # two are called alike
+    page.list.choose("Red")
+    assert set(page.model.timeline.curves) == {"edit_red", "edit_other"}
+    page.model.put(page.model.set_value("edit_red", 20, 1.0), "Key")
+    page.model.go(20)
+    drawn = FlatFace(replace(avatar, edits=stack))
+
+    def shows() -> bool:
+        frame = page.viewport.frame
+        return frame.request.state == page.picture.state() and frame.request.state["edit_red"] == 1.0
+
+    qtbot.waitUntil(shows)
+    frame = page.viewport.frame
+    assert frame.request.state["edit_other"] == pytest.approx(0.2)
+    assert np.array_equal(frame.image, drawn.render(frame.request).image)
+    qtbot.waitUntil(lambda: not page.saver.busy)
+    page.close_page()
+
+    # What is exported without a word about an edit has it as it rests, also after a change of strength.
+    session.edits.change(strengthened(stack, "other", 0.7).there)
+    export = ExportPage(session)
+    qtbot.addWidget(export)
+    export.show()
+    export.enter()
+    export.motion.still.setChecked(True)
+    export.motion.pose = None
+    qtbot.waitUntil(lambda: export.motion.motion is not None)
+    track = export.motion.motion.track
+    assert track.state(0)["edit_other"] == pytest.approx(0.7)
+    assert track.state(0)["edit_red"] == pytest.approx(0.4)
+    qtbot.waitUntil(lambda: export.preview.picture.pixels is not None)
+    export.close_page()
+
+
+def test_the_keyboard_goes_from_the_top_down(page, qtbot) -> None:
+    for edit in (painted("red", "Red", (250, 10, 10)), painted("blue", "Blue", (10, 10, 250))):
+        page.edits.put(edit)
+    rows = page.edits.list.rows
+    qtbot.waitUntil(lambda: all(row.slider is not None for row in rows.values()))
+    add = page.edits.add
+    # Of ways only the open one is a stop; arrows go to the others.
+    stops = [add.ways["shape"], next(iter(add.tiles["shape"].tiles.values()))]
+    wanted = [page.edits.before, *rows["red"].keys, *rows["blue"].keys, *stops]
+    page.activateWindow()
+    page.edits.before.setFocus()
+    qtbot.waitUntil(page.edits.before.hasFocus)
+    for part in wanted[1:]:
+        qtbot.keyClick(page.focusWidget(), Qt.Key.Key_Tab)
+        assert page.focusWidget() is part
+    assert all(part.accessibleName() or getattr(part, "text", str)() for part in wanted)
+
+
 def test_what_others_change_shows_up_and_what_a_job_adds_is_not_lost(page, avatar, session, qtbot) -> None:
     session.jobs.begin()
     put_edit(avatar, painted("blue", "From a command", (10, 10, 250)))
@@ -359,8 +427,6 @@ def test_damaged_edits_are_told_and_never_overwritten(page, avatar, session, qtb
 
 
 def test_what_cannot_be_used_here_says_why_and_leads_on(page, session, qtbot, monkeypatch) -> None:
-    from dataclasses import replace
-
     monkeypatch.setitem(METHODS, "a", replace(COLOURS, id="a", title="No weights", generator=True))
     monkeypatch.setitem(
         METHODS, "b", replace(METHODS["a"], id="b", title="Weights", missing=lambda assets: "Get the file.")

@@ -55,7 +55,10 @@ class FindEdit(QWidget):
         self._reason = label(role="warn", wrap=True)
         self._lead = button("", self._go)
         self.begin = button(
-            self.tr("Find"), self._ask, tip=self.tr("It is looked for in a job; go on working meanwhile")
+            self.tr("Find"),
+            self._ask,
+            "primary",
+            tip=self.tr("It is looked for in a job; go on working meanwhile"),
         )
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
@@ -67,9 +70,9 @@ class FindEdit(QWidget):
         inside.addLayout(row(self._lead, None))
         for form in self.forms:
             inside.addWidget(form)
+        inside.addLayout(row(self.begin, None))
         for sheet in self.sheets.values():
             inside.addWidget(sheet)
-        inside.addLayout(row(self.begin, None))
         self._shown = 0
         self.method.currentIndexChanged.connect(self._choose)
         self._choose(0)

@@ -15,6 +15,7 @@ from studio.domain.problem import Problem
 from ui.bridge.jobs import Job
 from ui.session import Session
 from ui.widgets.edit_search import EditSearch
+from ui.words import tr
 
 
 class EditSearches(QWidget):
@@ -124,4 +125,8 @@ def search_words(job: Job) -> str:
 
         known = ATTRIBUTES.get(wish["attribute"])
         return wish["attribute"] if known is None else known.title
+    if wish.get("component") and not wish.get("path"):
+        return tr("Component {n}").format(n=wish["component"])
+    if wish.get("path"):
+        return Path(str(wish["path"])).name
     return job.plan.title.partition(": ")[2] or job.plan.title

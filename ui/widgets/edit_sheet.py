@@ -16,8 +16,10 @@ ACROSS = 5
 """Pictures side by side."""
 GAP = 4
 ROUND = 4.0
-LABEL = 18
-"""Width of a row's number, pixels."""
+LABEL, HEAD = 18, 18
+"""Width of a row's number and height of a column's words, pixels."""
+STRENGTHS = ("−2", "−1", "0", "+1", "+2")
+"""What the pictures of a row show."""
 
 
 class EditSheet(QWidget):
@@ -91,9 +93,10 @@ class EditSheet(QWidget):
 
     def cell(self, number: int) -> QRect:
         """Where a picture is."""
-        left = LABEL if self._rows else 0
+        left, top = (LABEL, HEAD) if self._rows else (0, 0)
         side = self._side()
-        return QRect(left + number % ACROSS * (side + GAP), number // ACROSS * (side + GAP), side, side)
+        across, down = number % ACROSS, number // ACROSS
+        return QRect(left + across * (side + GAP), top + down * (side + GAP), side, side)
 
     def resizeEvent(self, event: object) -> None:
         """Qt's door for another width."""
@@ -154,7 +157,11 @@ class EditSheet(QWidget):
             painter.restore()
             if not self._rows:
                 self._paint_verdict(painter, number, box)
-        if self._rows:
+        if self._rows and self._places:
+            for number, words in enumerate(STRENGTHS):
+                painter.setPen(QColor(t.muted))
+                over = QRect(self.cell(number).left(), 0, self._side(), HEAD - 2)
+                painter.drawText(over, Qt.AlignmentFlag.AlignCenter, words)
             for row in range(self._last + 1):
                 first = QRectF(self.cell(row * ACROSS))
                 around = QRectF(0, first.top(), self.width(), first.height())
@@ -206,4 +213,4 @@ class EditSheet(QWidget):
 
     def _height(self) -> int:
         lines = -(-len(self._places) // ACROSS)
-        return max(0, lines * (self._side() + GAP) - GAP)
+        return max(0, lines * (self._side() + GAP) - GAP) + (HEAD if self._rows else 0)

@@ -30,6 +30,8 @@ HIDDEN = ("name", "title")
 """Fields that the form leaves as they are: an edit gets its name by itself, and its title in its row."""
 WIDEST = 1_000_000
 """Farthest from 0 that a number without bounds can be."""
+NAMES = 92
+"""Width of the names of fields at least, so that fields of several forms are in line."""
 SPIN = 120
 """Width of a field for a number, pixels."""
 
@@ -164,6 +166,7 @@ class WishForm(QWidget):
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(1, 1)
+        grid.setColumnMinimumWidth(0, NAMES)
         for place, one in enumerate(wanted):
             part = self._part(one)
             hint = self._hints.get(one.name, "")
@@ -187,6 +190,8 @@ class WishForm(QWidget):
             if one.name in self._files:
                 choose = button(tr("Choose…"), partial(self._ask_file, one.name))
                 grid.addLayout(row(part, choose, spacing=6), place, 1)
+            elif isinstance(part, QAbstractSpinBox):
+                grid.addLayout(row(part, None), place, 1)  # a number needs no more than its width
             else:
                 grid.addWidget(part, place, 1)
         return grid
