@@ -8,6 +8,7 @@ from functools import partial
 
 import torch
 
+from pipelines.bench_edits import edit_costs
 from pipelines.bench_networks import (
     LIVE,
     NetworkCase,
@@ -69,6 +70,8 @@ def bench_pvp(
             "own motion; networks beside each other with random weights"
         )
         results += _whole_frames("pvp", f"PVP {resolution}²", parts, filmed, chosen, progress)
+        if chosen.edits:
+            results += _edited_frames(parts, filmed, chosen, progress)
         if device == "cuda":
             for case in larger_cases():
                 untaught = untaught_parts(parts, case)
@@ -117,6 +120,20 @@ def promised(device: str, resolution: int, size: int, quality: Quality) -> float
     """
     live = size in (512, 1024) if device == "cuda" else resolution <= DRAFT and size <= 256
     return LIVE if live and quality == "full" else None
+
+
+def _edited_frames(
+    parts: PvpParts, filmed: Filmed, settings: PvpBenchSettings, progress: Progress
+) -> Iterator[Measured]:
+    generator, device = parts.generator, choose_device().kind
+    assert isinstance(generator, Painter | PretrainedGenerator)
+    if isinstance(generator, Painter) and not parts.strength:
+        return  # it is not shown, and cannot be edited
+    engine = PvpEngine(parts, device)
+    track = evenly(own_motion(engine, filmed.sequence), settings.frames)
+    engine.close()
+    sides = sizes(settings.size, generator.resolution, device)
+    yield from edit_costs(parts, filmed.avatar, track, sides, progress, device)
 
 
 def _whole_frames(

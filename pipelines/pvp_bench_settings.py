@@ -18,5 +18,7 @@ class PvpBenchSettings:
     """Largest pictures drawn, pixels; at least 1024 with a graphics card."""
     seconds: Annotated[float, Gt(0)] = 3.0
     """Spent on each way of running each network, at least."""
+    edits: bool = True
+    """Measure what three stacked edits of latents cost at each size, too."""
     compiled: bool = False
     """Measure torch.compile too, which takes a minute for each network."""

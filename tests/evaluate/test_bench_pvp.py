@@ -158,7 +158,7 @@ def test_an_avatar_is_drawn_whole_at_every_size(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(PvpEngine, "render", watched)
     monkeypatch.setattr(bench_pvp, "choose_device", lambda: SimpleNamespace(kind="cpu"))
-    settings = PvpBenchSettings(frames=10, size=96, seconds=0.01)
+    settings = PvpBenchSettings(frames=10, size=96, seconds=0.01, edits=False)
     result = bench_pvp.bench_pvp(filmed(tmp_path), settings, cases=TINY[:1])
     assert [drawn.count(kind) for kind in ((64, "full"), (64, "draft"), (96, "full"), (96, "draft"))] == [
         15
