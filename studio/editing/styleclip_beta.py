@@ -102,7 +102,7 @@ def choose_beta(
     sign = -1.0 if alpha < 0 else 1.0
     plain = draw_edited(person, StyleShift(np.zeros(len(relevance), np.float32)), samples, 0.0)
     seen, known = clip.pictures(plain), meter.embed(plain) if meter else None
-    curves = []
+    curves, drawn = [], 0
     for count in counts:
         beta = float(order[count - 1])
         shift = StyleShift(direction(relevance, deviation, beta).cpu().numpy())
@@ -115,11 +115,12 @@ def choose_beta(
             if meter is not None and known is not None:
                 cost = mean_drift(known, meter.embed(pictures))
             steps.took()
+            drawn += 1
             if cost is None or float(gain.mean()) <= points[-1][0]:
                 break  # the face is gone, or further steps lead nowhere
             points.append((float(gain.mean()), cost))
         curves.append((beta, points))
-    steps.took(len(COUNTS) * len(LADDER))
+    steps.took(len(COUNTS) * len(LADDER) - drawn)
     tried = _compared(curves, relevance)
     reached = [one for one in tried if one.cost is not None]
     best = min(reached, key=lambda one: one.cost or 0.0) if reached else max(tried, key=lambda one: one.gain)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
+from studio.devices import explaining_memory
 from studio.domain.edits import Edit, StyleShift
 from studio.editing.method import Workplace
 from studio.editing.person import LatentPerson
@@ -45,9 +46,10 @@ def find_direction(person: LatentPerson | None, wish: GlobalWish, workplace: Wor
     total = measuring_steps(person, clip, wish) + slope_steps(person, wish)
     total += trying + finishing_steps(begun, LIMITS)
     steps = Steps(workplace.progress, total, "Measuring the person's channels")
-    statistics = measure(person, clip, wish, folder, steps)
-    steps.took(0, "Comparing channels with the words")
-    along = slopes(person, clip, statistics, change, folder, steps)
+    with explaining_memory("Measuring the person's channels"):
+        statistics = measure(person, clip, wish, folder, steps)
+        steps.took(0, "Comparing channels with the words")
+        along = slopes(person, clip, statistics, change, folder, steps)
     relevant = relevance(statistics, along, change)
     if not wish.colours:
         relevant = torch.where(colour_channels(person).to(relevant.device), 0.0, relevant)

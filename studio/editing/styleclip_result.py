@@ -110,8 +110,8 @@ def finish(
             "On the person's typical pictures CLIP sees no more of what was asked for than before: say it in "
             "other words, give it more steps or strength, or use another method."
         )
-    suggested, identity = _suggested(begun, effect, limits, cautious, steps)
-    said.extend(_about_identity(begun, wish, kept))
+    identity = _identity(begun, wish, effect, limits, cautious, steps, kept)
+    said.extend(identity.notes)
     about = clip.about
     settings = {
         name: value for name, value in asdict(wish).items() if name not in ("text", "neutral", "clip")
@@ -127,7 +127,7 @@ def finish(
         },
         "settings": settings,
         "score": {name: [before[name], after[name]] for name in before},
-        "identity": identity,
+        "identity": identity.figures,
         "notes": said,
         **(figures or {}),
     }
@@ -137,7 +137,7 @@ def finish(
         method=method,
         effect=effect,
         strength=strength,
-        suggested=suggested,
+        suggested=identity.suggested,
         limits=limits,
         found=found,
     )
@@ -166,36 +166,48 @@ def name_of(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:40].strip("_") or "words"
 
 
-def _about_identity(begun: Begun, wish: Wish, kept: bool | None) -> list[str]:
-    """Sentences about what could not be done for the person's identity."""
-    lost = kept is False and not isinstance(wish, GlobalWish) and wish.identity > 0
-    if begun.meter is None:
-        loss = " the identity loss took no part," if lost else ""
-        said = (
-            f"How far this edit takes the person from themselves was not measured,{loss} and the suggested "
-            f"strengths are a cautious guess. {begun.unmeasured}"
-        )
-        return [said]
-    name = begun.meter.name
-    said = f"The identity loss took no part, because it needs ArcFace and {name} only measures."
-    return [said] if lost else []
+@dataclass(frozen=True)
+class _Identity:
+    """What became of the person's identity."""
+
+    suggested: tuple[float, float]
+    """Strengths that leave them who they are, or a cautious guess."""
+    figures: dict[str, Any] | None
+    """What was measured."""
+    notes: tuple[str, ...]
+    """What could not be done, as sentences."""
 
 
-def _suggested(
+def _identity(
     begun: Begun,
+    wish: Wish,
     effect: Effect,
     limits: tuple[float, float],
     cautious: tuple[float, float],
     steps: Steps,
-) -> tuple[tuple[float, float], dict[str, Any] | None]:
-    if begun.meter is None:
-        return cautious, None
-    rungs = [0]
+    kept: bool | None,
+) -> _Identity:
+    meter, why = begun.meter, begun.unmeasured
+    lost = kept is False and not isinstance(wish, GlobalWish) and wish.identity > 0
+    if meter is not None:
+        taken = 0
 
-    def told(done: int, total: int | None, what: str) -> None:
-        steps.took(done - rungs[0], what)
-        rungs[0] = done
+        def told(done: int, total: int | None, what: str) -> None:
+            nonlocal taken
+            steps.took(done - taken, what)
+            taken = done
 
-    found = range_without_drift(begun.person, effect, begun.meter, begun.judged, limits, progress=told)
-    identity = {"network": begun.meter.name, "bound": BOUND, "tried": [list(one) for one in found.tried]}
-    return (found.low, found.high), identity
+        found = range_without_drift(begun.person, effect, meter, begun.judged, limits, progress=told)
+        steps.took(finishing_steps(begun, limits) - 1 - taken)
+        figures = {"network": meter.name, "bound": BOUND, "tried": [list(one) for one in found.tried]}
+        if dict(found.tried)[0.0] is not None:
+            name = meter.name
+            needs = f"The identity loss took no part, because it needs ArcFace and {name} only measures."
+            return _Identity((found.low, found.high), figures, (needs,) if lost else ())
+        why = f"{meter.name} finds no face in the person's typical pictures."
+    loss = " the identity loss took no part," if lost else ""
+    note = (
+        f"How far this edit takes the person from themselves was not measured,{loss} and the suggested "
+        f"strengths are a cautious guess. {why}"
+    )
+    return _Identity(cautious, None, (note,))

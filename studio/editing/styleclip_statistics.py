@@ -105,7 +105,7 @@ def measure(person: LatentPerson, clip: Clip, wish: GlobalWish, folder: Path, st
         person.device
     )
     shards = []
-    for places in torch.arange(wish.samples).split(at_once(person)):
+    for places in torch.split(torch.arange(wish.samples), at_once(person)):
         first, some = int(places[0]), places.to(person.device)
         kept = load_part(folder / f"responses-{first:05d}")
         if kept is None:
@@ -134,7 +134,7 @@ def slopes(
     name = hashlib.sha256(change.float().cpu().numpy().tobytes()).hexdigest()[:16]
     shards = []
     count = len(statistics.samples)
-    for places in torch.arange(count).split(at_once(person)):
+    for places in torch.split(torch.arange(count), at_once(person)):
         first, some = int(places[0]), places.to(person.device)
         where = folder / "words" / name / f"slopes-{first:05d}"
         kept = load_part(where)
@@ -214,7 +214,8 @@ def _spread(person: LatentPerson, wish: GlobalWish, folder: Path) -> tuple[Tenso
     kept = load_part(folder / "spread")
     if kept is None:
         samples = person.sample(wish.deviation_samples, wish.seed + 1)
-        styles = torch.cat([person.styles(ws).double() for ws in samples.ws.split(LATENTS_AT_ONCE)])
+        pieces = torch.split(samples.ws, LATENTS_AT_ONCE)
+        styles = torch.cat([person.styles(ws).cpu().double() for ws in pieces])
         mean, deviation = styles.mean(0), styles.std(0, unbiased=False)
         deviation[deviation <= _STILL * deviation.max()] = 0.0
         kept = {"mean": mean.float(), "deviation": deviation.float()}, {}

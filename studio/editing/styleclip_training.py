@@ -83,7 +83,7 @@ def train(
                     "The search left all numbers behind, because its steps were too long: choose a lower "
                     "learning rate."
                 )
-            value.backward()
+            value.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             done = step + 1
             if plan.lookahead and done % LOOK_EVERY == 0:

@@ -24,6 +24,7 @@ from studio.editing.clip_prompts import read_words
 from studio.editing.clip_words import Clip, meaning_of
 from studio.networks.foreign import clip as foreign_clip
 from studio.networks.foreign.clip import architectures, load_clip
+from studio.networks.foreign.file import Unlike
 from tests.editing.tiny_clip import CONFIG, tiny_clip, write_open_clip
 
 
@@ -44,6 +45,7 @@ class Traced(torch.nn.Module):
 
     def __init__(self, network: Any) -> None:
         super().__init__()
+        self.visual: Any
         for name, child in network.named_children():
             setattr(self, name, child)
         for name in ("positional_embedding", "text_projection", "logit_scale"):
@@ -157,7 +159,7 @@ def test_shapes_tell_the_usual_architectures(tmp_path, name, width):
     assert config["vision_cfg"]["width"] == width
     # One layer more or less is another network.
     gone = {key: value for key, value in shapes.items() if not key.startswith("transformer.resblocks.0.")}
-    with pytest.raises(foreign_clip.Unlike, match="not among open_clip's"):
+    with pytest.raises(Unlike, match="not among open_clip's"):
         foreign_clip._recognised(tmp_path / "x.pt", gone)
 
 

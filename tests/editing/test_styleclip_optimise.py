@@ -143,3 +143,20 @@ def test_a_network_without_gradients_only_measures(person, place, monkeypatch, t
     )
     quiet: Any = find_shift(person, replace(WISH, steps=2, identity=0.0), replace(place, cache=tmp_path))
     assert not any("identity loss" in note for note in quiet.found["notes"])
+
+
+def test_a_person_without_a_face_is_not_measured(person, place, monkeypatch, tmp_path):
+    def embed(pictures: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(pictures), 4), torch.nan)
+
+    monkeypatch.setattr(
+        styleclip_result, "identity_meter", lambda *_: (IdentityMeter("blind", embed, False), "")
+    )
+    told: list[tuple[int, int | None]] = []
+    work = replace(place, cache=tmp_path, progress=lambda done, total, what: told.append((done, total)))
+    edit = find_shift(person, replace(WISH, steps=2), work)
+    assert edit.suggested == (0.0, 0.7)
+    assert edit.found["identity"] is None
+    assert "blind finds no face" in edit.found["notes"][-1]
+    assert [one[0] for one in told] == sorted(one[0] for one in told)
+    assert told[-1][0] == told[-1][1]

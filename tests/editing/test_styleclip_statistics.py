@@ -234,7 +234,7 @@ def test_what_was_measured_of_another_generator_is_not_used(person, clip, tmp_pa
     assert kept[1] == {"note": 1}
     assert kept_folder(tmp_path, "statistics", person, clip, {**settings, "seed": 1}) != folder
     changed = GeneratedPerson()
-    changed.network.get_submodule("b16.torgb").weight.mul_(1.05)
+    changed.network.block(16).torgb.weight.mul_(1.05)
     assert kept_folder(tmp_path, "statistics", changed, clip, settings) == folder
     assert load_part(folder / "mark") is None
 

@@ -375,11 +375,12 @@ def _colours(described: Mapping[str, Any] | None) -> tuple[Colours, Colours]:
     said = (described or {}).get("preprocess_cfg")
     said = said if isinstance(said, Mapping) else {}
 
-    def three(name: str, otherwise: Any) -> Colours:
+    def three(name: str, otherwise: Colours) -> Colours:
         values = said.get(name)
-        fit = isinstance(values, list) and len(values) == 3
-        fit = fit and all(isinstance(value, int | float) and 0 < value < 1 for value in values)
-        first, second, third = values if fit else otherwise
-        return float(first), float(second), float(third)
+        if not isinstance(values, list) or len(values) != 3:
+            return otherwise
+        if not all(isinstance(value, int | float) and 0 < value < 1 for value in values):
+            return otherwise
+        return float(values[0]), float(values[1]), float(values[2])
 
     return three("mean", OPENAI_DATASET_MEAN), three("std", OPENAI_DATASET_STD)
