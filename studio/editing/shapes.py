@@ -67,7 +67,7 @@ SHAPES = (
         "small_nose",
         "Small nose",
         (("nose_width", -12.0), ("nose_length", -6.0), ("nose_depth", -7.0)),
-        holds=0.6,
+        holds=0.55,
     ),
     Shape("full_lips", "Full lips", (("lip_height", 28.0),), holds=0.4),
     Shape("thin_lips", "Thin lips", (("lip_height", -30.0),), holds=0.45),
