@@ -21,13 +21,14 @@ import numpy as np
 import torch
 
 from pipelines.animate_avatar import source_sequence
+from pipelines.bake_job import BAKED_INTO
 from pipelines.bake_latents import Change, FitSettings, latents_baked
 from pipelines.build_job import BAKED
 from pipelines.edit_avatar import check_strength
 from studio.devices import choose_device
 from studio.domain.avatar import Avatar
 from studio.domain.camera import Floats
-from studio.domain.edits import LATENT, Edit, EditStack, Effect, LatentMap, ShapeShift
+from studio.domain.edits import LATENT, Edit, EditStack, LatentMap, ShapeShift
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
@@ -85,10 +86,6 @@ def bake(
         write(folder)
         save_avatar(folder, signed(avatar, chosen, key, folder))
     return load_avatar(target)
-
-
-BAKED_INTO: Mapping[str, tuple[type[Effect], ...]] = {"pvp": (*LATENT, ShapeShift), "instant": (ShapeShift,)}
-"""Engine id to the effects that can be baked into its avatars."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pipelines.build_job import BAKED, avatars
 from pipelines.edit_avatar import edited, put_edit
 from pipelines.job import JobPlan, Step, Task, create_job, read_job, read_status
 from studio.domain.avatar import Avatar
-from studio.domain.edits import LATENT, Edit, EditStack
+from studio.domain.edits import LATENT, Edit, EditStack, Effect, ShapeShift
 from studio.domain.problem import Problem
 from studio.project.avatar_files import load_avatar
 from studio.project.documents import DocumentKind, read_document, write_document
@@ -26,11 +27,13 @@ from studio.project.store import Store, SubjectFolder, TrashEntry
 KIND = "bake"
 """Of jobs that bake edits."""
 RECEIPT = DocumentKind("baked copy")
+BAKED_INTO: Mapping[str, tuple[type[Effect], ...]] = {"pvp": (*LATENT, ShapeShift), "instant": (ShapeShift,)}
+"""Engine id to the effects that can be baked into its avatars."""
 
 
 @dataclass(frozen=True)
 class BakeSettings:
-    """What is baked: latent edits by name, as they rest when the work begins."""
+    """What is baked: edits by name, as they rest when the work begins."""
 
     names: tuple[str, ...]
     """Of the edits."""
@@ -44,7 +47,8 @@ def bake_job(subject: SubjectFolder, avatar: Avatar, names: tuple[str, ...] = ()
     Args:
         subject: whose avatar it is.
         avatar: the avatar; its stored edits count.
-        names: latent edits to bake; all that show when empty. The others stay edits, of the copy, too.
+        names: edits to bake; all that show and can be baked when empty. The others stay edits, of the copy,
+            too, unless they are of latents, which mean nothing to another generator.
 
     Returns:
         The job's folder.
@@ -121,12 +125,10 @@ def remove_copy(store: Store, subject: SubjectFolder, key: str) -> TrashEntry:
 
 
 def _chosen(avatar: Avatar, stack: EditStack, names: tuple[str, ...]) -> list[Edit]:
-    latent = [edit for edit in stack.edits if isinstance(edit.effect, LATENT)]
-    found = [edit for edit in latent if (edit.name in names if names else edit.on and edit.strength)]
+    kinds = BAKED_INTO.get(avatar.engine, ())
+    able = [edit for edit in stack.edits if isinstance(edit.effect, kinds)]
+    found = [edit for edit in able if (edit.name in names if names else edit.on and edit.strength)]
     if not found:
-        what = "those edits are none of latents" if names else "no edit of latents shows"
-        raise Problem(
-            f"There is nothing to bake into this {avatar.engine} avatar of {avatar.subject}, because {what}: "
-            "shapes and colours cost next to nothing and stay edits."
-        )
+        what = "those edits cannot be baked into its kind" if names else "no edit shows that can be baked"
+        raise Problem(f"There is nothing to bake into this {avatar.engine} avatar, because {what}.")
     return found

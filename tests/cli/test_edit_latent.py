@@ -13,12 +13,12 @@ import torch
 
 from pipelines import runner
 from pipelines.build_job import find_avatar
-from pipelines.edit_avatar import edited
+from pipelines.edit_avatar import edited, put_edit
 from pipelines.edit_person import latent_person
 from pipelines.latent_sheets import COMPONENTS, STRENGTHS
 from pipelines.run import run_job
 from studio.domain.avatar import Avatar
-from studio.domain.edits import EditStack, LatentMap, LatentShift, StyleShift
+from studio.domain.edits import Edit, EditStack, LatentMap, LatentShift, Recolour, StyleShift
 from studio.domain.rendering import RenderRequest
 from studio.editing.contact_sheet import place
 from studio.editing.interfacegan import InterfaceGanWish, shown_to_judge
@@ -256,21 +256,21 @@ def test_edits_are_baked_into_a_copy_which_can_go_again(lee, home, tmp_path):
     assert "nothing to bake" in lee("edit", *PVP, "--bake").sentence
     rows = np.random.default_rng(0).normal(size=(1, W_DIM)).astype(np.float32)
     lee("edit", *PVP, "--direction", _direction(tmp_path, rows), "--title", "older", "--strength", 0.75)
-    lee("edit", *PVP, "--shape", "chubby")
+    lee("edit", *PVP, "--shape", "chubby", "--strength", 1)
     lee("edit", *PVP, "--component", 1, "--strength", 0)
+    put_edit(find_avatar(subject, "pvp"), Edit("hair", "Hair", "recolour", Recolour("hair", (9.0, 0.0, 0.0))))
     original = find_avatar(subject, "pvp")
     said = lee("edit", *PVP, "--bake")
     assert said.code == 0, said.err
-    assert "“older” at 0.75" in said.out
-    assert "“Chubby”" not in said.out
+    assert "“older” at 0.75, “Chubby” at 1." in said.out
     copy = find_avatar(subject, "pvp", baked=True)
     assert copy.folder != original.folder
     assert find_avatar(subject, "pvp") == original, "who measures or edits gets the original"
-    assert [edit.name for edit in load_edits(copy.folder).edits] == ["chubby"], "what is not baked stays"
+    assert [edit.name for edit in load_edits(copy.folder).edits] == ["hair"], "what is not baked stays"
     assert np.abs(_picture(edited(copy)) - _picture(edited(original))).max() <= 1
     assert np.abs(_picture(copy) - _picture(original)).mean() > 0.02
     assert copy.key in lee("edit", NAME, "--baked").out
-    assert "copy with “older” at 0.75" in lee("list").out
+    assert "copy with “older” at 0.75, “Chubby” at 1" in lee("list").out
     again = lee("edit", *PVP, "--bake")
     assert again.code == 0
     assert copy.key in again.out
@@ -287,5 +287,5 @@ def test_edits_are_baked_into_a_copy_which_can_go_again(lee, home, tmp_path):
     assert not copy.folder.exists()
     assert "no copy with baked edits" in lee("edit", NAME, "--baked").out
     assert "no copy with baked edits" in lee("animate", *film[1:], "--baked", "--overwrite").sentence
-    assert lee("restore", f"{NAME}: copy with “older” at 0.75").code == 0
+    assert lee("restore", f"{NAME}: copy with “older” at 0.75, “Chubby” at 1").code == 0
     assert find_avatar(subject, "pvp", baked=True) == copy
