@@ -23,6 +23,10 @@ from studio.head.rasterise import rasterise
 from studio.warping.mesh import RINGS, PersonMesh
 
 Picture = npt.NDArray[np.uint8]
+BEFORE, AFTER = 1, 2
+"""Neighbours that a place between two pixels needs before the first of them, and after it."""
+NOTHING = np.float32(1.5)
+"""Levels by which a picture may differ from its background where nothing covers: both were rounded."""
 
 
 class Reshaper:
@@ -139,7 +143,7 @@ def reread(
     covers = cover is not None
     covered = np.empty((height, width) if covers else (0, 0), np.uint8)
     still = behind if covers and behind is not None else np.zeros((0, 0, 3), np.uint8)
-    person = np.empty((height, width, 4), np.float32)
+    person = np.empty((height + BEFORE + AFTER, width + BEFORE + AFTER, 4), np.float32)
     _lift(np.ascontiguousarray(image), cover if covers else covered, np.ascontiguousarray(still), person)
     _reread(
         *(np.ascontiguousarray(image), cover if covers else covered, still, person),
@@ -152,19 +156,27 @@ def reread(
 
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
 def _lift(image: Any, cover: Any, behind: Any, person: Any) -> None:
-    """What is added to the background, and coverage: colours without what shines through from behind."""
+    """Colours without what shines through from behind, and coverage; with a margin, so that every place has
+    all its neighbours."""
     height, width = image.shape[:2]
-    for y in numba.prange(height):
+    covers, stays = cover.size > 0, behind.size > 0
+    whole, share = np.float32(255.0), np.float32(1.0 / 255.0)
+    for row in numba.prange(len(person)):
+        y = min(max(row - BEFORE, 0), height - 1)
+        line = person[row, BEFORE : BEFORE + width]
         for x in range(width):
-            clear = np.float32(0.0)
-            person[y, x, 3] = np.float32(255.0)
-            if cover.size > 0:
-                person[y, x, 3] = np.float32(cover[y, x])
-                clear = np.float32(1.0) - np.float32(cover[y, x]) * np.float32(1.0 / 255.0)
+            line[x, 3] = np.float32(cover[y, x]) if covers else whole
             for c in range(3):
-                person[y, x, c] = np.float32(image[y, x, c])
-                if behind.size > 0:
-                    person[y, x, c] -= clear * np.float32(behind[y, x, c])
+                line[x, c] = np.float32(image[y, x, c])
+        if stays:
+            for x in range(width):
+                clear = (whole - line[x, 3]) * share
+                if clear > np.float32(0.0):
+                    for c in range(3):
+                        line[x, c] -= clear * np.float32(behind[y, x, c])
+        for c in range(4):
+            person[row, :BEFORE, c] = line[0, c]
+            person[row, BEFORE + width :, c] = line[width - 1, c]
 
 
 @numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
@@ -184,6 +196,39 @@ def _taps(t: Any) -> Any:
         half * (t * t * (three * t - five) + two),
         half * t * (t * (four - three * t) + one),
         half * t * t * (t - one),
+    )
+
+
+@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
+def _sharply(person: Any, x: Any, y: Any, fx: Any, fy: Any) -> Any:
+    """The sixteen neighbours of a place, by cubics: red, green, blue, coverage."""
+    red = green = blue = amount = np.float32(0.0)
+    wa, wb, wc, wd = _taps(fx)
+    down = _taps(fy)
+    for j in range(4):
+        near = person[y + j]
+        part = down[j]
+        a, b, c, d = part * wa, part * wb, part * wc, part * wd
+        red += a * near[x, 0] + b * near[x + 1, 0] + c * near[x + 2, 0] + d * near[x + 3, 0]
+        green += a * near[x, 1] + b * near[x + 1, 1] + c * near[x + 2, 1] + d * near[x + 3, 1]
+        blue += a * near[x, 2] + b * near[x + 1, 2] + c * near[x + 2, 2] + d * near[x + 3, 2]
+        amount += a * near[x, 3] + b * near[x + 1, 3] + c * near[x + 2, 3] + d * near[x + 3, 3]
+    return red, green, blue, amount
+
+
+@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
+def _nearest(person: Any, x: Any, y: Any, fx: Any, fy: Any) -> Any:
+    """The four neighbours of a place, linearly: red, green, blue, coverage."""
+    one = np.float32(1.0)
+    upper, lower = person[y + BEFORE], person[y + BEFORE + 1]
+    a, b = (one - fy) * (one - fx), (one - fy) * fx
+    c, d = fy * (one - fx), fy * fx
+    left, right = x + BEFORE, x + BEFORE + 1
+    return (
+        a * upper[left, 0] + b * upper[right, 0] + c * lower[left, 0] + d * lower[right, 0],
+        a * upper[left, 1] + b * upper[right, 1] + c * lower[left, 1] + d * lower[right, 1],
+        a * upper[left, 2] + b * upper[right, 2] + c * lower[left, 2] + d * lower[right, 2],
+        a * upper[left, 3] + b * upper[right, 3] + c * lower[left, 3] + d * lower[right, 3],
     )
 
 
@@ -223,29 +268,17 @@ def _reread(
             sx = min(max(np.float32(x) + dx, none), right)
             sy = min(max(np.float32(y) + dy, none), bottom)
             x1, y1 = np.int32(sx), np.int32(sy)
-            across, down = _taps(sx - np.float32(x1)), _taps(sy - np.float32(y1))
-            red = green = blue = amount = none
-            for j in range(4):
-                row = min(max(y1 + j - 1, 0), height - 1)
-                for i in range(4):
-                    column = min(max(x1 + i - 1, 0), width - 1)
-                    weight = down[j] * across[i]
-                    red += weight * person[row, column, 0]
-                    green += weight * person[row, column, 1]
-                    blue += weight * person[row, column, 2]
-                    amount += weight * person[row, column, 3]
-            if covers and amount < none:
-                # Cubics undershoot beside edges, and the colours with them: there, the four nearest will do.
-                red = green = blue = amount = none
-                fx, fy = sx - np.float32(x1), sy - np.float32(y1)
-                for j in range(2):
-                    for i in range(2):
-                        weight = (fx if i else one - fx) * (fy if j else one - fy)
-                        row, column = min(y1 + j, height - 1), min(x1 + i, width - 1)
-                        red += weight * person[row, column, 0]
-                        green += weight * person[row, column, 1]
-                        blue += weight * person[row, column, 2]
-                        amount += weight * person[row, column, 3]
+            fx, fy = sx - np.float32(x1), sy - np.float32(y1)
+            red, green, blue, amount = _nearest(person, x1, y1, fx, fy)
+            if stays and amount == none and max(abs(red), abs(green), abs(blue)) < NOTHING:
+                for c in range(3):
+                    out[y, x, c] = behind[y, x, c]
+                covered[y, x] = np.uint8(0)
+                continue
+            sharp = _sharply(person, x1, y1, fx, fy)
+            # Cubics undershoot beside edges, and the colours with them: there, the four nearest will do.
+            if sharp[3] >= none:
+                red, green, blue, amount = sharp
             covering = min(amount, np.float32(255.0))
             if amount > covering:
                 scale = covering / amount

@@ -106,8 +106,9 @@ def test_the_method_gives_an_edit_that_says_what_it_does(tmp_path: Path):
     assert edit.suggested == (-1.0, 1.0)
     assert edit.found["percent"]["eye_height"] == pytest.approx(24.0, abs=1.0)
     edit.effect.identity[:] = 0.0  # theirs to write to: the next one is whole
-    assert np.array_equal(found(ShapeWish("large_eyes"), tmp_path).effect.identity, named_shape("large_eyes"))
-    assert named_shape("large_eyes").any()
+    again = found(ShapeWish("large_eyes"), tmp_path).effect
+    assert isinstance(again, ShapeShift)
+    assert again.identity.any()
 
 
 def test_coefficients_are_taken_as_they_are_written(tmp_path: Path):
