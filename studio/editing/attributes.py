@@ -91,6 +91,8 @@ class Attribute:
     """Of its values, as text behind a number."""
     kind: Kind
     """What it looks at."""
+    least: float
+    """Range below which a clip shows nothing of it: differences of a tenth of this are noise of measuring."""
     measure: Callable[[LookedAt], Floats]
     """``[B]`` values, NaN where it cannot be told."""
 
@@ -106,23 +108,23 @@ def _typology_angle(skin: Floats) -> Floats:
 
 
 CATALOG = (
-    Attribute("smile", "Smile", "mm", "shape", lambda p: p.upright.smile),
-    Attribute("mouth_open", "Mouth open", "mm", "shape", lambda p: p.upright.mouth_open),
-    Attribute("eyes_open", "Eyes open", "of their width", "shape", lambda p: p.upright.eyes_open),
-    Attribute("brow_raise", "Brows raised", "mm", "shape", lambda p: p.upright.brow_raise),
-    Attribute("face_width", "Wide face", "of its height", "shape", lambda p: p.upright.face_width),
-    Attribute("eye_size", "Large eyes", "mm", "shape", lambda p: p.upright.eye_size),
-    Attribute("mouth_width", "Wide mouth", "mm", "shape", lambda p: p.upright.mouth_width),
-    Attribute("skin_light", "Light skin", "° ITA", "colour", lambda p: _typology_angle(p.skin)),
-    Attribute("skin_red", "Red skin", "Lab a", "colour", lambda p: p.skin[:, 1]),
-    Attribute("hair_light", "Light hair", "Lab L", "colour", lambda p: p.hair[:, 0]),
-    Attribute("hair_warm", "Warm hair", "Lab b", "colour", lambda p: p.hair[:, 2]),
-    Attribute("brightness", "Brightness", "Lab L", "picture", lambda p: p.colours[..., 0].mean((1, 2))),
-    Attribute("contrast", "Contrast", "Lab L", "picture", lambda p: p.colours[..., 0].std((1, 2))),
-    Attribute("warmth", "Warm colours", "Lab b", "picture", lambda p: p.colours[..., 2].mean((1, 2))),
-    Attribute("yaw", "Turned to the viewer's right", "°", "pose", lambda p: p.upright.angles[:, 0]),
-    Attribute("pitch", "Turned up", "°", "pose", lambda p: p.upright.angles[:, 1]),
-    Attribute("roll", "Leaning to the viewer's right", "°", "pose", lambda p: p.upright.angles[:, 2]),
+    Attribute("smile", "Smile", "mm", "shape", 1.0, lambda p: p.upright.smile),
+    Attribute("mouth_open", "Mouth open", "mm", "shape", 1.0, lambda p: p.upright.mouth_open),
+    Attribute("eyes_open", "Eyes open", "of their width", "shape", 0.05, lambda p: p.upright.eyes_open),
+    Attribute("brow_raise", "Brows raised", "mm", "shape", 1.0, lambda p: p.upright.brow_raise),
+    Attribute("face_width", "Wide face", "of its height", "shape", 0.03, lambda p: p.upright.face_width),
+    Attribute("eye_size", "Large eyes", "mm", "shape", 1.0, lambda p: p.upright.eye_size),
+    Attribute("mouth_width", "Wide mouth", "mm", "shape", 2.0, lambda p: p.upright.mouth_width),
+    Attribute("skin_light", "Light skin", "° ITA", "colour", 3.0, lambda p: _typology_angle(p.skin)),
+    Attribute("skin_red", "Red skin", "Lab a", "colour", 2.0, lambda p: p.skin[:, 1]),
+    Attribute("hair_light", "Light hair", "Lab L", "colour", 3.0, lambda p: p.hair[:, 0]),
+    Attribute("hair_warm", "Warm hair", "Lab b", "colour", 2.0, lambda p: p.hair[:, 2]),
+    Attribute("brightness", "Brightness", "Lab L", "picture", 2.0, lambda p: p.colours[..., 0].mean((1, 2))),
+    Attribute("contrast", "Contrast", "Lab L", "picture", 2.0, lambda p: p.colours[..., 0].std((1, 2))),
+    Attribute("warmth", "Warm colours", "Lab b", "picture", 1.0, lambda p: p.colours[..., 2].mean((1, 2))),
+    Attribute("yaw", "Turned to the viewer's right", "°", "pose", 5.0, lambda p: p.upright.angles[:, 0]),
+    Attribute("pitch", "Turned up", "°", "pose", 5.0, lambda p: p.upright.angles[:, 1]),
+    Attribute("roll", "Leaning to the viewer's right", "°", "pose", 5.0, lambda p: p.upright.angles[:, 2]),
 )
 ATTRIBUTES: Mapping[str, Attribute] = {attribute.id: attribute for attribute in CATALOG}
 """Every attribute by its id, in the order in which they are offered."""

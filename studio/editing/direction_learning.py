@@ -25,6 +25,7 @@ from studio.domain.edits import LatentShift
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.editing import boundary
+from studio.editing.attributes import ATTRIBUTES
 from studio.editing.direction_response import CHANCE, KEPT, Response, respond, visible_step
 from studio.editing.latent_points import LatentPoints
 from studio.editing.layer_rows import RowGroup
@@ -131,9 +132,9 @@ def learn_direction(
         line = boundary.train_boundary(space.points(wanted.ws), wanted.liked, learning.seed)
     else:
         space = LatentPoints.of(ws, learning.space, learning.rows)
-        rows, high = boundary.extremes(within[:, 0], learning.extreme)
+        rows, has = boundary.extremes(within[:, 0], learning.extreme)
         _must_vary(within[:, 0], scores.names[0])
-        line = boundary.train_boundary(space.points(ws[rows]), high, learning.seed)
+        line = boundary.train_boundary(space.points(ws[rows]), has, learning.seed)
     _must_tell(line, isinstance(wanted, Judged))
     points = space.points(ws)
     ways = _ways(space, points, within[:, first:], scores.names[first:], edits)
@@ -159,14 +160,14 @@ def learn_direction(
     }
     if line.weak:
         found["weak"] = "Latents hardly tell this apart: expect little, and something else along with it."
-    spans = np.percentile(values[good], 95, axis=0) - np.percentile(values[good], 5, axis=0)
+    shown = np.percentile(values[good], 95, axis=0) - np.percentile(values[good], 5, axis=0)
+    spans = np.maximum(shown, [ATTRIBUTES[n].least if n in ATTRIBUTES else 0.0 for n in scores.names])
     if isinstance(wanted, Judged):
         steps, _ = visible_step(person, space.shift(sigma * direction), bases, progress)
         low, high = -1.0, 1.0
     else:
         most = {k: KEPT * float(spans[k]) for k, name in enumerate(scores.names) if name in told}
-        usual = float(values[good, 0].std())
-        steps, low, high = _measured(response, scores.names[0], usual, most, found)
+        steps, low, high = _measured(response, scores.names[0], values[good, 0], within[:, 0], most, found)
     found["deviations"] = round(steps, 4)
     found["moves"] = _moves(before, response, steps, scores.names, spans, first)
     return Learnt(space.shift(steps * sigma * direction), (low, high), found)
@@ -204,21 +205,39 @@ def _freed(
 
 
 def _measured(
-    response: Response, name: str, usual: float, most: Mapping[int, float], found: dict[str, Any]
+    response: Response,
+    name: str,
+    values: npt.NDArray[np.floating],
+    within: Doubles,
+    most: Mapping[int, float],
+    found: dict[str, Any],
 ) -> tuple[float, float, float]:
     """Steps in strength 1, and the strengths to which it can be followed; figures go into ``found``.
 
-    ``usual`` is the deviation of the value over the clip, ``most`` how far other columns may go.
+    ``values`` are those of the samples, and within their moments; ``most`` is how far other columns may go.
     """
+    usual = float(values.std())
+    share = float(within.std()) / usual
     chance = response.chance(0)
     low, high = response.followed(0, most)
     if chance >= CHANCE or high <= 0.0:
+        title = ATTRIBUTES[name].title if name in ATTRIBUTES else name
         raise Problem(
-            f"Moving along this direction does not change “{name}” in other pictures of this person, or not "
-            "without what must stay: take more samples, other rows, or ask for less to stay."
+            f"Moving latents does not change “{title}” of this avatar, or not without what must stay: of its "
+            f"spread over the clip {100.0 * share:.0f} % is the latents' doing; "
+            + (
+                "the rest is drawn by warping, so use the avatar's controls, or edits of shape and colour."
+                if share < _LITTLE
+                else "take more samples, other rows, or ask for less to stay."
+            )
         )
     steps, change = response.steps_for(0, usual, high)
-    found.update(strength_1=round(change, 5), share_of_clip=round(change / usual, 4), slope_chance=chance)
+    found.update(
+        latents_share=round(share, 4),
+        strength_1=round(change, 5),
+        share_of_clip=round(change / usual, 4),
+        slope_chance=chance,
+    )
     if change < _LITTLE * usual:
         found["note"] = (
             f"Latents of this avatar move it little: at strength 1 by {100.0 * change / usual:.0f} % of what "

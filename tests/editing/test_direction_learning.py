@@ -145,6 +145,19 @@ def test_what_never_varies_is_refused() -> None:
         learn_direction(coloured(), score, NOTHING, Learning(samples=60))
 
 
+@pytest.mark.parametrize(("guide", "advice"), [(0.0, "take more samples"), (100.0, "drawn by warping")])
+def test_samples_that_only_seemed_to_tell(guide, advice) -> None:
+    """What is learnt from shows red, what the direction is tried on shows anything."""
+    person = coloured(guide=guide * torch.randn(6, 3, generator=torch.Generator().manual_seed(3)))
+    noise = np.random.default_rng(0)
+
+    def score(pictures: torch.Tensor) -> np.ndarray:
+        return channel(0)(pictures) if person.pictures <= 300 else noise.normal(size=len(pictures))
+
+    with pytest.raises(Problem, match=rf"does not change “red” of this avatar.* % is the latents.*{advice}"):
+        learn_direction(person, own_score("red", score), NOTHING, Learning(samples=300))
+
+
 def test_what_only_the_guide_shows_is_no_direction() -> None:
     """Latents go along with the moment in which they were filmed; drawn elsewhere they make no difference."""
     person = coloured(guide=torch.randn(6, 3, generator=torch.Generator().manual_seed(3)))
