@@ -392,6 +392,18 @@ def _said(about: str) -> str:
     return f"{about.replace('_', ' ')} (%)"
 
 
+LEGEND = (
+    "Moves: what the edit is about, at its weakest and its strongest suggested strength. "
+    "One way: more strength is always more of it. "
+    f"Drift: how far the person is from themselves, 0 to 2; at most {BOUND:g} is asked for. "
+    "Leaks: how far pose and expression, as tracked, go along, as a share of what the clip shows of them; "
+    f"less than {LEAK:.0%} is asked for. "
+    "Holds: strengths between which both are kept. "
+    "Reached: all of it, over the suggested strengths; where it is not, --narrow suggests those that hold."
+)
+"""What the columns of :func:`edits_table` mean."""
+
+
 def edits_json(figures: Sequence[EditFigures]) -> list[dict[str, Any]]:
     """As JSON-ready values; what is not a number becomes None."""
     plain = []

@@ -24,6 +24,13 @@ def text_line(text: str, width: int) -> Picture:
     return line
 
 
+def label(picture: Picture, text: str) -> None:
+    """Write a few words into a picture's lower left corner, readable before light and dark."""
+    at = (6, len(picture) - 8)
+    for thickness, shade in ((3, 24), (1, 235)):
+        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (shade,) * 3, thickness, cv2.LINE_AA)
+
+
 def write_png(path: Path, sheet: Picture) -> None:
     """Write a picture ``[H, W, 3]``, aside and renamed. Raises Problem when the disk says no."""
     done, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))

@@ -63,7 +63,7 @@ def judge(
 
     from pipelines.animate_avatar import rest_camera, source_sequence
     from pipelines.face_reading import face_reader
-    from pipelines.judge_edits import Judged, edits_json, edits_table, judge_edits
+    from pipelines.judge_edits import LEGEND, Judged, edits_json, edits_table, judge_edits
     from studio.assets import AssetLibrary
     from studio.editing.identity_drift import identity_meter
     from studio.engines.catalog import engine_spec
@@ -92,12 +92,15 @@ def judge(
     finally:
         engine.close()
     screen.say(edits_table(figures))
+    screen.note(LEGEND)
     if options.narrow:
         for one in figures:
-            suggest(avatar, one.name, one.holds)
-        screen.note("Suggested strengths are now those that hold.")
+            low, high = (round(strength, 2) for strength in one.holds)
+            edit = suggest(avatar, one.name, (low, high)).edits.find(one.name)
+            beyond = "" if low <= edit.strength <= high else f"; it rests at {edit.strength:g}, beyond that"
+            screen.say(f"“{edit.title}”: suggested is now {low:g} to {high:g}{beyond}.")
     if without:
-        screen.note(f"Drift is not measured. {without}")
+        screen.note(f"Drift is not measured: {without}")
     if options.json is not None:
         from studio.project.atomic import write_json
 

@@ -65,7 +65,6 @@ def find_shape(person: LatentPerson | None, wish: ShapeWish, workplace: Workplac
         title=title,
         method="shape",
         effect=ShapeShift(identity, model.id),
-        strength=holds,
         suggested=(-holds, holds),
         found={
             "shape": wish.shape,
