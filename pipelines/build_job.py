@@ -113,9 +113,8 @@ def find_avatar(
         )
     if not fitting:
         kind = f" {engine}" if engine else ""
-        raise Problem(
-            f"{subject.name} has no{kind} avatar yet: run {command_line('build', subject.name)} first."
-        )
+        build = command_line("build", subject.name, f"--engine {engine}" if engine else "")
+        raise Problem(f"{subject.name} has no{kind} avatar yet: run {build} first.")
 
     def worth(item: tuple[int, Avatar]) -> tuple[bool, bool, int]:
         place, avatar = item
