@@ -12,9 +12,12 @@ from studio.domain.edits import Edit, EditStack, Recolour
 from studio.domain.problem import Problem
 from studio.editing.attributes import eight_bit, measure
 from studio.editing.catalog import METHODS
+from studio.editing.clip_prompts import read_words
+from studio.editing.clip_words import meaning_of, open_clip_network
 from studio.editing.interfacegan import InterfaceGanWish, shown_to_judge
 from tests.editing.face_of import landmarks_of
 from tests.editing.small_people import LinearPerson, TinyPerson, cosine, rows_of_edit, workplace
+from tests.editing.tiny_clip import workplace_with_clip
 
 SPEC = METHODS["interfacegan"]
 
@@ -151,3 +154,27 @@ def test_pictures_without_faces_are_said_with_what_to_do(tmp_path) -> None:
     wish = InterfaceGanWish("brightness", samples=300, keep_pose_and_expression=False)
     edit = SPEC.find(TinyPerson(), wish, nobody)
     assert edit.found["left_out"] == 0
+
+
+def test_words_by_clip_move_their_own_score_on_latents_that_were_not_learnt_from(tmp_path) -> None:
+    person = TinyPerson(3)
+    place = workplace_with_clip(tmp_path, tmp_path / "cache")
+    wish = InterfaceGanWish(text="with a hat", samples=400, keep_pose_and_expression=False)
+    edit = SPEC.find(person, wish, place)
+    assert (edit.title, edit.name) == ("with a hat", "with_a_hat")
+    assert edit.found["text"] == "a person with a hat"
+    assert edit.found["unit"] == "CLIP cosine"
+    clip = open_clip_network(place.assets, "", "auto", person.device)
+    change = meaning_of(read_words("with a hat"), clip).change
+    samples, rows = person.sample(60, 123), torch.as_tensor(rows_of_edit(edit))
+    values = [
+        float((clip.pictures(person.draw(samples.ws + s * rows, samples.moments)) @ change).mean())
+        for s in np.linspace(0.0, min(1.0, edit.suggested[1]), 4)
+    ]
+    assert (np.diff(values) > 0).all()
+    drawn = person.pictures
+    again = SPEC.find(person, wish, place)
+    assert person.pictures - drawn < 200, "samples were looked at once"
+    assert np.array_equal(rows_of_edit(again), rows_of_edit(edit))
+    with pytest.raises(Problem, match="CLIP"):
+        SPEC.find(person, wish, workplace(tmp_path / "elsewhere"))
