@@ -32,7 +32,7 @@ class GanSpaceWish:
     """Rows that move: coarse ones shape pose and form, fine ones colour."""
     space: Literal["w", "w+"] = "w+"
     """w: components of the mean over the rows, the same for each. w+: of all rows together."""
-    samples: Annotated[int, Interval(ge=40, le=20_000)] = 1000
+    samples: Annotated[int, Interval(ge=40, le=5000)] = 1000
     """Latents of the person from which components are worked out; none is drawn."""
     seed: Annotated[int, Ge(0)] = 0
     """Of the samples."""

@@ -65,7 +65,7 @@ class InterfaceGanWish:
     """w: one shift for all rows. w+: each row has its own."""
     rows: RowGroup = "all"
     """Rows that move: coarse ones shape pose and form, fine ones colour."""
-    samples: Annotated[int, Interval(ge=40, le=20_000)] = 600
+    samples: Annotated[int, Interval(ge=40, le=5000)] = 600
     """Pictures of the person that are drawn and measured; they are kept for the next direction."""
     extreme: Annotated[float, Gt(0), Le(0.5)] = 0.25
     """Share of them, at each end, that the boundary is learnt from."""
