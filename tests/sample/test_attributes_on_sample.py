@@ -86,3 +86,10 @@ def test_a_picture_without_a_face_is_told_as_such() -> None:
         marks = faces(np.full((2, 64, 64, 3), 128, np.uint8))
     assert np.isnan(marks).all()
     assert marks.shape == (2, 478, 3)
+
+
+def test_every_picture_is_looked_at_by_itself(looked) -> None:
+    some = [0, 25, 59]
+    with face_reader() as faces:
+        backwards = faces(looked.pictures[some[::-1]])
+    assert np.allclose(backwards[::-1], looked.landmarks[some], atol=1e-3)
