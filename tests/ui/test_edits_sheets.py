@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QSpinBox
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QComboBox, QSpinBox
 
 from pipelines import runner
 from pipelines.bake_job import baked_copies
@@ -19,11 +20,13 @@ from pipelines.latent_sheet_job import latent_sheet_job, read_sheet
 from pipelines.latent_sheets import COMPONENTS, STRENGTHS
 from pipelines.run import run_job
 from studio.domain.avatar import Avatar
-from studio.domain.edits import Edit, LatentShift
+from studio.domain.edits import Edit, LatentShift, Recolour
 from studio.domain.problem import Problem
 from studio.editing.attributes import eight_bit
+from studio.editing.direction_files import DirectionFileWish
 from studio.editing.ganspace import GanSpaceWish
 from studio.editing.interfacegan import InterfaceGanWish, shown_to_judge
+from studio.project.edit_files import load_edits
 from studio.project.store import Store, SubjectFolder
 from tests.cli.edited_home import NAME, instant_files, write_home
 from ui.controls_model import ControlsModel
@@ -204,3 +207,45 @@ def test_baking_leaves_a_copy_and_undoing_it_shows_the_original(lee, session, st
     assert [entry.title for entry in store.trash()] == [f"{NAME}: copy with “Older” at 0.7"]
     qtbot.waitUntil(lambda: "older" in panel.list.rows)
     assert not panel.unbake.isVisible()
+
+
+def test_another_avatars_edits_are_copied_and_a_dropped_file_fills_its_form(
+    lee, session, store, tmp_path, qtbot
+) -> None:
+    here = opened(session)
+    other = find_avatar(lee, "instant")
+    put_edit(other, Edit("hair", "Darker hair", "recolour", Recolour("hair", (-20.0, 0.0, 0.0)), 0.6))
+    put_edit(other, Edit("older", "Older", "direction-file", LatentShift(np.ones((1, 8), np.float32))))
+    model = ControlsModel()
+    panel = EditsPanel(session, model, Posing(session, model, Viewport()))
+    qtbot.addWidget(panel)
+    panel.resize(368, 900)
+    panel.show()
+    qtbot.waitUntil(lambda: session.edits.known)
+    assert not panel.copy.isVisible()
+    panel._take_possible(read_possible(store.home, here, lee))
+    assert panel.copy.text() == "Copy the edits of Instant (1)"
+    said: list[str] = []
+    session.said.connect(said.append)
+    qtbot.mouseClick(panel.copy, LEFT)
+    qtbot.waitUntil(lambda: len(panel.list.rows) == 1)
+    (edit,) = load_edits(here.folder).edits
+    assert (edit.title, edit.strength) == ("Darker hair", 0.6)
+    assert "“Older”" in said[0]
+    assert not panel.copy.isVisible()
+
+    file = tmp_path / "age.npy"
+    np.save(file, np.ones((1, 8), np.float32))
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file))])
+    none, middle = Qt.KeyboardModifier.NoModifier, QPointF(panel.rect().center())
+    QApplication.sendEvent(panel, QDragEnterEvent(middle, Qt.DropAction.CopyAction, data, LEFT, none))
+    assert panel.drop.hint.isVisible()
+    QApplication.sendEvent(panel, QDropEvent(middle, Qt.DropAction.CopyAction, data, LEFT, none))
+    assert panel.add.shown == "file"
+    finder = panel.add.finders["file"]
+    assert finder.begin.isEnabled()
+    with qtbot.waitSignal(panel.add.asked) as asked:
+        qtbot.mouseClick(finder.begin, LEFT)
+    assert asked.args[1] == DirectionFileWish(file)
+    qtbot.waitUntil(lambda: [e.title for e in panel.stack.edits][1:] == ["age"], timeout=SLOW)
