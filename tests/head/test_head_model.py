@@ -59,6 +59,20 @@ def test_vertices_agree_with_the_slow_twin():
         np.testing.assert_allclose(prepared[frame], want, atol=2e-6)
 
 
+def test_a_change_of_shape_is_carried_like_the_shape_itself():
+    model, motion = builtin_head(), HeadMotion.neutral(3, np.array([700.0, 0.0, 0.0]))
+    rng = np.random.default_rng(4)
+    motion.expression[:] = rng.normal(0.0, 1.0, motion.expression.shape)
+    motion.jaw[:] = rng.uniform(-0.2, 0.3, motion.jaw.shape)
+    motion.eyelids[:] = [[0.0, 0.0], [1.0, 0.3], [0.6, 1.2]]
+    motion.gaze[:] = rng.uniform(-20.0, 20.0, motion.gaze.shape)
+    change = (0.01 * rng.normal(size=model.template.shape)).astype(np.float32)
+    carried = model.carry(change, motion)
+    difference = model.deform(model.template + change, motion) - model.deform(model.template, motion)
+    np.testing.assert_allclose(carried, difference, atol=2e-7)
+    assert np.abs(carried - change).max() > 0.005
+
+
 def test_neutral_motion_gives_the_template_and_landmarks_are_its_vertices():
     model = builtin_head()
     zero = np.zeros_like(model.template)

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from studio.domain.avatar import Avatar
+from studio.domain.edits import EditStack
 from studio.domain.problem import Problem
 from studio.engines.tri2plane.artefact import load_tri2plane, save_tri2plane
 from studio.engines.tri2plane.spec import load as load_engine
@@ -112,6 +113,7 @@ def test_damage_is_told_in_one_sentence(
 def test_the_catalogs_door_opens_it(saved: Path):
     class Found:
         folder = saved / "avatar"
+        edits = EditStack()
 
     engine = load_engine(Found())  # type: ignore[arg-type]
     assert engine.sheet.names[-6:] == ("orbit_yaw", "orbit_pitch", "dolly", "pan_x", "pan_y", "lens")
