@@ -99,7 +99,10 @@ def load_person(path: Path) -> VolumePerson:
         grid = FrontalGrid(numbers["grid_low"], numbers["grid_high"], int(numbers["grid_size"]))
         plain = {name: numbers[name] for name in _PLAIN}
         plain["chin"], plain["head_model"] = float(plain["chin"]), str(plain["head_model"])
-        body = BodyMotion(*(numbers[f"body_{name}"] for name in ("coefficients", "low", "high")))
+        # Earlier versions knew nothing of it, and are refused for being earlier.
+        known = current or "body_low" in numbers
+        parts = [numbers[f"body_{name}"] for name in ("coefficients", "low", "high")] if known else []
+        body = BodyMotion(*parts) if known else BodyMotion.none()
         person = VolumePerson(grid=grid, body=body, **plain)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise Problem(

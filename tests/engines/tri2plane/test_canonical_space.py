@@ -59,7 +59,9 @@ def led_back(
     moved = torch.zeros(1, 3, MAPS, MAPS) if displacement is None else tensor(displacement)[None]
     rays, depth = Rays(cameras, tensor(seen[:, :2])[None]), tensor(-seen[:, 2])[None, :, None]
     with torch.no_grad():
-        return canonical(rays, depth, torch.tensor([shift]), moved)[0].numpy()
+        return canonical(rays, depth, torch.tensor([[[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]]]), moved)[
+            0
+        ].numpy()
 
 
 def lively_faces(person: VolumePerson, count: int = 4) -> tuple[HeadMotion, np.ndarray]:

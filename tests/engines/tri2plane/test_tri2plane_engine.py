@@ -12,6 +12,7 @@ import torch
 from studio.domain.camera import Similarity, View, project, rotation_from_angles
 from studio.domain.free_camera import FreeCamera
 from studio.engines.tri2plane.artefact import Tri2Parts
+from studio.engines.tri2plane.body import BodyMotion
 from studio.engines.tri2plane.engine import Tri2PlaneEngine, orbited, widened
 from studio.engines.tri2plane.lay_volume import FADE
 from studio.engines.tri2plane.moments import MomentMaker
@@ -167,7 +168,9 @@ def test_a_parallel_dolly_is_a_zoom_of_the_picture(parts: Tri2Parts):
     shown = engine.render(request_of(motion, free=free))
     zoom = free.similarity(motion.camera[0]).then(STAGE.placement)
     zoomed = engine.render(request_of(motion, View(zoom, STAGE.width, STAGE.height)))
-    assert np.array_equal(shown.image, zoomed.image)
+    off = np.abs(shown.image.astype(int) - zoomed.image)
+    assert off.max() <= 1  # the same places, reached by sums in another order
+    assert (off > 0).mean() < 1e-4
     assert not np.array_equal(shown.image, engine.render(request_of(motion)).image)
     # The head's origin goes against the pan: left and up here.
     origin = zoom.apply(motion.camera[0, 1:])
@@ -177,7 +180,9 @@ def test_a_parallel_dolly_is_a_zoom_of_the_picture(parts: Tri2Parts):
 
 @pytest.mark.parametrize("free", [FreeCamera(orbit_yaw=20.0), FreeCamera(orbit_pitch=15.0)])
 def test_going_around_is_turning_head_and_body_the_other_way(parts: Tri2Parts, free: FreeCamera):
-    # Whole turns, head and body alike: rotation_from_angles of what is said, about the origin of both.
+    # Whole turns, head and body alike: rotation_from_angles of what is said, about the origin of both. A body
+    # that moves by itself when the head turns is another matter.
+    parts = replace(parts, person=replace(parts.person, body=BodyMotion.none()))
     motion = motion_of([0.0])
     turn = np.array([-free.orbit_yaw, -free.orbit_pitch, 0.0], np.float32)
     engine = engine_of(parts)

@@ -88,6 +88,10 @@ def test_a_person_of_another_version_is_told_so(tmp_path: Path) -> None:
     np.savez(path, **{**kept, "schema_version": 99, "head_model": some_person().head_model})
     with pytest.raises(Problem, match="another version"):
         load_person(path)
+    earlier = {name: value for name, value in kept.items() if not name.startswith("body_")}
+    np.savez(path, **{**earlier, "schema_version": 1})
+    with pytest.raises(Problem, match="another version"):
+        load_person(path)
     del kept["proxy"]
     np.savez(path, **kept)
     with pytest.raises(Problem, match="proxy"):
