@@ -51,7 +51,9 @@ def test_groups_that_hold_every_row_in_order_are_no_special_case():
     got = map_offset(whole, ws)
     for picture in range(3):
         for row in range(6):
-            assert np.allclose(got[picture, row], slowly(whole, ws[picture, row].tolist(), row // 3), atol=1e-5)
+            assert np.allclose(
+                got[picture, row], slowly(whole, ws[picture, row].tolist(), row // 3), atol=1e-5
+            )
     with torch.inference_mode():  # places that were found there must do for training, too
         map_offset(LatentMap(((1, 2), (4, 6)), made.weights, made.biases), ws)
     latent = ws.requires_grad_()

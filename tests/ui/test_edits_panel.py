@@ -291,10 +291,12 @@ def test_timeline_and_export_know_edits_as_they_know_any_control(avatar, session
 
     def shows() -> bool:
         frame = page.viewport.frame
+        assert frame is not None
         return frame.request.state == page.picture.state() and frame.request.state["edit_red"] == 1.0
 
     qtbot.waitUntil(shows)
     frame = page.viewport.frame
+    assert frame is not None
     assert frame.request.state["edit_other"] == pytest.approx(0.2)
     assert np.array_equal(frame.image, drawn.render(frame.request).image)
     qtbot.waitUntil(lambda: not page.saver.busy)
@@ -309,7 +311,9 @@ def test_timeline_and_export_know_edits_as_they_know_any_control(avatar, session
     export.motion.still.setChecked(True)
     export.motion.pose = None
     qtbot.waitUntil(lambda: export.motion.motion is not None)
-    track = export.motion.motion.track
+    shown = export.motion.motion
+    assert shown is not None
+    track = shown.track
     assert track.state(0)["edit_other"] == pytest.approx(0.7)
     assert track.state(0)["edit_red"] == pytest.approx(0.4)
     qtbot.waitUntil(lambda: export.preview.picture.pixels is not None)

@@ -200,7 +200,9 @@ def test_no_named_shape_folds_the_mesh(mesh: PersonMesh, strength: float):
         for jaw in (0.0, 0.25):
             motion = motion_of([yaw], jaw)
             for name in shapes:
-                posed = warper.posed(asking(motion, **dict.fromkeys(shapes, 0.0) | {name: strength}).state)
+                posed = warper.posed(
+                    asking(motion, STAGE, **dict.fromkeys(shapes, 0.0) | {name: strength}).state
+                )
                 own, other = (np.cross(*_edges(p[mesh.triangles])) for p in (posed.own, posed.positions))
                 # Those that are not seen from the edge: what nearly turns away may go over the horizon.
                 seen = np.abs(own[:, 2]) > 0.3 * np.linalg.norm(own, axis=1)
