@@ -1,0 +1,631 @@
+"""Regions recoloured and the person relit, in one pass over a finished picture.
+
+Whatever engine drew the picture, its pixels lie on the person's mesh, which is rasterised once: from there
+come the region masks of :mod:`studio.warping.region_masks` and the light of :mod:`studio.warping.relight`. A
+pixel at the person's outline is first freed of the background behind it, changed, and laid over it again: no
+rim of the old colour remains. Coverage stays as it is, and what the person does not cover stays bit for bit.
+
+A shift in Lab is added as another pigment would show under the same light: it gets weaker in shadow as
+colours do when light fades (Lab without its offset scales with the cube root of light), and under gloss,
+which is light that never met the pigment. On the region's average it is the shift that was asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from studio.domain.camera import Floats, Similarity
+from studio.domain.controls import ControlState
+from studio.domain.edits import EditStack, Recolour, Region, Relight
+from studio.domain.motion import HeadMotion
+from studio.head.rasterise import Visibility, rasterise
+from studio.warping.colour_classes import CELLS
+from studio.warping.face_chart import SIDE
+from studio.warping.lab import EPSILON, IN, KAPPA, LIGHT, OUT, srgb_from_lab
+from studio.warping.mesh import PersonMesh
+from studio.warping.region_masks import (
+    BESIDE_IRIS,
+    BESIDE_LIPS,
+    IRIS_REACH,
+    LEAST_OTHER,
+    RegionMaps,
+)
+from studio.warping.region_places import irises_at
+from studio.warping.relight import Light, Normals, brightness
+
+if TYPE_CHECKING:
+    from studio.warping.parts import WarpParts
+
+Picture = npt.NDArray[np.uint8]
+REGIONS: tuple[Region, ...] = ("skin", "hair", "lips", "eyes", "person")
+"""Order of regions in tables."""
+DISTINCT = 50.0
+"""Levels of 0..255 by which what is behind must differ from hair or skin to tell how much of it shows."""
+OPAQUE = 0.995
+"""Coverage from which a pixel is the person's alone."""
+DOUBT = 4.0
+"""How fast the colour is believed instead of the coverage where that falls below 1."""
+LEVELS = 256
+"""Steps of lightness in the table of responses."""
+SHOULDER = 3
+"""Power that keeps white white: light ``x`` made ``g`` times as bright is ``g x / (1 + (g - 1) x³)``."""
+ONE, LANE, TWO_LANES = np.uint64(1), np.uint64(21), np.uint64(42)
+"""Unsigned, because signed indices cost a test for negatives each."""
+LANE_MASK = np.uint64((1 << 21) - 1)
+"""Three classes share one word, 21 bits each: 8 of a byte and 12 of a trilinear weight."""
+LOW = np.uint32(0x00FF00FF)
+"""Two of four bytes in one word."""
+
+
+@dataclass(frozen=True)
+class Behind:
+    """The background behind the person."""
+
+    plate: Picture
+    """``[H', W', 3]``."""
+    to_plate: Similarity
+    """Pixels of the picture to those of the plate."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A finished picture and what it shows of whom."""
+
+    image: Picture
+    """``[H, W, 3]`` RGB."""
+    cover: Picture | None
+    """``[H, W]`` how much of each pixel the person covers; None where it is not known."""
+    behind: Behind | None
+    """What is behind the person, where it is known."""
+    points: Floats
+    """``[V, 3]`` the person's vertices in pixels, z larger is nearer."""
+    motion: HeadMotion
+    """Parameters of the one frame."""
+    seen: Visibility | None = None
+    """What is seen of the mesh at each pixel; None where it was not rasterised yet."""
+
+
+class Recolourer:
+    """Recolours and relights pictures of one person by the edits of a stack that do so."""
+
+    def __init__(self, parts: WarpParts, edits: EditStack) -> None:
+        """Learns the person's regions, where an edit needs them: a second or so."""
+        self._mesh, self._edits = parts.mesh, edits
+        self._recolours, self._relights = edits.of(Recolour), edits.of(Relight)
+        self._tables: _Tables | None = None
+        if self._recolours or self._relights:
+            from studio.warping.region_colours import region_statistics
+            from studio.warping.region_masks import learn_regions
+
+            maps = learn_regions(parts)
+            measured = region_statistics(parts, maps)
+            self._normals = Normals(parts.mesh)
+            self._lightness = np.stack([measured[region].lightness for region in REGIONS])
+            self._usual = np.stack([measured[region].lab for region in ("skin", "hair")])
+            self._tables = _Tables.pack(maps, parts.mesh)
+
+    def changes(self, state: ControlState) -> bool:
+        """Whether anything is recoloured or relit in a state."""
+        strengths = self._edits.strengths(state)
+        return bool(strengths[[*self._recolours, *self._relights]].any())
+
+    def apply(self, state: ControlState, drawn: Drawn) -> Picture:
+        """The picture as the state's edits have it: another array, or the very same one where none shows."""
+        strengths = self._edits.strengths(state)
+        shift = np.zeros((len(REGIONS), 3), np.float32)
+        for k in self._recolours:
+            effect = self._edits.edits[k].effect
+            assert isinstance(effect, Recolour)
+            shift[REGIONS.index(effect.region)] += strengths[k] * np.array(effect.shift, np.float32)
+        lights = [
+            Light(effect, float(strengths[k]))
+            for k in self._relights
+            if strengths[k] and isinstance(effect := self._edits.edits[k].effect, Relight)
+        ]
+        tables = self._tables
+        if tables is None or not (shift.any() or lights):
+            return drawn.image
+        mesh = self._mesh
+        gain = np.zeros((0, 3, 3), np.float32)
+        if lights:
+            at_vertices = brightness(self._normals.at(drawn.points, drawn.motion), lights)
+            a, b, c = (at_vertices[mesh.triangles[:, k]] for k in range(3))
+            gain = np.ascontiguousarray(np.stack([c, a - c, b - c], 2), np.float32)
+        height, width = drawn.image.shape[:2]
+        seen = drawn.seen or rasterise(drawn.points, mesh.triangles, width, height)
+        responses = np.ones((len(REGIONS), 2, LEVELS), np.float32)
+        for r, region in enumerate(REGIONS):
+            if shift[r].any():
+                responses[r] = response(self._lightness[r], float(shift[r, 0]), STEEP[region])
+        nothing = np.zeros((1, 0), np.uint8)
+        behind, matrix = np.zeros((0, 0, 3), np.uint8), np.zeros((2, 3), np.float32)
+        if drawn.behind is not None and drawn.cover is not None:
+            behind, matrix = drawn.behind.plate, drawn.behind.to_plate.matrix
+        out = np.empty(drawn.image.shape, np.uint8)
+        _recolour(
+            *(np.ascontiguousarray(drawn.image), nothing if drawn.cover is None else drawn.cover),
+            *(seen.triangle, seen.weights, tables.chart, tables.expected, tables.person, tables.typical),
+            *(irises_at(drawn.points), shift, responses, shift.any(1)),
+            *(self._usual[:, 0], np.asarray(255.0 * srgb_from_lab(self._usual), np.float32)),
+            *(gain, behind, matrix, LIGHT, IN, OUT, out),
+        )
+        return out
+
+
+STEEP: dict[Region, float] = {"skin": 1.0, "hair": 0.6, "lips": 1.0, "eyes": 2.0, "person": 1.0}
+"""Power of the shade by which a region's dark places take part less: a pupil is darker than any shadow,
+while light wanders between hairs."""
+
+
+def response(lightness: Floats, shift: float, steep: float = 1.0) -> Floats:
+    """``[2, LEVELS]``: by which factor a shift of L, and one of a and b, is added where L is 0 to 100.
+
+    Up to a little above the region's mean, L differs by how much light falls on it, and colours scale with
+    the
+    cube root of light: ``(L + 16) / (mean + 16)``. What is lighter still has gloss on it, which is as strong
+    on any pigment: it is added as light, and pales a and b as the slope of the cube root does.
+
+    Args:
+        lightness: ``[101]`` share of the region at each L; on average over it both factors are 1.
+        shift: what is added to L on average.
+        steep: power by which dark places take part less.
+    """
+    level = np.linspace(0.0, 100.0, LEVELS)
+    share = np.asarray(lightness, np.float64)
+    if share.sum() <= 0.0:
+        return np.ones((2, LEVELS), np.float32)
+    places = np.arange(len(share))
+    mean = float(np.average(places, weights=share))
+    spread = float(np.sqrt(np.average((places - mean) ** 2, weights=share)))
+    knee = min(mean + spread, 98.0)
+    factor = ((np.minimum(level, knee) + 16.0) / (mean + 16.0)) ** steep
+    at_knee = ((knee + 16.0) / (mean + 16.0)) ** steep
+    lifted = min(max(knee + shift * at_knee, 0.0), 100.0)
+    light = luminance(lifted) + luminance(level) - luminance(knee)
+    glossy = level > knee
+    both = np.stack([factor, factor])
+    if abs(shift) > 1e-3:
+        shown = np.interp(light, luminance(level), level)
+        both[0, glossy] = ((shown - level) / shift)[glossy]
+    pale = (luminance(lifted) / np.maximum(light, 1e-4)) ** (2.0 / 3.0)
+    both[1, glossy] = (at_knee * pale)[glossy]
+    usual = [np.average(np.interp(places, level, one), weights=share) for one in both]
+    return np.asarray(both / np.maximum(usual, 0.05)[:, None], np.float32)
+
+
+def luminance(lightness: npt.NDArray[np.floating] | float) -> Any:
+    """CIE Y of L."""
+    root = (np.asarray(lightness, np.float64) + 16.0) / 116.0
+    return np.where(root > 6.0 / 29.0, root**3, (116.0 * root - 16.0) / KAPPA)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What the loop reads."""
+
+    chart: Floats
+    """``[F, 6]``, see :meth:`FaceChart.triangle_table`."""
+    expected: npt.NDArray[np.uint32]
+    """``[(SIDE + 1)²]`` skin in the lowest byte, then hair, lips, eyes; last row and column twice."""
+    person: Picture
+    """``[(SIDE + 1)²]`` how much of each place the person covers, in 255ths."""
+    typical: npt.NDArray[np.uint64]
+    """``[3, (CELLS + 1)³]`` skin, hair, other; lips, mouth; iris, lids: in lanes of 21 bits."""
+
+    @staticmethod
+    def pack(maps: RegionMaps, mesh: PersonMesh) -> _Tables:
+        e, t = maps.expected, maps.typical
+        places = e.skin.astype(np.uint32)
+        for k, more in enumerate((e.hair, e.lips, e.eyes)):
+            places |= more.astype(np.uint32) << np.uint32(8 * k + 8)
+        words = []
+        for classes in ((t.skin, t.hair, t.other), (t.lips, t.mouth), (t.iris, t.lids)):
+            word = np.zeros(CELLS**3, np.uint64)
+            for lane, one in enumerate(classes):
+                word |= one.astype(np.uint64) << (np.uint64(lane) * LANE)
+            words.append(np.pad(word.reshape(CELLS, CELLS, CELLS), ((0, 1),) * 3, mode="edge").ravel())
+        return _Tables(
+            maps.chart.triangle_table(mesh.triangles),
+            np.ascontiguousarray(np.pad(places, ((0, 1), (0, 1)), mode="edge").ravel()),
+            np.ascontiguousarray(np.pad(e.person, ((0, 1), (0, 1)), mode="edge").ravel()),
+            np.ascontiguousarray(np.stack(words)),
+        )
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _likely(table: Any, red: Any, green: Any, blue: Any) -> Any:
+    """Three lanes of 20 bits, of 4096 times 255 each, at a colour of three bytes, between eight cells.
+
+    A byte v lies at ``(2 v - 7) / 16`` cells from the first one's middle, so four bits of it are exact."""
+    seven, fifteen, sixteen = np.int32(7), np.int32(15), np.int32(16)
+    pr = max(np.int32(red) * np.int32(2) - seven, np.int32(0))
+    pg = max(np.int32(green) * np.int32(2) - seven, np.int32(0))
+    pb = max(np.int32(blue) * np.int32(2) - seven, np.int32(0))
+    fr, fg, fb = pr & fifteen, pg & fifteen, pb & fifteen
+    row = np.int32(CELLS + 1)
+    at = np.uint64(np.uint32(((pr >> np.int32(4)) * row + (pg >> np.int32(4))) * row + (pb >> np.int32(4))))
+    down, back = np.uint64(row), at + np.uint64(row * row)
+    b1, b0 = np.uint64(np.uint32(fb)), np.uint64(np.uint32(sixteen - fb))
+    total = np.uint64(np.uint32((sixteen - fr) * (sixteen - fg))) * (b0 * table[at] + b1 * table[at + ONE])
+    total += np.uint64(np.uint32((sixteen - fr) * fg)) * (b0 * table[at + down] + b1 * table[at + down + ONE])
+    total += np.uint64(np.uint32(fr * (sixteen - fg))) * (b0 * table[back] + b1 * table[back + ONE])
+    total += np.uint64(np.uint32(fr * fg)) * (b0 * table[back + down] + b1 * table[back + down + ONE])
+    return total
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def _lane(total: Any, lane: Any) -> Any:
+    """One class of :func:`_likely`, 0..1."""
+    part = np.uint32((total >> lane) & LANE_MASK)
+    return np.float32(np.int32(part)) * np.float32(1.0 / (4096.0 * 255.0))
+
+
+@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
+def _byte(value: Any) -> Any:
+    """Rounded and kept within 0..255."""
+    return np.uint8(min(max(value + np.float32(0.5), np.float32(0.0)), np.float32(255.0)))
+
+
+@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
+def _iris(irises: Any, x: Any, y: Any) -> Any:
+    """How far the nearer iris reaches here, 0..1."""
+    nearest = np.float32(1e12)
+    for eye in range(2):
+        u = irises[eye, 0, 0] * x + irises[eye, 0, 1] * y + irises[eye, 0, 2]
+        v = irises[eye, 1, 0] * x + irises[eye, 1, 1] * y + irises[eye, 1, 2]
+        nearest = min(nearest, u * u + v * v)
+    far, span = np.float32(IRIS_REACH[1]), np.float32(1.0 / (IRIS_REACH[1] - IRIS_REACH[0]))
+    t = min(max((far - np.sqrt(nearest)) * span, np.float32(0.0)), np.float32(1.0))
+    return t * t * (np.float32(3.0) - np.float32(2.0) * t)
+
+
+# A row is changed in several plain loops: those that only calculate become vector instructions, which one
+# loop with scattered reads in it does not.
+_SHARE, _SKIN, _HAIR, _LIPS, _EYES, _LEVEL, _DL, _DAL, _DB = range(9)
+"""Rows of a row's numbers."""
+_KEPT = 9
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _find(
+    covers: bool,
+    cover: Any,
+    triangle: Any,
+    weights: Any,
+    chart: Any,
+    expected: Any,
+    person: Any,
+    wanted: Any,
+    everywhere: bool,
+    at: Any,
+    words: Any,
+    share: Any,
+) -> int:
+    """Columns of a row in which anything may change, what is expected there and how much is the person's.
+
+    Returns how many there are."""
+    none, half, unit = np.float32(0.0), np.float32(0.5), np.float32(1.0 / 255.0)
+    most, most_shifted = np.float32(SIDE - 1), np.float32(16.0)
+    eight, sixteen, whole = np.uint32(8), np.uint32(16), np.uint32(256)
+    row, nothing = np.uint64(SIDE + 1), np.uint32(0)
+    count = 0
+    for x in range(len(triangle)):
+        t = triangle[x]
+        if t < 0 or (covers and cover[x] == 0):
+            continue
+        even = odd = nothing
+        shown = np.float32(cover[x]) * unit if covers else np.float32(1.0)
+        if wanted != nothing or not covers:
+            u, v = weights[x, 0], weights[x, 1]
+            px = chart[t, 0] + u * chart[t, 1] + v * chart[t, 2] - half
+            py = chart[t, 3] + u * chart[t, 4] + v * chart[t, 5] - half
+            px, py = min(max(px, none), most), min(max(py, none), most)
+            x0, y0 = np.uint32(px), np.uint32(py)
+            texel = np.uint64(y0) * row + np.uint64(x0)
+            if not covers:
+                shown = np.float32(person[texel]) * unit
+                if shown == none:
+                    continue
+            ta, tb = expected[texel], expected[texel + ONE]
+            tc, td = expected[texel + row], expected[texel + row + ONE]
+            if ((ta | tb | tc | td) & wanted) != nothing:
+                if ta == tb and ta == tc and ta == td:
+                    even, odd = whole * (ta & LOW), whole * ((ta >> eight) & LOW)
+                else:
+                    fx = np.uint32((px - np.float32(x0)) * most_shifted + half)
+                    fy = np.uint32((py - np.float32(y0)) * most_shifted + half)
+                    wb, wc, wd = fx * (sixteen - fy), (sixteen - fx) * fy, fx * fy
+                    wa = whole - wb - wc - wd
+                    even = wa * (ta & LOW) + wb * (tb & LOW) + wc * (tc & LOW) + wd * (td & LOW)
+                    odd = wa * ((ta >> eight) & LOW) + wb * ((tb >> eight) & LOW)
+                    odd += wc * ((tc >> eight) & LOW) + wd * ((td >> eight) & LOW)
+            elif not everywhere:
+                continue
+        at[count] = x
+        words[0, count], words[1, count] = even, odd
+        share[count] = shown
+        count += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _unmix(y: int, at: Any, words: Any, usual: Any, plate: Any, matrix: Any, pixels: Any, share: Any) -> None:
+    """Take away what is behind the person where the outline is soft.
+
+    Where the outline is wider than the person, the colour says so: it lies between that of what is behind and
+    the usual one of what is expected here."""
+    none, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
+    low = np.uint32(0xFFFF)
+    for i in range(len(at)):
+        shown = share[i]
+        if shown > np.float32(OPAQUE):
+            continue
+        x = np.float32(at[i])
+        bx = matrix[0, 0] * (x + half) + matrix[0, 1] * (y + half) + matrix[0, 2] - half
+        by = matrix[1, 0] * (x + half) + matrix[1, 1] * (y + half) + matrix[1, 2] - half
+        bx = min(max(bx, none), np.float32(plate.shape[1] - 1.001))
+        by = min(max(by, none), np.float32(plate.shape[0] - 1.001))
+        x0, y0 = np.int32(bx), np.int32(by)
+        gx, gy = bx - np.float32(x0), by - np.float32(y0)
+        kind = 1 if (words[1, i] & low) > (words[0, i] & low) else 0
+        along = across = none
+        for c in range(3):
+            above = plate[y0, x0, c] + gx * (np.float32(plate[y0, x0 + 1, c]) - plate[y0, x0, c])
+            below = plate[y0 + 1, x0, c] + gx * (np.float32(plate[y0 + 1, x0 + 1, c]) - plate[y0 + 1, x0, c])
+            behind = above + gy * (below - above)
+            away = usual[kind, c] - behind
+            along += (np.float32(pixels[c, i]) - behind) * away
+            across += away * away
+            pixels[3 + c, i] = np.int32(behind + half)
+        if across > np.float32(DISTINCT * DISTINCT):
+            told = min(shown, max(along / across, np.float32(0.004)))
+            shown += min((one - shown) * np.float32(DOUBT), one) * (told - shown)
+        whole = one / shown
+        share[i] = shown
+        for c in range(3):
+            alone = np.float32(pixels[c, i]) * whole + (one - whole) * np.float32(pixels[3 + c, i])
+            pixels[c, i] = np.int32(min(max(alone + half, none), np.float32(255.0)))
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _look(
+    y: int, at: Any, words: Any, active: Any, typical: Any, irises: Any, pixels: Any, kept: Any
+) -> None:
+    """The regions' shares of the pixels of a row; see :func:`region_masks.region_masks`."""
+    none, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
+    low, sixteen, lane = np.uint32(0xFFFF), np.uint32(16), np.uint64(0)
+    scale = np.float32(1.0 / (256.0 * 255.0))
+    by_both = active[0] or active[1]
+    for i in range(len(at)):
+        even, odd = words[0, i], words[1, i]
+        skin, hair = np.float32(np.int32(even & low)) * scale, np.float32(np.int32(odd & low)) * scale
+        lips, eyes = (
+            np.float32(np.int32(even >> sixteen)) * scale,
+            np.float32(np.int32(odd >> sixteen)) * scale,
+        )
+        m0 = m1 = m2 = m3 = none
+        if (by_both and skin + hair > none) or (active[2] and lips > none):
+            like = _likely(typical[0], pixels[0, i], pixels[1, i], pixels[2, i])
+            like_skin = _lane(like, lane)
+            m0, m1 = skin * like_skin, hair * _lane(like, LANE)
+            other = max(one - skin - hair, np.float32(LEAST_OTHER)) * _lane(like, TWO_LANES)
+            whole = one / (m0 + m1 + other)
+            m0 *= whole
+            m1 *= whole
+            if active[2] and lips > none:
+                like = _likely(typical[1], pixels[0, i], pixels[1, i], pixels[2, i])
+                beside = (one - lips) * like_skin + np.float32(BESIDE_LIPS) * _lane(like, LANE)
+                m2 = lips * _lane(like, lane)
+                m2 /= m2 + beside
+        if active[3] and eyes > none:
+            m3 = eyes * _iris(irises, np.float32(at[i]) + half, np.float32(y) + half)
+            if m3 > none:
+                like = _likely(typical[2], pixels[0, i], pixels[1, i], pixels[2, i])
+                iris = _lane(like, lane)
+                m3 *= iris / (iris + np.float32(BESIDE_IRIS) * _lane(like, LANE))
+        kept[_SKIN, i], kept[_HAIR, i], kept[_LIPS, i], kept[_EYES, i] = m0, m1, m2, m3
+
+
+@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
+def _root(value: Any, guess: Any) -> Any:
+    """Cube root by one step of Halley's method; a guess within a twentieth gives five digits."""
+    cube = guess * guess * guess
+    return guess * (cube + value + value) / (cube + cube + value)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _guess_roots(values: Any, guesses: Any) -> None:
+    """Cube roots within a twentieth, of values above zero: a third of the exponent, in the bits of a
+    float."""
+    bits, out = values.view(np.int32), guesses.view(np.int32)
+    for i in range(len(bits)):
+        out[i] = np.int32(np.float32(bits[i]) * np.float32(1.0 / 3.0)) + np.int32(709921077)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _to_lab(light: Any, into: Any, roots: Any, guesses: Any) -> None:
+    """Linear light ``[3, n]`` to Lab's cube roots of X, Y, Z over white ``[3, n]``."""
+    red, green, blue = light[0], light[1], light[2]
+    for c in range(3):
+        a, b, d = into[c, 0], into[c, 1], into[c, 2]
+        row, guess = roots[c], guesses[c]
+        for i in range(len(red)):
+            row[i] = max(a * red[i] + b * green[i] + d * blue[i], np.float32(1e-6))
+        _guess_roots(row, guess)
+        for i in range(len(red)):
+            value = row[i]
+            low = np.float32(KAPPA / 116.0) * value + np.float32(16.0 / 116.0)
+            row[i] = _root(value, guess[i]) if value > np.float32(EPSILON) else low
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _shifts(roots: Any, active: Any, shift: Any, response: Any, usual_level: Any, kept: Any) -> None:
+    """What is added to L, a and b, over regions."""
+    none, one, half = np.float32(0.0), np.float32(1.0), np.float32(0.5)
+    most_other, step = np.float32(0.9), np.float32((LEVELS - 1) / 100.0)
+    top = np.float32(LEVELS - 1)
+    for i in range(roots.shape[1]):
+        lightness = np.float32(116.0) * roots[1, i] - np.float32(16.0)
+        dl = da = db = none
+        for r in range(5):
+            if active[r]:
+                amount, own = one, lightness
+                if r < 4:
+                    amount = kept[_SKIN + r, i]
+                # Where hair and skin share a pixel, each is as light as is left of it.
+                if r < 2:
+                    rest = kept[_HAIR - r, i]
+                    if rest < most_other:
+                        own = (lightness - rest * usual_level[1 - r]) / (one - rest)
+                level = np.uint32(min(max(own * step + half, none), top))
+                dl += amount * response[r, 0, level] * shift[r, 0]
+                amount *= response[r, 1, level]
+                da += amount * shift[r, 1]
+                db += amount * shift[r, 2]
+        kept[_DL, i], kept[_DAL, i], kept[_DB, i] = dl, da, db
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _from_lab(roots: Any, kept: Any, back: Any, light: Any) -> None:
+    """Add the shifts, and back to linear light."""
+    none = np.float32(0.0)
+    edge, slope = np.float32(6.0 / 29.0), np.float32(116.0 / KAPPA)
+    x, y, z = roots[0], roots[1], roots[2]
+    dl, da, db = kept[_DL], kept[_DAL], kept[_DB]
+    red, green, blue = light[0], light[1], light[2]
+    for i in range(len(x)):
+        lift = dl[i] * np.float32(1.0 / 116.0)
+        fx = x[i] + lift + da[i] * np.float32(1.0 / 500.0)
+        fy = y[i] + lift
+        fz = z[i] + lift - db[i] * np.float32(1.0 / 200.0)
+        cx = fx * fx * fx if fx > edge else max(slope * fx - np.float32(16.0 / KAPPA), none)
+        cy = fy * fy * fy if fy > edge else max(slope * fy - np.float32(16.0 / KAPPA), none)
+        cz = fz * fz * fz if fz > edge else max(slope * fz - np.float32(16.0 / KAPPA), none)
+        red[i] = max(back[0, 0] * cx + back[0, 1] * cy + back[0, 2] * cz, none)
+        green[i] = max(back[1, 0] * cx + back[1, 1] * cy + back[1, 2] * cz, none)
+        blue[i] = max(back[2, 0] * cx + back[2, 1] * cy + back[2, 2] * cz, none)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _relight(light: Any, gains: Any) -> None:
+    """Light times gain; what gets lighter comes to white ever more slowly."""
+    one = np.float32(1.0)
+    for c in range(3):
+        row, gain = light[c], gains[c]
+        for i in range(len(row)):
+            value = min(row[i], one)
+            more = max(gain[i] - one, np.float32(0.0))
+            row[i] = value * gain[i] / (one + more * value * value * value)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _to_srgb(light: Any, guesses: Any) -> None:
+    """Linear light to sRGB 0..255; ``x^(1/2.4)`` is the cube root of ``x x^(1/4)``."""
+    one, least = np.float32(1.0), np.float32(1e-6)
+    for c in range(3):
+        row, guess = light[c], guesses[c]
+        five = guesses[3]
+        for i in range(len(row)):
+            value = min(max(row[i], least), one)
+            five[i] = value * np.sqrt(np.sqrt(value))
+        _guess_roots(five, guess)
+        for i in range(len(row)):
+            high = np.float32(255.0 * 1.055) * _root(five[i], guess[i]) - np.float32(255.0 * 0.055)
+            value = min(row[i], one)
+            row[i] = high if value > np.float32(0.0031308) else np.float32(255.0 * 12.92) * value
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _recolour(
+    image: Any,
+    cover: Any,
+    triangle: Any,
+    weights: Any,
+    chart: Any,
+    expected: Any,
+    person: Any,
+    typical: Any,
+    irises: Any,
+    shift: Any,
+    response: Any,
+    active: Any,
+    usual_level: Any,
+    usual: Any,
+    gain: Any,
+    plate: Any,
+    matrix: Any,
+    linear: Any,
+    into: Any,
+    back: Any,
+    out: Any,
+) -> None:
+    height, width = image.shape[:2]
+    covers, unmixes, lit = cover.size > 0, plate.size > 0, gain.size > 0
+    recolours = active.any()
+    everywhere = active[4] or lit
+    wanted = np.uint32(0)
+    for r in range(4):
+        if active[r]:
+            wanted |= np.uint32(255) << np.uint32(8 * r)
+    # Skin and hair tell each other apart, also at the outline.
+    if unmixes or active[0] or active[1]:
+        wanted |= np.uint32(0xFFFF)
+    for y in numba.prange(height):
+        out[y] = image[y]
+        at = np.empty(width, np.int32)
+        words = np.empty((2, width), np.uint32)
+        kept = np.empty((_KEPT, width), np.float32)
+        n = _find(
+            covers,
+            cover[np.int64(y) if covers else np.int64(0)],
+            triangle[y],
+            weights[y],
+            chart,
+            expected,
+            person,
+            wanted,
+            everywhere,
+            at,
+            words,
+            kept[_SHARE],
+        )
+        if n == 0:
+            continue
+        at = at[:n]
+        pixels = np.empty((6, n), np.int32)
+        for i in range(n):
+            x = at[i]
+            pixels[0, i], pixels[1, i], pixels[2, i] = image[y, x, 0], image[y, x, 1], image[y, x, 2]
+        if unmixes:
+            _unmix(y, at, words, usual, plate, matrix, pixels, kept[_SHARE])
+        light = np.empty((3, n), np.float32)
+        guesses = np.empty((4, n), np.float32)
+        for c in range(3):
+            for i in range(n):
+                light[c, i] = linear[np.uint32(pixels[c, i])]
+        if recolours:
+            roots = np.empty((3, n), np.float32)
+            _look(y, at, words, active, typical, irises, pixels, kept)
+            _to_lab(light, into, roots, guesses)
+            _shifts(roots, active, shift, response, usual_level, kept)
+            _from_lab(roots, kept, back, light)
+        if lit:
+            gains = np.empty((3, n), np.float32)
+            for i in range(n):
+                t, u, v = triangle[y, at[i]], weights[y, at[i], 0], weights[y, at[i], 1]
+                for c in range(3):
+                    gains[c, i] = gain[t, c, 0] + u * gain[t, c, 1] + v * gain[t, c, 2]
+            _relight(light, gains)
+        _to_srgb(light, guesses)
+        for i in range(n):
+            x, shown = at[i], kept[_SHARE, i]
+            for c in range(3):
+                value = light[c, i]
+                if shown <= np.float32(OPAQUE):
+                    value = np.float32(image[y, x, c]) + shown * (value - np.float32(pixels[c, i]))
+                out[y, x, c] = _byte(value)
