@@ -39,9 +39,9 @@ from studio.project.avatar_files import load_avatar, save_avatar
 from studio.project.lineage import KEY_LENGTH, key_of
 from studio.project.sequence_files import load_sequence
 from studio.project.store import SubjectFolder
+from studio.warping.parts import WarpParts
 from studio.warping.reshape import shape_change
 from studio.warping.warp_files import link_parts, load_parts
-from studio.warping.warper import WarpParts
 
 VERSION = 1
 """Raised whenever what is baked changes for equal avatars and edits."""

@@ -20,13 +20,13 @@ from studio.head.sheet import head_sheet
 from studio.media import read_selected
 from studio.project.sequence_files import MaskReader, load_sequence
 from studio.warping.mesh import PersonMesh, boundary_loop, picture_border
+from studio.warping.parts import WarpParts, facing, pivot_positions
 from studio.warping.plate import recover_plate
 from studio.warping.regions import region_weights
 from studio.warping.settings import WarpSettings
 from studio.warping.shell import learn_shell
 from studio.warping.trust import vertex_trust
 from studio.warping.warp_files import save_parts
-from studio.warping.warper import WarpParts, facing, pivot_positions
 
 STAGE_MARGIN = 1.04
 """Side of the stage in sides of the square that holds the clip's crops."""

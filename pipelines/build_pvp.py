@@ -33,7 +33,8 @@ from studio.engines.pvp.painter import Painter
 from studio.networks.estimator import Estimator
 from studio.networks.foreign import load_ir_se50
 from studio.networks.perceptual import perceptual_loss
-from studio.warping.warper import Warper, WarpParts
+from studio.warping.parts import WarpParts
+from studio.warping.warper import Warper
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of a painter's correction that are tried on validation frames."""

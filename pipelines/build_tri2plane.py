@@ -15,7 +15,7 @@ from studio.assets import AssetLibrary
 from studio.domain.progress import Progress, silent
 from studio.engines.tri2plane.artefact import Tri2Parts
 from studio.networks.perceptual import LpipsLoss, StructuralLoss, perceptual_loss
-from studio.warping.warper import WarpParts
+from studio.warping.parts import WarpParts
 
 
 def build_tri2plane(

@@ -38,7 +38,8 @@ from studio.head.zero_pose import FrontalGrid, ZeroPose, proxy_depth
 from studio.media import read_selected
 from studio.project.sequence_files import MaskReader
 from studio.warping.mean_colours import mean_colours
-from studio.warping.warper import Warper, WarpParts
+from studio.warping.parts import WarpParts
+from studio.warping.warper import Warper
 
 Bytes = npt.NDArray[np.uint8]
 Halves = npt.NDArray[np.float16]

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from studio.project.settings_json import settings_to_plain
 from studio.project.store import SubjectFolder
 
 if TYPE_CHECKING:
+    from studio.domain.region_colours import RegionColours
     from studio.editing.method import MethodSpec
 
 LONGEST_NAME = 32
@@ -193,12 +195,12 @@ def copy_edits(source: Avatar, target: Avatar) -> Copied:
 
 def named(edit: Edit, stack: EditStack, avatar: Avatar) -> Edit:
     """An edit under a name that is its own in a stack: that of the one with the same method and title, which
-    it replaces, else a free one made from its title."""
+    it replaces, else its own with a number behind it if need be."""
     for one in stack.edits:
         if (one.method, one.title) == (edit.method, edit.title):
             return replace(edit, name=one.name)
     taken = [*(one.name for one in stack.edits), *(one.name for one in unknown_edits(avatar.folder))]
-    return replace(edit, name=free_name(edit.title, taken))
+    return replace(edit, name=free_name(edit.name, taken))
 
 
 def method_spec(method_id: str) -> MethodSpec:
@@ -252,6 +254,7 @@ def find_edit(
     found = _find(spec, wish, avatar, _Means(assets, place, stack, progress))
     found = replace(
         found,
+        name=free_name(title, ()) if title else found.name,
         method=spec.id,
         title=tidy_title(title or found.title),
         found={"wish": settings_to_plain(wish), **found.found},
@@ -287,7 +290,7 @@ def _find(spec: MethodSpec, wish: Any, avatar: Avatar, means: _Means) -> Edit:
 
     workplace = Workplace(means.assets, means.place, means.progress, edits=means.stack)
     if not spec.generator:
-        return spec.find(None, wish, workplace)
+        return spec.find(None, wish, replace(workplace, colours=partial(person_colours, avatar)))
     means.progress(0, None, "Opening the avatar")
     from pipelines.edit_person import latent_person
     from pipelines.face_reading import face_reader
@@ -296,6 +299,16 @@ def _find(spec: MethodSpec, wish: Any, avatar: Avatar, means: _Means) -> Edit:
     person = latent_person(avatar)
     with quiet(), face_reader() as faces:
         return spec.find(person, wish, replace(workplace, faces=faces))
+
+
+def person_colours(avatar: Avatar) -> RegionColours:
+    """What colours an avatar's regions have, measured on what its engine stands on; a second or so. Raises
+    Problem when its files are damaged."""
+    from studio.warping.region_colours import measure_colours
+    from studio.warping.warp_files import load_parts
+
+    base = avatar.folder / "base"  # of engines that stand on the instant one
+    return measure_colours(load_parts(base if base.is_dir() else avatar.folder))
 
 
 def _changed(avatar: Avatar, change: Callable[[EditStack], EditStack]) -> Avatar:

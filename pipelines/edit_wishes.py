@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,65 @@ def shape_wish(words: str) -> Wanted:
     if name not in names:
         raise Problem(f"There is no shape {words!r}; {_meant(words, names)}")
     return Wanted("shape", ShapeWish(name))
+
+
+def recolour_wish(region: str, to: str | None = None) -> Wanted:
+    """Another colour of a region.
+
+    Args:
+        region: one of ``studio.editing.colours.REGIONS``, or the name of a look, which knows its colour.
+        to: ``#7a3b10``, ``7a3b10`` or ``#abc``, or the name of a look of that region.
+
+    Raises:
+        Problem: there is no such region, look or colour, or no colour is said.
+    """
+    from studio.editing.colours import LOOKS, REGIONS, RecolourWish
+
+    looks = {look.name: look.region for look in LOOKS}
+    place = region.strip().lower()
+    if place in looks and to is None:
+        return Wanted("recolour", RecolourWish(looks[place], place))
+    if place not in REGIONS:
+        raise Problem(f"There is no region or look {region!r}; {_meant(place, [*REGIONS, *looks])}")
+    if to is None:
+        raise Problem(f'Say which colour: --recolour {place} --to "#7a3b10", or a look such as blond_hair.')
+    name = to.strip().lower()
+    if name in looks:
+        if looks[name] != place:
+            raise Problem(f"{name} is a look of {looks[name]}, not of {place}: name one of the same.")
+        return Wanted("recolour", RecolourWish(looks[name], name))
+    found = re.fullmatch(r"#?([0-9a-f]{6}|[0-9a-f]{3})", name)
+    if found is None:
+        fitting = ", ".join(look for look, of in looks.items() if of == place)
+        more = f", or name one of {fitting}" if fitting else ""
+        raise Problem(f"{to!r} is no colour: write red, green and blue as in #7a3b10{more}.")
+    digits = found[1] if len(found[1]) == 6 else "".join(2 * digit for digit in found[1])
+    kind: Any = place
+    return Wanted("recolour", RecolourWish(kind, f"#{digits}"))
+
+
+def relight_wish(words: str) -> Wanted:
+    """Light of another kind: its name, with or without ``light``, or three numbers of one's own as in
+    ``-0.5,0.2,0``. Raises Problem when there is none."""
+    from studio.editing.colours import LIGHTS, RelightWish
+
+    names = {light.name.replace("light", "").strip("_"): light.name for light in LIGHTS}
+    name = words.strip().lower().replace(" ", "_").replace("light", "").strip("_")
+    if name in names:
+        kind: Any = names[name]
+        return Wanted("relight", RelightWish(kind))
+    if "," in words:
+        try:
+            right, up, front = (float(part) for part in words.split(","))
+        except ValueError:
+            raise Problem(
+                f"{words!r} is no direction of light: write how far to the right, up and towards the viewer "
+                "it comes from, as in -0.5,0.2,0."
+            ) from None
+        if not all(map(math.isfinite, (right, up, front))):
+            raise Problem(f"{words!r} is no direction of light: write three numbers, as in -0.5,0.2,0.")
+        return Wanted("relight", RelightWish("own", (right, up, front)))
+    raise Problem(f"There is no light {words!r}; {_meant(name, names)}")
 
 
 def attribute_wish(attribute: str, against: str = "") -> Wanted:

@@ -38,6 +38,8 @@ from pipelines.edit_wishes import (
     component_wish,
     file_wish,
     judged_wish,
+    recolour_wish,
+    relight_wish,
     shape_wish,
     text_wish,
 )
@@ -74,6 +76,14 @@ class Find:
     shape: Annotated[str | None, tyro.conf.arg(metavar="SHAPE", help_behavior_hint="")] = None
     """Find another shape of the face, e.g. chubby or large_eyes, or the head's coefficients as in
     "0:1.5 3:-2"; works with any avatar."""
+    recolour: Annotated[str | None, tyro.conf.arg(metavar="REGION", help_behavior_hint="")] = None
+    """Find another colour of hair, skin, lips, eyes or the whole person, or a look such as blond_hair; works
+    with any avatar."""
+    to: Annotated[str | None, tyro.conf.arg(metavar="COLOUR", help_behavior_hint="")] = None
+    """The colour of --recolour, as in "#7a3b10"."""
+    relight: Annotated[str | None, tyro.conf.arg(metavar="LIGHT", help_behavior_hint="")] = None
+    """Find another light: left, right, above, below, front, brighter, darker, warm or cool, or where it comes
+    from as in "-0.5,0.2,0" (right, up, towards the viewer); works with any avatar."""
     attribute: Annotated[str | None, tyro.conf.arg(metavar="ATTRIBUTE", help_behavior_hint="")] = None
     """Find a direction for something that pictures tell, e.g. smile or skin_light; needs a generator."""
     against: Annotated[str | None, tyro.conf.arg(metavar="A,B,…", help_behavior_hint="")] = None
@@ -111,8 +121,7 @@ class Do:
     copy_to: Annotated[str | None, tyro.conf.arg(metavar="ENGINE", help_behavior_hint="")] = None
     """Give the edits of shape and colour to this person's avatar of another kind."""
     bake: bool = False
-    """Bake the edits of latents that show into a copy of the avatar, where they cost nothing; shapes and
-    colours stay edits."""
+    """Bake the edits of latents and shape that show into a copy of the avatar; colours stay edits."""
     baked: bool = False
     """List the copies with baked edits."""
     unbake: Annotated[str | None, tyro.conf.arg(metavar="KEY", help_behavior_hint="")] = None
@@ -145,7 +154,7 @@ class EditOptions(Everywhere):
     do: Annotated[Do, tyro.conf.arg(name="")] = field(default_factory=Do)
 
 
-FINDERS = ("text", "shape", "attribute", "component", "direction", "like")
+FINDERS = ("text", "shape", "recolour", "relight", "attribute", "component", "direction", "like")
 """Options that find an edit."""
 DOERS = (
     *("listing", "on", "off", "remove", "rename", "order", "copy_to", "bake", "baked", "unbake"),
@@ -156,6 +165,7 @@ BELONG: dict[str, tuple[str, ...]] = {
     "neutral": ("text",),
     "how": ("text",),
     "beta": ("text",),
+    "to": ("recolour",),
     "against": ("attribute",),
     "dislike": ("like",),
     "strength": (*FINDERS, "on"),
@@ -260,6 +270,8 @@ def _wanted(options: EditOptions, wish: str, more: list[str]) -> Wanted:
             options.find.beta,
         ),
         "shape": lambda: shape_wish(options.find.shape or ""),
+        "recolour": lambda: recolour_wish(options.find.recolour or "", options.find.to),
+        "relight": lambda: relight_wish(options.find.relight or ""),
         "attribute": lambda: attribute_wish(options.find.attribute or "", options.find.against or ""),
         "component": lambda: component_wish(options.find.component or 0),
         "direction": lambda: file_wish(options.find.direction or Path()),

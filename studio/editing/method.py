@@ -14,6 +14,7 @@ from studio.assets import AssetLibrary
 from studio.domain.camera import Floats
 from studio.domain.edits import Edit, EditStack, Space
 from studio.domain.progress import Progress
+from studio.domain.region_colours import RegionColours
 
 if TYPE_CHECKING:  # torch, which whoever only lists methods must not load
     from studio.editing.person import LatentPerson
@@ -39,6 +40,8 @@ class Workplace:
     need it; trackers are above this layer's reach."""
     edits: EditStack = field(default_factory=EditStack)
     """What the person has already, for wishes that name other edits."""
+    colours: Callable[[], RegionColours] | None = None
+    """Measures the colours that the person's regions have."""
 
 
 class EditMethod(Protocol):

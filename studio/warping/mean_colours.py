@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from studio.domain.camera import Floats
-from studio.warping.warper import WarpParts, facing, pivot_positions
+from studio.warping.parts import WarpParts, facing, pivot_positions
 
 FLOOR = 1e-4
 """Weight of a pivot in which a vertex is not seen: it counts only where no pivot shows the vertex."""

@@ -1,10 +1,10 @@
 """Which part of a rendered picture is skin, hair, lips, irises: a place on the person times a colour.
 
 Every pixel of a rendering lies somewhere on the person's mesh, and so on their chart, where it is kept
-what is to be expected there; its colour says whether that is so. With ``π`` the expectations and ``t`` how typical a
-colour is of a class, hair shows with ``π_hair t_hair / Σ π_k t_k`` over skin, hair and everything else, and
-lips and irises likewise with what surrounds them: Bayes' rule. So the mask follows strands and not triangles,
-and one shape of it serves all poses and engines.
+what is to be expected there; its colour says whether that is so. With ``π`` the expectations and ``t`` how
+typical a colour is of a class, hair shows with ``π_hair t_hair / Σ π_k t_k`` over skin, hair and everything
+else, and lips and irises likewise with what surrounds them: Bayes' rule. So the mask follows strands and not
+triangles, and one shape of it serves all poses and engines.
 
 Expectations and typical colours are learnt from the person's own pivots in a few rounds of expectation
 maximisation, from places where every head has skin, hair, clothes. Nothing here understands pictures: what is

@@ -1,8 +1,8 @@
 """How much lighter a light from somewhere makes each vertex of a person.
 
 The face's normals are the posed mesh's own, smoothed; around it the shell continues them: over a rough
-skull to the outline of the hair, down a round neck to shoulders that face the viewer. What is around the picture faces
-the viewer too: there the coverage says that it is not lit.
+skull to the outline of the hair, down a round neck to shoulders that face the viewer. What is around the
+picture faces the viewer too: there the coverage says that it is not lit.
 """
 
 from __future__ import annotations

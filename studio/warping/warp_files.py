@@ -23,9 +23,9 @@ from studio.domain.problem import Problem
 from studio.head import builtin_head
 from studio.project.edit_files import FOLDER as EDITS_FOLDER
 from studio.warping.mesh import PersonMesh, ShellMotion
+from studio.warping.parts import WarpParts
 from studio.warping.plate import Plate
 from studio.warping.settings import WarpSettings
-from studio.warping.warper import WarpParts
 
 SCHEMA = 3
 """Version of the files below."""

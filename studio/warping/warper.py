@@ -14,50 +14,20 @@ from studio.domain.controls import ControlSheet, ControlState, motion_from_value
 from studio.domain.edits import EditStack
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, Quality, RenderRequest
-from studio.head.normals import vertex_normals
-from studio.head.rasterise import rasterise
+from studio.head.rasterise import Visibility, rasterise
 from studio.warping.mesh import PersonMesh, shell_features
 from studio.warping.paint import Pivots, Textures, paint, soften_silhouettes
-from studio.warping.plate import Plate
+from studio.warping.parts import WarpParts, facing, pivot_positions
+from studio.warping.recolour import Behind, Drawn, Recolourer
 from studio.warping.regions import PivotChooser, region_weights
 from studio.warping.reshape import Reshaper
-from studio.warping.settings import WarpSettings
 
-FACING = (0.05, 0.35)
-"""Cosine to the camera at which a vertex of a pivot starts to count as seen, and at which fully."""
 SILHOUETTE = 0.012
 """Metres between neighbouring pixels from which one part of the head is seen before another."""
 DRAFT_BLENDS = (2, 2, 1, 1)
 """Pivots per region while dragging."""
 UNEDITED = EditStack()
 """A person as filmed."""
-
-
-@dataclass(frozen=True)
-class WarpParts:
-    """What a warper draws with, in memory."""
-
-    mesh: PersonMesh
-    """The person's mesh."""
-    motion: HeadMotion
-    """Parameters of the N pivots."""
-    textures: npt.NDArray[np.uint8]
-    """``[N, H, W, 4]`` RGB and person mask of each pivot, as the stage shows it."""
-    shell: Floats
-    """``[N, S, 2]`` what each pivot's shell deviates from the plain mesh, metres of the image plane."""
-    trust: Floats
-    """``[N, V]`` trust in each vertex of each pivot, 0..1."""
-    plate: Plate
-    """Background of the stage."""
-    stage: View
-    """Source pixels to texture pixels."""
-    settings: WarpSettings
-    """How many pivots are blended where."""
-    sheet: ControlSheet
-    """Controls with the ranges that the clip covered."""
-    change: Floats | None = None
-    """``[Vm + S, 3]`` another shape that was baked in, as :meth:`Reshaper.change` gives it; None for the
-    person's own."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +73,8 @@ class Warper:
         mesh = self._mesh = parts.mesh
         self._stage, self._settings, self._sheet = parts.stage, parts.settings, edits.sheet(parts.sheet)
         self._reshaper, self._baked = Reshaper(mesh, edits), parts.change
+        self._recolourer = Recolourer(parts, edits)
+        self._rasterised: tuple[Floats, View, Visibility] | None = None
         self._still = parts.plate.still
         self._weights = region_weights(mesh)
         positions = pivot_positions(mesh, parts.motion, parts.shell)
@@ -135,7 +107,9 @@ class Warper:
                 learn to improve on must not have seen the very moment that it shows.
         """
         began = time.perf_counter()
-        image, cover = self.draw(self.posed(request.state, request.quality, without), request.view)
+        posed = self.posed(request.state, request.quality, without)
+        image, cover = self.draw(posed, request.view)
+        image = self.coloured(image, cover, posed, request.view, request.state)
         return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
 
     def posed(
@@ -174,6 +148,7 @@ class Warper:
         zoom = view.placement.scale / self._stage.placement.scale
         textures, plate, shrink = self._level(zoom)
         seen = rasterise(points, mesh.triangles, view.width, view.height)
+        self._rasterised = (posed.positions, view, seen)
         image, alpha = paint(
             seen,
             mesh.triangles,
@@ -187,6 +162,44 @@ class Warper:
             step = SILHOUETTE * mesh.rest_camera[0] * view.placement.scale
             image = soften_silhouettes(image, alpha, seen.depth, step)
         return image, alpha if self._still else None
+
+    def recolours(self, state: ControlState) -> bool:
+        """Whether an edit of colour or light shows in a state."""
+        return self._recolourer.changes(state)
+
+    def coloured(
+        self,
+        image: npt.NDArray[np.uint8],
+        cover: npt.NDArray[np.uint8] | None,
+        posed: Posed,
+        view: View,
+        state: ControlState,
+        points: Floats | None = None,
+    ) -> npt.NDArray[np.uint8]:
+        """A finished picture with the edits of colour and light that a state asks for.
+
+        Args:
+            image: ``[H, W, 3]`` what the view shows of the posed person, whoever drew it.
+            cover: ``[H, W]`` coverage, None where it is not known.
+            posed: the person.
+            view: what the picture shows.
+            state: what is asked.
+            points: ``[V, 3]`` where the picture has the person's vertices, if not where the view puts them.
+
+        Returns:
+            Another picture, or the very same where none of these edits shows.
+        """
+        if not self._recolourer.changes(state):
+            return image
+        behind, seen, last = None, None, self._rasterised
+        if self._still:
+            _, plate, shrink = self._level(view.placement.scale / self._stage.placement.scale)
+            behind = Behind(plate, view.placement.inverse().then(self._stage.placement).scaled(shrink))
+        if points is None:
+            points = view.placement.apply(posed.positions)
+            if last is not None and last[0] is posed.positions and last[1] == view:
+                seen = last[2]
+        return self._recolourer.apply(state, Drawn(image, cover, behind, points, posed.motion, seen))
 
     def background(self, view: View) -> npt.NDArray[np.uint8] | None:
         """What is behind the person in a view, ``[H, W, 3]``; None where the background moves."""
@@ -213,25 +226,3 @@ class Warper:
             self._levels[level] = (textures.shrunk(*size), np.asarray(small, np.uint8))
         textures, plate = self._levels[level]
         return textures, plate, plate.shape[1] / self._levels[0][1].shape[1]
-
-
-def pivot_positions(mesh: PersonMesh, motion: HeadMotion, shell: Floats) -> Floats:
-    """``[N, V, 3]`` where the pivots' vertices are, source pixels: the plain mesh with the measured shell."""
-    positions = replace(mesh, shell_motion=None).positions(motion)
-    positions[:, slice(*mesh.shell), :2] += shell * motion.camera[:, :1, None]
-    return positions
-
-
-def facing(positions: Floats, mesh: PersonMesh) -> Floats:
-    """``[N, V]`` how well each vertex faces the viewer: 0 turned away, 1 seen well.
-
-    Args:
-        positions: ``[N, V, 3]`` pixels, z larger is nearer.
-        mesh: whose triangles and face count to use; what lies outside the face always counts as seen.
-    """
-    normals = vertex_normals(positions, mesh.model.triangles)
-    # Image y points down, so a triangle that is counter-clockwise in head space has its normal reversed.
-    cosine = np.where(normals.any(-1), -normals[..., 2], 1.0)
-    low, high = FACING
-    t = np.clip((cosine - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from pipelines.build_job import find_avatar
-from pipelines.edit_avatar import edited, put_edit
+from pipelines.edit_avatar import edited, person_colours, put_edit
 from pipelines.edit_sheet import CELL, COLUMNS
 from pipelines.sheet_file import HEADING
 from studio.domain.avatar import Avatar
-from studio.domain.edits import Edit, EditStack, LatentShift, ShapeShift
+from studio.domain.edits import Edit, EditStack, LatentShift, Recolour, Relight, ShapeShift
 from studio.editing.catalog import METHODS
+from studio.editing.colours import lab_of
 from studio.editing.shapes import SHAPES
 from studio.media import read_frames
 from studio.project.edit_files import load_edits
@@ -75,6 +76,32 @@ def test_coefficients_and_titles(lee, home):
     assert edit.title == "Meine Nase 鼻"
 
 
+def test_colours_and_lights(lee, home):
+    said = lee("edit", NAME, "--recolour", "person", "--to", "7A3B10", "--strength", 0.5)
+    assert said.code == 0, said.err
+    assert lee("edit", NAME, "--relight", "left").code == 0
+    assert lee("edit", NAME, "--relight=-0.5,0.2,0", "--title", "Window").code == 0
+    assert lee("edit", NAME, "--recolour", "tanned").code == 0
+    colour, light, own, tanned = _edits(home).edits
+    assert [edit.method for edit in (colour, light, own, tanned)] == [
+        "recolour",
+        "relight",
+        "relight",
+        "recolour",
+    ]
+    assert isinstance(colour.effect, Recolour)
+    assert isinstance(own.effect, Relight)
+    assert isinstance(light.effect, Relight)
+    assert isinstance(tanned.effect, Recolour)
+    assert (colour.effect.region, colour.strength) == ("person", 0.5)
+    # The picture's mean colour and the shift lead to the colour that was asked for.
+    mean = person_colours(_avatar(home))["person"].lab
+    assert np.add(mean, colour.effect.shift) == pytest.approx(lab_of("#7a3b10"), abs=0.01)
+    assert light.effect.direction[0] < 0
+    assert (own.effect.direction, own.name) == ((-0.5, 0.2, 0.0), "window")
+    assert (tanned.effect.region, tanned.title) == ("skin", "Tanned")
+
+
 def test_edits_are_managed_by_name_and_by_title(lee, home):
     for shape in ("chubby", "large_eyes", "full_lips"):
         assert lee("edit", NAME, "--shape", shape).code == 0
@@ -128,12 +155,15 @@ def _film(lee, folder: Path, name: str, *words: object, **keyframe: float) -> np
 
 
 @pytest.mark.parametrize("engine", ["instant", "pvp"])
-def test_films_show_edits_at_rest_and_as_keyframes_say(lee, home, tmp_path, engine):
+@pytest.mark.parametrize(
+    "wish", [("--shape", "chubby"), ("--relight", "left"), ("--recolour", "person", "--to", "#40c060")]
+)
+def test_films_show_edits_at_rest_and_as_keyframes_say(lee, home, tmp_path, engine, wish):
     def film(name: str, **keyframe: float) -> np.ndarray:
         return _film(lee, tmp_path, name, "--engine", engine, **keyframe)
 
     plain = film("plain")
-    lee("edit", NAME, "--engine", engine, "--shape", "chubby", "--strength", 1)
+    assert lee("edit", NAME, "--engine", engine, *wish, "--strength", 1, "--title", "chubby").code == 0
     chubby = film("chubby")
     assert np.abs(chubby - plain).mean() > 0.1
     assert np.array_equal(film("zero", edit_chubby=0), plain), "strength 0 is no change at all"
@@ -260,6 +290,17 @@ Check = Callable[[str], bool]
         ([NAME, "--shape", "chubby", "--strength", "nan"], "must be a number"),
         ([NAME, "--shape", "chubby", "--strength", "much"], "must be a number"),
         ([NAME, "--shape", "chubby", "--title", "  "], "needs a title"),
+        ([NAME, "--recolour", "hair"], "Say which colour: --recolour hair --to"),
+        ([NAME, "--recolour", "hiar", "--to", "#fff"], "did you mean 'hair'"),
+        ([NAME, "--recolour", "hair", "--to", "#7a3b1"], "'#7a3b1' is no colour"),
+        ([NAME, "--recolour", "hair", "--to", "blorange"], "or name one of blond_hair"),
+        ([NAME, "--recolour", "hair", "--to", "red_lips"], "red_lips is a look of lips, not of hair"),
+        ([NAME, "--shape", "chubby", "--to", "#fff"], "--to says more about --recolour"),
+        ([NAME, "--relight", "lft"], "did you mean 'left'"),
+        ([NAME, "--relight", "sideways"], "there are: left, right"),
+        ([NAME, "--relight", "1,2"], "is no direction of light"),
+        ([NAME, "--relight", "0,0,inf"], "is no direction of light"),
+        ([NAME, "--relight", "0,0,0"], "needs a direction"),
         ([NAME, "--attribute", "smiel"], "did you mean 'smile'"),
         ([NAME, "--attribute", "smile"], "has a generator (pvp), and this one is instant"),
         ([NAME, "--component", "0"], "numbered from 1"),

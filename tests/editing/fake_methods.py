@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.edit_avatar import free_name
 from studio.domain.edits import Edit, ShapeShift
 from studio.domain.problem import Problem
 from studio.editing.method import MethodSpec, Workplace
@@ -43,7 +44,14 @@ def find(person: object, wish: FakeWish, workplace: Workplace) -> Edit:
     head = builtin_head()
     identity = np.zeros(head.identities, np.float32)
     identity[0] = len(wish.prompt)
-    return Edit("whatever", wish.prompt, "other", ShapeShift(identity, head.id), 0.5, found={"begun": begun})
+    return Edit(
+        free_name(wish.prompt, ()),
+        wish.prompt,
+        "other",
+        ShapeShift(identity, head.id),
+        0.5,
+        found={"begun": begun},
+    )
 
 
 def _trouble(kind: str) -> None:

@@ -26,7 +26,7 @@ from studio.domain.progress import Interrupted, Progress, silent
 from studio.head import builtin_head
 from studio.head.neutral_crop import aligned_crops
 from studio.media import read_selected
-from studio.warping.warper import WarpParts
+from studio.warping.parts import WarpParts
 from tests.training.filmed_person import (
     BLURRED,
     GREY,

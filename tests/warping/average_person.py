@@ -16,9 +16,10 @@ from studio.domain.rendering import RenderRequest
 from studio.head import builtin_head
 from studio.head.sheet import head_sheet
 from studio.warping.mesh import PersonMesh, ShellMotion, boundary_loop, picture_border
+from studio.warping.parts import WarpParts
 from studio.warping.plate import Plate
 from studio.warping.settings import WarpSettings
-from studio.warping.warper import Warper, WarpParts
+from studio.warping.warper import Warper
 
 SIZE = 192
 CAMERA = np.array([750.0, 96.0, 100.0], np.float32)

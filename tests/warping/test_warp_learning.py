@@ -7,11 +7,11 @@ import numpy as np
 from studio.head.rasterise import rasterise
 from studio.warping.mesh import PersonMesh
 from studio.warping.paint import Pivots, Textures, paint
+from studio.warping.parts import facing
 from studio.warping.plate import fill_smoothly, recover_plate
 from studio.warping.regions import region_weights
 from studio.warping.shell import learn_shell
 from studio.warping.trust import vertex_trust
-from studio.warping.warper import facing
 from tests.warping.average_person import CAMERA, SIZE, STAGE, motion_of, pattern
 
 

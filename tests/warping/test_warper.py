@@ -13,10 +13,11 @@ from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.warping.mesh import PersonMesh
 from studio.warping.paint import Textures, soften_silhouettes
+from studio.warping.parts import facing, pivot_positions
 from studio.warping.regions import EYES, LIPS, REGIONS, PivotChooser, region_weights
 from studio.warping.settings import WarpSettings
 from studio.warping.warp_files import load_parts, save_parts
-from studio.warping.warper import Warper, facing, pivot_positions
+from studio.warping.warper import Warper
 from tests.warping.average_person import CAMERA, SIZE, STAGE, ask, engine_from, motion_of, parts_from, pattern
 
 

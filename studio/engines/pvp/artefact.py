@@ -19,8 +19,8 @@ from studio.engines.pvp.mappers import Mappers
 from studio.engines.pvp.painter import Painter, PainterShape
 from studio.engines.pvp.prior import PretrainedGenerator
 from studio.networks.stylegan2 import StyleGan2Config, SynthesisNetwork
+from studio.warping.parts import WarpParts
 from studio.warping.warp_files import link_parts, load_parts
-from studio.warping.warper import WarpParts
 
 SCHEMA = 1
 """Version of the files below."""

@@ -58,6 +58,7 @@ class PvpEngine:
         posed = warper.posed(request.state, request.quality)
         if network.needs_guide and not self._parts.strength:
             image, cover = warper.draw(posed, request.view)
+            image = warper.coloured(image, cover, posed, request.view, request.state)
             return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
         crop = aligned_crop(warper.mesh.neutral_face, posed.motion)
         guide, side = None, network.resolution
@@ -79,6 +80,7 @@ class PvpEngine:
                 behind = warper.background(request.view)
                 own, other = (request.view.placement.apply(x) for x in (posed.own, posed.positions))
                 image, cover = reread(image, cover, behind, warper.mesh.triangles, own, other)
+        image = warper.coloured(image, cover, posed, request.view, request.state)
         return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
 
     def close(self) -> None:

@@ -19,8 +19,8 @@ from studio.engines.tri2plane.generator import DRIVE
 from studio.engines.tri2plane.network import Tri2Network
 from studio.engines.tri2plane.person import VolumePerson, load_person, save_person
 from studio.engines.tri2plane.shape import Tri2Shape
+from studio.warping.parts import WarpParts
 from studio.warping.warp_files import link_parts, load_parts
-from studio.warping.warper import WarpParts
 
 SCHEMA = 1
 """Version of the files below."""

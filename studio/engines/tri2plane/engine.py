@@ -84,14 +84,19 @@ class Tri2PlaneEngine:
         else:
             behind = self._warper.background(view)
             image, cover = self._picture(volume, seen, around, behind, to_window)
-        if self._warper.reshapes(state):
-            # The volume has the person's own shape only.
-            posed, mesh = self._warper.posed(around.state, request.quality), self._warper.mesh
+        warper = self._warper
+        reshapes, recolours = warper.reshapes(state), request.layer == "picture" and warper.recolours(state)
+        if reshapes or recolours:
+            posed, mesh = warper.posed(around.state, request.quality), warper.mesh
             own, other = (
                 view.placement.apply(through_lens(at, turned, free, mesh.shell[1]))
                 for at in (posed.own, posed.positions)
             )
-            image, cover = reread(image, cover, behind, mesh.triangles, own, other)
+            if reshapes:
+                # The volume has the person's own shape only.
+                image, cover = reread(image, cover, behind, mesh.triangles, own, other)
+            if recolours:
+                image = warper.coloured(image, cover, posed, view, state, other)
         return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
 
     def close(self) -> None:
