@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
 import cv2
@@ -11,15 +11,21 @@ import numpy as np
 import pytest
 
 from pipelines.build_job import find_avatar
+from pipelines.cli.editing import Do, Find, _typed
 from pipelines.edit_avatar import edited, person_colours, put_edit
 from pipelines.edit_sheet import CELL, COLUMNS
 from pipelines.sheet_file import HEADING
+from studio.assets import AssetLibrary
 from studio.domain.avatar import Avatar
 from studio.domain.edits import Edit, EditStack, LatentShift, Recolour, Relight, ShapeShift
+from studio.domain.progress import silent
+from studio.editing.attributes import ATTRIBUTES
 from studio.editing.catalog import METHODS
-from studio.editing.colours import lab_of
-from studio.editing.shapes import SHAPES
+from studio.editing.colours import LOOKS, REGIONS, lab_of
+from studio.editing.method import Workplace
+from studio.editing.shapes import SHAPES, ShapeWish
 from studio.media import read_frames
+from studio.project.avatar_files import load_avatar
 from studio.project.edit_files import load_edits
 from studio.project.store import Store
 from tests.cli.edited_home import NAME, instant_files, write_home
@@ -238,8 +244,6 @@ def test_measuring_leaves_edits_out(ann, home, tmp_path):
         assert ann("evaluate", name, *small, "--json", file).code == 0
         figures.append(json.loads(file.read_text()))
         for folder in Store(home).find(name).avatars():
-            from studio.project.avatar_files import load_avatar
-
             if not number:
                 put_edit(load_avatar(folder), _chubby())
     for one in figures:
@@ -252,19 +256,9 @@ def test_measuring_leaves_edits_out(ann, home, tmp_path):
 
 
 def _chubby() -> Edit:
-    from studio.assets import AssetLibrary
-    from studio.domain.progress import silent
-    from studio.editing.method import Workplace
-    from studio.editing.shapes import ShapeWish
-
     spec = METHODS["shape"]
     edit = spec.find(None, ShapeWish("chubby"), Workplace(AssetLibrary(Path()), Path(), silent))
-    from dataclasses import replace
-
     return replace(edit, strength=2.0)
-
-
-Check = Callable[[str], bool]
 
 
 @pytest.mark.parametrize(
@@ -361,3 +355,11 @@ def test_the_methods_own_settings_are_explained_and_checked(lee, home):
     said = lee("edit", NAME, "--engine", "pvp", "--component", 1, "--wish.size", 1)
     assert said.code == 2
     assert "no use for --wish.size" in said.sentence
+
+
+def test_the_page_about_editing_names_every_option_and_everything_that_can_be_named():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "editing.md").read_text(encoding="utf-8")
+    options = [f"--{_typed(one.name)}" for one in (*fields(Find), *fields(Do)) if one.name != "overwrite"]
+    assert [option for option in options if option not in page] == []
+    names = [*ATTRIBUTES, *REGIONS, *(look.name for look in LOOKS), *(shape.name for shape in SHAPES)]
+    assert [name for name in names if name not in page] == []
