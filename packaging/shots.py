@@ -287,7 +287,7 @@ def words(window: MainWindow, page: Any) -> None:
     page.edits._scroll.ensureWidgetVisible(finder.begin)
 
 
-EDITS = {"shape": ("Large eyes", "Chubby"), "colour": ("Auburn hair",)}
+EDITS = {"shape": ("Large eyes", "Wide jaw"), "colour": ("Red hair",)}
 """Tiles that are clicked, by where they are."""
 
 

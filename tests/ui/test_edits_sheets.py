@@ -198,15 +198,15 @@ def test_baking_leaves_a_copy_and_undoing_it_shows_the_original(lee, session, st
     (copy,) = baked_copies(lee)
     session.open_avatar(copy)
     qtbot.waitUntil(lambda: session.edits.known)
-    assert panel.baked.text() == "Baked into this copy: “Older” at 0.7."
+    assert panel.copies.baked.text() == "Baked into this copy: “Older” at 0.7."
     assert not panel.bake.isVisible()
     assert not panel.before.isVisible()
-    qtbot.mouseClick(panel.unbake, LEFT)
+    qtbot.mouseClick(panel.copies.unbake, LEFT)
     qtbot.waitUntil(lambda: opened(session).folder == original.folder)
     assert not baked_copies(lee)
     assert [entry.title for entry in store.trash()] == [f"{NAME}: copy with “Older” at 0.7"]
     qtbot.waitUntil(lambda: "older" in panel.list.rows)
-    assert not panel.unbake.isVisible()
+    assert not panel.copies.unbake.isVisible()
 
 
 def test_another_avatars_edits_are_copied_and_a_dropped_file_fills_its_form(
@@ -222,17 +222,17 @@ def test_another_avatars_edits_are_copied_and_a_dropped_file_fills_its_form(
     panel.resize(368, 900)
     panel.show()
     qtbot.waitUntil(lambda: session.edits.known)
-    assert not panel.copy.isVisible()
+    assert not panel.copies.copy.isVisible()
     panel._take_possible(read_possible(store.home, here, lee))
-    assert panel.copy.text() == "Copy the edits of Instant (1)"
+    assert panel.copies.copy.text() == "Copy the edits of Instant (1)"
     said: list[str] = []
     session.said.connect(said.append)
-    qtbot.mouseClick(panel.copy, LEFT)
+    qtbot.mouseClick(panel.copies.copy, LEFT)
     qtbot.waitUntil(lambda: len(panel.list.rows) == 1)
     (edit,) = load_edits(here.folder).edits
     assert (edit.title, edit.strength) == ("Darker hair", 0.6)
     assert "“Older”" in said[0]
-    assert not panel.copy.isVisible()
+    assert not panel.copies.copy.isVisible()
 
     file = tmp_path / "age.npy"
     np.save(file, np.ones((1, 8), np.float32))

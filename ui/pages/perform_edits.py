@@ -7,18 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from pipelines.bake_job import about_copy, remove_copy
-from pipelines.build_job import BAKED
-from pipelines.edit_avatar import GENERATORS, Copied, copy_edits, free_name
-from studio.domain.avatar import Avatar
-from studio.domain.controls import ControlState
+from pipelines.colour_job import KIND as MEASURING
+from pipelines.colour_job import colour_job, measured_colours
+from pipelines.edit_avatar import GENERATORS, free_name
 from studio.domain.edits import LATENT, Edit, EditStack
 from studio.domain.progress import silent
-from ui.bridge.edit_faces import FaceWish, with_values
+from ui.bridge.jobs import Job
 from ui.controls_model import ControlsModel
 from ui.edit_changes import (
     EditCommand,
@@ -31,21 +28,18 @@ from ui.edit_changes import (
     titled,
 )
 from ui.pages.perform_edits_add import AddEdit
-from ui.pages.perform_edits_data import Possible, Way, offer_key, offer_of, read_possible
+from ui.pages.perform_edits_copies import EditCopies
+from ui.pages.perform_edits_data import MEASURED, Possible, Way, offer_key, offer_of, read_possible
+from ui.pages.perform_edits_faces import PanelFaces
 from ui.pages.perform_edits_searches import EditSearches
 from ui.pages.perform_posing import Posing
 from ui.session import Session
 from ui.theme import GAP
 from ui.widgets.edit_facts import EditFacts
 from ui.widgets.edit_list import EditList
-from ui.widgets.edit_row import FACE
-from ui.widgets.edit_tiles import SIDE, Offer
+from ui.widgets.edit_tiles import Offer
 from ui.widgets.file_drop import FileDrop
 from ui.widgets.plain import button, label, line, row
-from ui.words import avatar_title
-
-RESTS = 350
-"""Milliseconds that a picture must stand still before faces are drawn anew."""
 
 
 class EditsPanel(QWidget):
@@ -60,9 +54,7 @@ class EditsPanel(QWidget):
     def __init__(self, session: Session, model: ControlsModel, posing: Posing) -> None:
         super().__init__()
         self._session, self._model, self._posing = session, model, posing
-        self._active = self._connected = False
-        self._wished: dict[str, FaceWish] = {}
-        self._shown: dict[str, tuple[ControlState, int]] = {}
+        self._active = False
         self.before = button(
             self.tr("Hold to see before"),
             picture="before",
@@ -80,22 +72,8 @@ class EditsPanel(QWidget):
                 "they cost nothing. The original stays."
             ),
         )
-        self.baked = label(role="hint", wrap=True)
-        self.unbake = button(
-            self.tr("Undo baking"),
-            self._unbake,
-            picture="undo",
-            tip=self.tr("Moves this copy to the trash and shows the original with its edits"),
-        )
-        self.copy = button(
-            "",
-            self._copy,
-            picture="copy",
-            tip=self.tr(
-                "Shapes and colours are copied; what was found for one generator means nothing to another"
-            ),
-        )
-        self._source: Avatar | None = None
+        self.copies = EditCopies(session)
+        self._measured: Path | None = None
         self.list = EditList(model)
         self._hint = label(
             self.tr("Nothing is changed about this person yet. Choose below, and it shows on the picture."),
@@ -103,10 +81,7 @@ class EditsPanel(QWidget):
             wrap=True,
         )
         self.add = AddEdit(session)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(RESTS)
-        self._rest.timeout.connect(self._wish_faces)
+        self.faces = PanelFaces(session, model, posing, self.list, self.add)
         self._lay_out()
         self.drop = FileDrop(self, self.tr("Drop a direction to make an edit of it"), self._dropped)
         self.list.titled.connect(self._retitle)
@@ -115,11 +90,11 @@ class EditsPanel(QWidget):
         self.list.asked.connect(self._asked)
         self.add.chosen.connect(self.take_offer)
         self.add.asked.connect(self._find)
-        self.add.changed.connect(self._rest.start)
+        self.add.changed.connect(self._measure)
+        session.jobs.ended.connect(self._job_ended)
         session.edits.changed.connect(self._show)
         session.avatar_changed.connect(self._show)
         session.avatar_changed.connect(self._read)
-        model.changed.connect(self._disturbed)
         model.sheet_changed.connect(self._order_keys)
         model.keeper = self._keep_strength
         self._show()
@@ -132,25 +107,17 @@ class EditsPanel(QWidget):
     def enter(self) -> None:
         """It is seen now."""
         self._active = True
-        live, faces = self._posing.live, self._session.faces
-        if not self._connected:
-            self._connected = True
-            live.arrived.connect(self._arrived)
-            live.took_over.connect(self._disturbed)
-            live.rests_changed.connect(self._disturbed)
-            faces.drawn.connect(self._take_face)
+        self.faces.enter()
         self._read()
-        self._rest.start()
 
     def leave(self) -> None:
         """It is hidden now."""
         if not self._active:
             return
         self._active = False
-        self._rest.stop()
+        self.faces.leave()
         self.before.setDown(False)
         self.show_before(False)
-        self._session.faces.rest()
 
     def _read(self) -> None:
         """Look what is possible, on a thread: weights may have come, or another avatar is open."""
@@ -162,6 +129,23 @@ class EditsPanel(QWidget):
     def _take_possible(self, possible: Possible) -> None:
         self.add.show_possible(possible)
         self._show()
+        self._measure()
+
+    def _measure(self) -> None:
+        """Have the person's colours measured, once, when colours are looked at."""
+        session = self._session
+        subject, avatar = session.subject, session.avatar
+        wanted = self.add.possible.unmeasured and self.add.shown == "colour"
+        if not wanted or subject is None or avatar is None or avatar.folder == self._measured:
+            return
+        self._measured = avatar.folder
+        work = partial(colour_job, subject, avatar)
+        start = partial(session.jobs.start, failed=self._not_found)
+        session.background.run(self, work, start, self._not_found)
+
+    def _job_ended(self, job: Job) -> None:
+        if job.plan.kind == MEASURING and job.status.state == "finished":
+            self._read()
 
     # What hands do
 
@@ -190,14 +174,25 @@ class EditsPanel(QWidget):
         if way.spec.generator:
             self.searches.begin(way.spec.id, wish)
             return
-        home, avatar = self._session.store.home, self._session.avatar
+        if way.spec.id == MEASURED and self.add.possible.unmeasured:
+            self._session.said.emit(
+                self.tr("The person’s colours are being looked at: try again in a moment.")
+            )
+            return
+        home, avatar, subject = self._session.store.home, self._session.avatar, self._session.subject
 
         def work() -> Offer:
             from studio.assets import AssetLibrary
             from studio.editing.method import Workplace
 
             assert avatar is not None
-            place = Workplace(AssetLibrary(home), avatar.folder / "edits" / "cache", silent)
+            colours = None if subject is None else measured_colours(subject, avatar)
+            place = Workplace(
+                AssetLibrary(home),
+                avatar.folder / "edits" / "cache",
+                silent,
+                colours=None if colours is None else lambda: colours,
+            )
             return offer_of(way.spec.id, wish, way.spec.find(None, wish, place))
 
         if avatar is not None:
@@ -238,70 +233,12 @@ class EditsPanel(QWidget):
             self._do(removed(self.stack, name), self.tr("Remove {title}").format(title=title))
             words = self.tr("“{title}” is removed. Ctrl+Z brings it back.")
             self._session.said.emit(words.format(title=title))
-
         elif wish == "bake":
             self.searches.bake((name,))
         elif wish == "facts":
             edit = self.stack.find(name)
             titles = {way.spec.id: way.spec.title for way in self.add.possible.ways}
             EditFacts(self, edit, titles.get(edit.method, edit.method)).open()
-
-    def _offer_copy(self, empty: bool) -> None:
-        """Edits of another avatar of the same person, where this one has none."""
-        source, count = self.add.possible.elsewhere or (None, 0)
-        here = self._folder
-        self._source = source
-        if source is None or here is None or source.folder.parent != here.parent or source.folder == here:
-            self._source = None
-        else:
-            words = self.tr("Copy the edits of {title} ({n})")
-            self.copy.setText(words.format(title=avatar_title(source), n=count))
-        self.copy.setVisible(empty and self._source is not None)
-
-    def _copy(self) -> None:
-        session, source = self._session, self._source
-        avatar = session.avatar
-        if avatar is None or source is None:
-            return
-
-        def done(copied: Copied) -> None:
-            session.edits.look()
-            if copied.refused:
-                session.said.emit(copied.refused)
-
-        session.background.run(self, partial(copy_edits, source, avatar), done, self._not_copied)
-
-    def _not_copied(self, error: Exception) -> None:
-        self._session.fail(self.tr("The edits were not copied"), error)
-
-    def _unbake(self) -> None:
-        """Remove the copy that is open, and show what it was made from."""
-        session = self._session
-        subject, avatar, store = session.subject, session.avatar, session.store
-        if subject is None or avatar is None or BAKED not in avatar.lineage:
-            return
-        self.unbake.setEnabled(False)
-
-        def work() -> Avatar | None:
-            from studio.project.avatar_files import load_avatar
-
-            source = avatar.folder.parent / Path(str(avatar.lineage[BAKED]["from"])).name
-            original = load_avatar(source) if source.is_dir() else None
-            remove_copy(store, subject, avatar.key)
-            return original
-
-        def done(original: Avatar | None) -> None:
-            self.unbake.setEnabled(True)
-            if original is not None:
-                session.open_avatar(original)
-            session.refresh()
-            session.said.emit(self.tr("The copy is in the trash; the original has its edits as before."))
-
-        session.background.run(self, work, done, self._not_unbaked)
-
-    def _not_unbaked(self, error: Exception) -> None:
-        self.unbake.setEnabled(True)
-        self._session.fail(self.tr("The copy could not be removed"), error)
 
     def _do(self, change: TwoWays, text: str, key: str = "") -> None:
         folder = self._folder
@@ -322,13 +259,8 @@ class EditsPanel(QWidget):
         self.list.setVisible(some)
         self.before.setVisible(some)
         avatar = self._session.avatar
-        baked = avatar is not None and BAKED in avatar.lineage
-        self._hint.setVisible(not some and not baked)
-        self._offer_copy(not some and not baked)
-        self.baked.setVisible(baked)
-        self.unbake.setVisible(baked)
-        if baked and avatar is not None:
-            self.baked.setText(self.tr("Baked into this copy: {what}.").format(what=about_copy(avatar)))
+        self.copies.offer(self.add.possible.elsewhere, empty=not some)
+        self._hint.setVisible(not some and not self.copies.is_baked)
         bakes = avatar is not None and avatar.engine in GENERATORS
         latent = [edit for edit in stack.edits if bakes and isinstance(edit.effect, LATENT)]
         self.bake.setVisible(any(edit.on and edit.strength != 0.0 for edit in latent))
@@ -336,61 +268,15 @@ class EditsPanel(QWidget):
         self.add.show_used({key for key, offer in self.add.offers.items() if used(stack, offer)})
         self.counted.emit(len(stack))
         self._order_keys()
-        self._disturbed()
+        self.faces.disturb()
 
     def _order_keys(self) -> None:
         """The keyboard goes from the top down, also to what came later."""
         searched = [part for search in self.searches.rows.values() for part in search.keys]
-        first = [self.copy, self.unbake, self.before, self.bake]
-        keys = [*first, *self.list.keys, *searched, *self.add.ways.values()]
+        above = [*self.copies.keys, self.before, self.bake]
+        keys = [*above, *self.list.keys, *searched, *self.add.ways.values()]
         for one, other in zip(keys, keys[1:]):
             QWidget.setTabOrder(one, other)
-
-    def _disturbed(self) -> None:
-        """Nothing is drawn small while something moves."""
-        if self._active:
-            self._session.faces.draw(())
-            self._rest.start()
-
-    def _arrived(self) -> None:
-        frame = self._posing.live.frame
-        if self._active and frame is not None and frame.request.quality == "full":
-            self._rest.start()
-
-    def _wish_faces(self) -> None:
-        """Faces of all edits and of what is offered, as the picture stands."""
-        live, session = self._posing.live, self._session
-        if not self._active or live.avatar is None or live.coming is not None or session.avatar is None:
-            return
-        state = self._model.state()
-        if not state.names:
-            return
-        offers = self.add.offered
-        beside = {key: in_reserve(offer, n) for n, (key, offer) in enumerate(self.add.offers.items())}
-        session.faces.show(session.avatar, beside.values())
-        ratio = self.devicePixelRatioF()
-        none = {edit.control_name: 0.0 for edit in self.stack.edits}
-        wishes = []
-        for edit in self.stack.edits:
-            alone = with_values(state, none | {edit.control_name: at_work(edit)})
-            wishes.append(FaceWish(f"row {edit.name}", alone, round(FACE * ratio)))
-        for offer in offers:
-            name = beside[offer.key].control_name
-            tried = with_values(state, {name: at_work(offer.edit)})
-            wishes.append(FaceWish(f"tile {offer.key}", tried, round(SIDE * ratio)))
-        session.faces.draw(wish for wish in wishes if self._shown.get(wish.key) != (wish.state, wish.side))
-        self._wished = {wish.key: wish for wish in wishes}
-
-    def _take_face(self, key: str, picture: QImage) -> None:
-        wish = self._wished.get(key)
-        if wish is not None:
-            self._shown[key] = (wish.state, wish.side)
-        kind, _, name = key.partition(" ")
-        picture.setDevicePixelRatio(self.devicePixelRatioF())
-        if kind == "row":
-            self.list.show_picture(name, picture)
-        else:
-            self.add.show_picture(name, picture)
 
     def _lay_out(self) -> None:
         inside = QWidget()
@@ -398,9 +284,7 @@ class EditsPanel(QWidget):
         column.setContentsMargins(0, GAP - 2, GAP // 2, 0)
         column.setSpacing(GAP - 4)
         column.addWidget(self._hint)
-        column.addLayout(row(self.copy, None))
-        column.addWidget(self.baked)
-        column.addLayout(row(self.unbake, None))
+        column.addWidget(self.copies)
         column.addLayout(row(self.before, self.bake, None, spacing=8))
         column.addWidget(self.list)
         column.addWidget(self.searches)
@@ -416,11 +300,6 @@ class EditsPanel(QWidget):
         whole.addWidget(self._scroll)
 
 
-def at_work(edit: Edit) -> float:
-    """The strength at which an edit's face is drawn: its own, or what is suggested where it has none."""
-    return edit.strength or edit.suggested[1] or edit.suggested[0] or edit.limits[1]
-
-
 def used(stack: EditStack, offer: Offer) -> str | None:
     """Name of the edit that does what is offered, if there is one."""
     found = (edit.name for edit in stack.edits if offer_key(edit) == offer.key)
@@ -430,8 +309,3 @@ def used(stack: EditStack, offer: Offer) -> str | None:
 def freely_named(stack: EditStack, edit: Edit) -> Edit:
     """The edit under a name that no other has."""
     return replace(edit, name=free_name(edit.title, {one.name for one in stack.edits}))
-
-
-def in_reserve(offer: Offer, place: int) -> Edit:
-    """An offer under a name that no edit of a stack has."""
-    return replace(offer.edit, name=f"offer__{place}")

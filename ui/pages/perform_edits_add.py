@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ui.pages.perform_edits_data import Group, Possible, Way
 from ui.pages.perform_edits_find import FindEdit
@@ -82,6 +82,7 @@ class AddEdit(QWidget):
         self.finders: dict[str, FindEdit] = {}
         self._pages: dict[str, QWidget] = {}
         self._open = "shape"
+        self.measuring: QLabel | None = None
         self._group = QButtonGroup(self)
         self._places = QGridLayout()
         self._places.setSpacing(6)
@@ -124,6 +125,8 @@ class AddEdit(QWidget):
             tiles.show_offers(possible.offers.get(group, ()))
         if other:
             self._fill()
+        elif self.measuring is not None:
+            self.measuring.setVisible(possible.unmeasured)
         self.changed.emit()
 
     def open(self, way: str) -> None:
@@ -156,7 +159,7 @@ class AddEdit(QWidget):
                 tiles.setParent(None)
             page.hide()
             page.deleteLater()
-        self.ways, self._pages, self.finders = {}, {}, {}
+        self.ways, self._pages, self.finders, self.measuring = {}, {}, {}, None
         together: dict[str, list[Way]] = {}
         for way in self._possible.ways:
             together.setdefault(way_of(way), []).append(way)
@@ -186,6 +189,10 @@ class AddEdit(QWidget):
         inside = QVBoxLayout(page)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(GAP - 4)
+        if name == "colour":
+            self.measuring = label(self.tr("Looking at the colours of this person…"), "hint", wrap=True)
+            self.measuring.setVisible(self._possible.unmeasured)
+            inside.addWidget(self.measuring)
         inside.addWidget(tiles)
         tiles.show()
         own = button(self.tr("By numbers"), role="flat", tip=self.tr("Say yourself what is changed"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
+from pipelines.colour_job import measured_colours
 from studio.domain.avatar import Avatar
 from studio.domain.edits import LATENT, Edit, EditStack
 from studio.domain.problem import Problem
@@ -20,6 +21,8 @@ from ui.widgets.edit_tiles import Offer
 if TYPE_CHECKING:
     from studio.editing.method import MethodSpec, Workplace
 
+MEASURED = "recolour"
+"""Method that must know the person's colours to offer others."""
 Group = Literal["shape", "colour"]
 """Where offers stand."""
 
@@ -50,6 +53,8 @@ class Possible:
     """Id and title of everything that a direction can be learnt for."""
     elsewhere: tuple[Avatar, int] | None = None
     """Another avatar of the same person that has edits, and how many; the newest."""
+    unmeasured: bool = False
+    """Whether more can be offered once the person's colours are measured."""
 
 
 def read_possible(home: Path, avatar: Avatar, subject: SubjectFolder | None = None) -> Possible:
@@ -67,7 +72,14 @@ def read_possible(home: Path, avatar: Avatar, subject: SubjectFolder | None = No
     from studio.editing.method import Workplace
 
     assets = AssetLibrary(home)
-    workplace = Workplace(assets, avatar.folder / "edits" / "cache", silent, edits=EditStack())
+    colours = None if subject is None else measured_colours(subject, avatar)
+    workplace = Workplace(
+        assets,
+        avatar.folder / "edits" / "cache",
+        silent,
+        edits=EditStack(),
+        colours=None if colours is None else lambda: colours,
+    )
     ways, offers = [], dict[Group, list[Offer]]()
     for spec in METHODS.values():
         missing = spec.missing(assets) or ""
@@ -78,9 +90,11 @@ def read_possible(home: Path, avatar: Avatar, subject: SubjectFolder | None = No
         ways.append(Way(spec, spec.wish_class, missing, weights))
         if not spec.generator and not missing:
             group: Group = "shape" if spec.spaces == ("shape",) else "colour"
-            offers.setdefault(group, []).extend(offered_by(spec, workplace))
+            if spec.id != MEASURED or colours is not None:
+                offers.setdefault(group, []).extend(offered_by(spec, workplace))
     titles = tuple((name, attribute.title) for name, attribute in ATTRIBUTES.items())
-    return Possible(tuple(ways), offers, titles, _elsewhere(subject, avatar))
+    unmeasured = MEASURED in METHODS and colours is None
+    return Possible(tuple(ways), offers, titles, _elsewhere(subject, avatar), unmeasured)
 
 
 def _elsewhere(subject: SubjectFolder | None, avatar: Avatar) -> tuple[Avatar, int] | None:
@@ -100,20 +114,25 @@ def _elsewhere(subject: SubjectFolder | None, avatar: Avatar) -> tuple[Avatar, i
 def offered_by(spec: MethodSpec, workplace: Workplace) -> list[Offer]:
     """The edits that a method without searching knows by name, one for each choice that its wish begins with;
     choices that want more said are left to its form."""
-    kind = spec.wish_class
-    types = get_type_hints(kind)
-    choice = next((one.name for one in fields(kind) if get_origin(types[one.name]) is Literal), None)
     found = []
-    if choice is None:
-        return []
-    for value in get_args(types[choice]):
-        wish = kind(**{choice: value})
+    for wish in _named_wishes(spec):
         try:
             edit = spec.find(None, wish, workplace)
         except Problem:
             continue
         found.append(offer_of(spec.id, wish, edit, spec.summary))
     return found
+
+
+def _named_wishes(spec: MethodSpec) -> list[Any]:
+    kind = spec.wish_class
+    if spec.id == MEASURED:
+        from studio.editing.colours import LOOKS
+
+        return [kind(region=look.region, to=look.name) for look in LOOKS]
+    types = get_type_hints(kind)
+    choice = next((one.name for one in fields(kind) if get_origin(types[one.name]) is Literal), None)
+    return [] if choice is None else [kind(**{choice: value}) for value in get_args(types[choice])]
 
 
 def offer_of(method: str, wish: Any, edit: Edit, hint: str = "") -> Offer:

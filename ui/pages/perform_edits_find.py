@@ -22,6 +22,8 @@ MAIN: dict[str, tuple[str, ...]] = {
     "styleclip-mapper": ("neutral", "text"),
     "interfacegan": ("attribute", "neutral", "text", "keep_pose_and_expression"),
     "ganspace": ("component", "rows"),
+    "recolour": ("region", "to"),
+    "relight": ("light", "direction", "ambient"),
     "direction-file": ("path", "entry", "component", "rows"),
 }
 """Method to the fields that are seen at once; of others, all are."""

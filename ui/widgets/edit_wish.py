@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from PySide6.QtCore import QCoreApplication, Signal
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
+    QColorDialog,
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
@@ -30,6 +32,8 @@ HIDDEN = ("name", "title")
 """Fields that the form leaves as they are: an edit gets its name by itself, and its title in its row."""
 WIDEST = 1_000_000
 """Farthest from 0 that a number without bounds can be."""
+COLOUR = "to"
+"""Field that holds a colour as in #7a3b10."""
 NAMES = 92
 """Width of the names of fields at least, so that fields of several forms are in line."""
 SPIN = 120
@@ -78,6 +82,13 @@ def field_words(name: str) -> str:
         "file": tr("File"),
         "path": tr("File"),
         "entry": tr("Entry"),
+        "region": tr("What"),
+        "to": tr("Colour"),
+        "shift": tr("Shift in Lab"),
+        "light": tr("Light"),
+        "direction": tr("Direction"),
+        "ambient": tr("Everywhere"),
+        "shape": tr("Shape"),
         "length": tr("Length"),
     }
     return known.get(name) or name.replace("_", " ").capitalize()
@@ -150,6 +161,11 @@ class WishForm(QWidget):
             if part is not None:
                 part.setVisible(shown)
 
+    def _ask_colour(self, name: str) -> None:
+        chosen = QColorDialog.getColor(QColor(self.text(name) or "#7a3b10"), self, field_words(name))
+        if chosen.isValid():
+            self.put_text(name, chosen.name())
+
     def _ask_file(self, name: str) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, field_words(name))
         if chosen:
@@ -189,6 +205,9 @@ class WishForm(QWidget):
             grid.addWidget(words, place, 0)
             if one.name in self._files:
                 choose = button(tr("Choose…"), partial(self._ask_file, one.name))
+                grid.addLayout(row(part, choose, spacing=6), place, 1)
+            elif one.name == COLOUR:
+                choose = button(tr("Choose…"), partial(self._ask_colour, one.name))
                 grid.addLayout(row(part, choose, spacing=6), place, 1)
             elif isinstance(part, QAbstractSpinBox):
                 grid.addLayout(row(part, None), place, 1)  # a number needs no more than its width
