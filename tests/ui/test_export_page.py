@@ -60,6 +60,7 @@ class Live(QObject):
 
     arrived = Signal()
     took_over = Signal()
+    rests_changed = Signal()
 
     def __init__(self, session, avatar):
         super().__init__(session)
