@@ -82,7 +82,7 @@ class ControlList(QWidget):
         for section in self._sections:
             if _looks(section.controls) == _looks(_ordered(wanted.get(section.group, []))):
                 kept[section.group] = section
-        if list(kept) == list(wanted):
+        if list(kept) == list(wanted) == [section.group for section in self._sections]:
             return
         for section in self._sections:
             if kept.get(section.group) is not section:
