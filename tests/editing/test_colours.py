@@ -12,7 +12,7 @@ from studio.assets import AssetLibrary
 from studio.domain.edits import Recolour, Relight
 from studio.domain.problem import Problem
 from studio.domain.progress import silent
-from studio.domain.region_colours import RegionColour
+from studio.domain.region_colours import RegionColour, RegionColours
 from studio.editing.colours import (
     LIGHTS,
     LOOKS,
@@ -24,7 +24,7 @@ from studio.editing.colours import (
 )
 from studio.editing.method import Workplace
 
-OWN = {
+OWN: RegionColours = {
     "skin": RegionColour((65.0, 12.0, 18.0), 0.10),
     "hair": RegionColour((20.0, 4.0, 6.0), 0.08),
     "lips": RegionColour((50.0, 25.0, 12.0), 0.004),
@@ -83,6 +83,6 @@ def test_what_cannot_be_is_said(wish, sentence: str, workplace: Workplace):
 
 
 def test_a_region_that_is_not_there_is_not_coloured(workplace: Workplace):
-    bald = {**OWN, "hair": RegionColour((0.0, 0.0, 0.0), 0.001)}
+    bald: RegionColours = {**OWN, "hair": RegionColour((0.0, 0.0, 0.0), 0.001)}
     with pytest.raises(Problem, match="hardly any hair"):
         RECOLOUR.find(None, RecolourWish(to="blond_hair"), replace(workplace, colours=lambda: bald))

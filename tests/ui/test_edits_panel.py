@@ -450,13 +450,3 @@ def test_what_cannot_be_used_here_says_why_and_leads_on(page, session, qtbot, mo
         with qtbot.waitSignal(session.asked_for) as asked:
             finder._lead.click()
         assert asked.args == [goes]
-    # What needs no searching is made at once, by numbers as well, and a wish that makes no sense is told.
-    page.edits.add.ways["colour"].click()
-    finder = page.edits.add.finders["colour"]
-    finder.form.parts["colour"].setCurrentIndex(3)
-    with qtbot.waitSignal(session.failed) as failed:
-        finder._ask()
-    assert "Say how red" in failed.args[0].reason
-    finder.form.parts["amount"].setValue(200.0)
-    finder._ask()
-    qtbot.waitUntil(lambda: names(page) == ["own_skin"])
