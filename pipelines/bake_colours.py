@@ -2,8 +2,8 @@
 
 Live, a finished picture is recoloured; here every pivot's is, where its own mesh lies. For one pivot that is
 the same thing. It is not quite the same where several are blended, because a mask depends on the colour it
-sees;
-and a light stays where it was when its pivot was filmed, so between pivots it turns a little with the head.
+sees; and a light stays where it was when its pivot was filmed, so between pivots it turns a little with the
+head. A painter sees the new colours and corrects them as it would the old ones.
 """
 
 from __future__ import annotations

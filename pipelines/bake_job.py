@@ -17,8 +17,9 @@ from pipelines.build_job import BAKED, avatars
 from pipelines.edit_avatar import edited, put_edit
 from pipelines.job import JobPlan, Step, Task, create_job, read_job, read_status
 from studio.domain.avatar import Avatar
-from studio.domain.edits import LATENT, Edit, EditStack, Effect, ShapeShift
+from studio.domain.edits import LATENT, Edit, EditStack, Effect, Recolour, Relight, ShapeShift
 from studio.domain.problem import Problem
+from studio.engines.pvp.card import draws_by_itself
 from studio.project.avatar_files import load_avatar
 from studio.project.documents import DocumentKind, read_document, write_document
 from studio.project.lineage import key_of
@@ -27,8 +28,13 @@ from studio.project.store import Store, SubjectFolder, TrashEntry
 KIND = "bake"
 """Of jobs that bake edits."""
 RECEIPT = DocumentKind("baked copy")
-BAKED_INTO: Mapping[str, tuple[type[Effect], ...]] = {"pvp": (*LATENT, ShapeShift), "instant": (ShapeShift,)}
-"""Engine id to the effects that can be baked into its avatars."""
+COLOUR: tuple[type[Effect], ...] = (Recolour, Relight)
+"""Effects on the picture's colours."""
+BAKED_INTO: Mapping[str, tuple[type[Effect], ...]] = {
+    "pvp": (*LATENT, ShapeShift, *COLOUR),
+    "instant": (ShapeShift, *COLOUR),
+}
+"""Engine id to the effects that can be baked into its avatars; see :func:`baked_into` for one of them."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +130,17 @@ def remove_copy(store: Store, subject: SubjectFolder, key: str) -> TrashEntry:
     return store.discard(fitting[0].folder, title)
 
 
-def _chosen(avatar: Avatar, stack: EditStack, names: tuple[str, ...]) -> list[Edit]:
+def baked_into(avatar: Avatar) -> tuple[type[Effect], ...]:
+    """Effects that can be baked into an avatar: no colours where a generator draws the face by itself, for
+    they go into the pictures that warping reads. Raises Problem when its files are damaged."""
     kinds = BAKED_INTO.get(avatar.engine, ())
+    if avatar.engine == "pvp" and draws_by_itself(avatar.folder):
+        return tuple(kind for kind in kinds if kind not in COLOUR)
+    return kinds
+
+
+def _chosen(avatar: Avatar, stack: EditStack, names: tuple[str, ...]) -> list[Edit]:
+    kinds = baked_into(avatar)
     able = [edit for edit in stack.edits if isinstance(edit.effect, kinds)]
     found = [edit for edit in able if (edit.name in names if names else edit.on and edit.strength)]
     if not found:

@@ -98,7 +98,7 @@ class PvpPerson:
         eyes = self._mappers.expression.inputs > 53
         seen = mapper_inputs(within_range(motion, parts.pose_range), eyes)
         self._pose, self._face = (torch.from_numpy(x).to(device) for x in seen)
-        self._moments, self._nearest = _typical(motion)
+        self._moments, self._nearest = typical_moments(motion)
         self.moments = len(self._moments)
         self._guides: Tensor | None = None
         if isinstance(parts.generator, Painter):
@@ -163,8 +163,8 @@ class PvpPerson:
         return generator.corrected(guide, self._strength * colour, self._strength * flow)
 
 
-def _typical(motion: HeadMotion) -> tuple[np.ndarray, Tensor]:
-    """Frames that stand for a clip, and which of them stands for each frame.
+def typical_moments(motion: HeadMotion) -> tuple[np.ndarray, Tensor]:
+    """Frames that stand for a clip, :data:`MOMENTS` at most, and which of them stands for each frame.
 
     Returns:
         ``[K]`` places among the T frames, the nearest to the clip's median first; ``[T]`` int64 into them.

@@ -121,7 +121,7 @@ class Do:
     copy_to: Annotated[str | None, tyro.conf.arg(metavar="ENGINE", help_behavior_hint="")] = None
     """Give the edits of shape and colour to this person's avatar of another kind."""
     bake: bool = False
-    """Bake the edits of latents and shape that show into a copy of the avatar; colours stay edits."""
+    """Bake the edits that show into a copy of the avatar, as far as its engine can."""
     baked: bool = False
     """List the copies with baked edits."""
     unbake: Annotated[str | None, tyro.conf.arg(metavar="KEY", help_behavior_hint="")] = None

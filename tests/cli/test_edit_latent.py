@@ -258,7 +258,8 @@ def test_edits_are_baked_into_a_copy_which_can_go_again(lee, home, tmp_path):
     lee("edit", *PVP, "--direction", _direction(tmp_path, rows), "--title", "older", "--strength", 0.75)
     lee("edit", *PVP, "--shape", "chubby", "--strength", 1)
     lee("edit", *PVP, "--component", 1, "--strength", 0)
-    put_edit(find_avatar(subject, "pvp"), Edit("hair", "Hair", "recolour", Recolour("hair", (9.0, 0.0, 0.0))))
+    hair = Edit("hair", "Hair", "recolour", Recolour("hair", (9.0, 0.0, 0.0)), on=False)
+    put_edit(find_avatar(subject, "pvp"), hair)
     original = find_avatar(subject, "pvp")
     said = lee("edit", *PVP, "--bake")
     assert said.code == 0, said.err

@@ -17,11 +17,21 @@ import torch
 
 from pipelines import bake_edits
 from pipelines.bake_edits import bake
+from pipelines.bake_job import baked_into
 from pipelines.bake_latents import FitSettings, edited_latents, latents_baked, style_shift
 from pipelines.build_job import BAKED
 from pipelines.edit_person import PvpPerson, latent_person
 from studio.domain.avatar import Avatar
-from studio.domain.edits import Edit, EditStack, LatentMap, LatentShift, Recolour, ShapeShift, StyleShift
+from studio.domain.edits import (
+    Edit,
+    EditStack,
+    LatentMap,
+    LatentShift,
+    Recolour,
+    Relight,
+    ShapeShift,
+    StyleShift,
+)
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted
 from studio.domain.rendering import RenderRequest
@@ -264,7 +274,7 @@ def test_baking_again_finds_the_copy_and_names_do_not_matter(subject, base, part
     avatar = make_avatar(subject, base, parts, stack)
     first = bake(subject, avatar, settings=QUICK, device="cpu")
     before = files_of(first.folder)
-    monkeypatch.setattr(bake_edits, "load_pvp", None)
+    monkeypatch.setattr(bake_edits, "BAKERS", {})
     assert bake(subject, avatar, settings=QUICK, device="cpu") == first
     renamed = EditStack(tuple(replace(e, name=f"other_{e.name}", title="?") for e in stack.edits))
     assert bake(subject, replace(avatar, edits=renamed), settings=QUICK, device="cpu") == first
@@ -309,11 +319,7 @@ def test_shapes_are_baked_into_what_is_drawn_on(subject, base, engine):
         stack = stack.put(edit(parts, "style", "style", 0.5, 3))
     avatar = make_avatar(subject, base, parts, stack)
     if engine == "instant":
-        folder = subject.avatar("instant", "def")
-        folder.mkdir()
-        link_parts(base, folder)
-        avatar = replace(avatar, engine="instant", key="def", folder=folder)
-        save_avatar(folder, avatar)
+        avatar = instant_avatar(subject, base, avatar)
     before = files_of(avatar.folder)
     copied = bake(subject, avatar, device="cpu")
     plain, edited = rendered(replace(avatar, edits=EditStack())), rendered(avatar)
@@ -331,6 +337,62 @@ def test_shapes_are_baked_into_what_is_drawn_on(subject, base, engine):
     assert np.abs(wanted - got).mean() > 0.5
 
 
+@pytest.mark.parametrize("engine", ["instant", "pvp"])
+def test_colours_and_lights_are_baked_into_the_pictures_that_warping_reads(subject, base, engine):
+    parts = small_parts(base, "painter")
+    dark = Edit("dark", "Dark", "t", Recolour("person", (-14.0, 6.0, -9.0)), 0.8)
+    lamp = Edit("lamp", "Lamp", "t", Relight((0.5, 0.1, 0.2), 0.1, (1.0, 0.9, 0.6)), 0.9)
+    stack = EditStack((dark, lamp, shape("wide", 1, 0.8)))
+    avatar = make_avatar(subject, base, parts, stack)
+    if engine == "instant":
+        avatar = instant_avatar(subject, base, avatar)
+    before = files_of(avatar.folder)
+    told: list[str] = []
+    copied = bake(subject, avatar, progress=lambda done, total, what: told.append(what), device="cpu")
+    assert {"Recolouring pictures", "Looking at the copy"} <= set(told)
+    assert files_of(avatar.folder) == before
+    figures = copied.lineage[BAKED]["figures"]["colours"]
+    assert figures["changed"] > 4.0
+    assert figures["levels"] < 0.25 * figures["changed"]
+    # What is said of the clip's moments holds for another one, with the shape in it.
+    plain = rendered(replace(avatar, edits=EditStack((stack.edits[2],))))
+    edited, got = rendered(avatar), rendered(copied)
+    changed = np.abs(edited - plain).mean()
+    assert changed > 0.5 * figures["changed"]
+    assert np.abs(got - edited).mean() < 0.3 * changed
+    # Where nobody is, nothing has another colour.
+    folder = copied.folder if engine == "instant" else copied.folder / "base"
+    original = avatar.folder if engine == "instant" else avatar.folder / "base"
+    assert (folder / "plate.png").read_bytes() == (original / "plate.png").read_bytes()
+    if engine == "pvp":
+        notes = " ".join(load_pvp(copied.folder).notes)
+        assert f"differ from the edited ones by {figures['levels']:.2f} levels" in notes
+
+
+def test_a_generator_that_draws_by_itself_is_not_recoloured(subject, base):
+    parts = small_parts(base, "pretrained")
+    stack = EditStack((Edit("red", "Red", "t", Recolour("skin", (0.0, 9.0, 0.0))),))
+    avatar = make_avatar(subject, base, parts, stack)
+    with pytest.raises(Problem, match=r"“Red” cannot be baked.*draws the face by itself"):
+        bake(subject, avatar, device="cpu")
+    assert subject.avatars() == (avatar.folder,)
+    assert Recolour not in baked_into(avatar)
+    assert {LatentShift, StyleShift, LatentMap, ShapeShift} <= set(baked_into(avatar))
+    (avatar.folder / "pvp.json").write_text("{}")
+    with pytest.raises(Problem, match=r"damaged.*build it again"):
+        baked_into(avatar)
+
+
+def instant_avatar(subject: SubjectFolder, base: Path, avatar: Avatar) -> Avatar:
+    """The instant avatar that another one stands on, with its edits."""
+    folder = subject.avatar("instant", "def")
+    folder.mkdir()
+    link_parts(base, folder)
+    made = replace(avatar, engine="instant", key="def", folder=folder)
+    save_avatar(folder, made)
+    return made
+
+
 def test_a_baked_shape_of_another_mesh_is_damage(tmp_path, base):
     (tmp_path / "copy").mkdir()
     link_parts(base, tmp_path / "copy", np.zeros((5, 3), np.float32))
@@ -340,9 +402,7 @@ def test_a_baked_shape_of_another_mesh_is_damage(tmp_path, base):
 
 
 def test_what_cannot_be_baked_is_said_before_anything_is_done(subject, base, parts):
-    stack = EditStack(
-        (edit(parts, "rows", "w+", 0.4), Edit("red", "Red", "t", Recolour("skin", (0.0, 9.0, 0.0))))
-    )
+    stack = EditStack((edit(parts, "rows", "w+", 0.4), edit(parts, "style", "style", 0.5)))
     avatar = make_avatar(subject, base, parts, stack)
 
     def refused(words: str, *given: Any, **rest: Any) -> None:
@@ -352,9 +412,8 @@ def test_what_cannot_be_baked_is_said_before_anything_is_done(subject, base, par
     off = EditStack(tuple(replace(e, on=False) for e in stack.edits))
     refused("nothing to bake", replace(avatar, edits=EditStack()))
     refused("nothing to bake", replace(avatar, edits=off))
-    refused(r"no edit named 'glasses'.*rows, red", avatar, {"glasses": 1.0})
+    refused(r"no edit named 'glasses'.*rows, style", avatar, {"glasses": 1.0})
     refused("from -2 to 2, not 9", avatar, {"rows": 9.0})
-    refused("“Red” cannot be baked into an avatar of the engine pvp", avatar)
     for engine in ("instant", "tri2plane", "other"):
         words = f"“Rows” cannot be baked into an avatar of the engine {engine} yet"
         refused(words, replace(avatar, engine=engine))

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from studio.domain.problem import Problem
+from studio.engines.pvp.card import CARD
 from studio.engines.pvp.mappers import Mappers
 from studio.engines.pvp.painter import Painter, PainterShape
 from studio.engines.pvp.prior import PretrainedGenerator
@@ -25,7 +26,7 @@ from studio.warping.warp_files import link_parts, load_parts
 SCHEMA = 1
 """Version of the files below."""
 PriorKind = Literal["scratch", "pretrained"]
-_CARD, _WEIGHTS, _BASE = "pvp.json", "pvp.safetensors", "base"
+_WEIGHTS, _BASE = "pvp.safetensors", "base"
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def save_pvp(folder: Path, parts: PvpParts, base: Path) -> None:
         "notes": list(parts.notes),
         "figures": dict(parts.figures),
     }
-    (folder / _CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
+    (folder / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
 
 
 def load_pvp(folder: Path) -> PvpParts:
@@ -100,7 +101,7 @@ def load_pvp(folder: Path) -> PvpParts:
         Problem: files are missing or damaged, or of another version.
     """
     try:
-        card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         if card["schema_version"] != SCHEMA:
             raise Problem("This avatar was built by another version of the program; build it again.")
         tensors = load_file(folder / _WEIGHTS)
