@@ -35,6 +35,16 @@ def removed(stack: EditStack, name: str) -> TwoWays:
     return TwoWays(_without(name), lambda stack: stack.put(edit).moved(name, place))
 
 
+def replaced(stack: EditStack, name: str, edit: Edit) -> TwoWays:
+    """Another edit in the place of one."""
+    old, place = stack.find(name), _place(stack, name)
+
+    def put(gone: str, come: Edit) -> Change:
+        return lambda now: _without(gone)(now).put(come).moved(come.name, place)
+
+    return TwoWays(put(name, edit), put(edit.name, old))
+
+
 def moved(stack: EditStack, name: str, place: int) -> TwoWays:
     """Another order."""
     before = _place(stack, name)

@@ -146,6 +146,13 @@ def test_an_edit_from_the_grid_is_seen_has_a_slider_is_kept_and_taken_back(
     assert np.array_equal(picture(page, qtbot), strong)
     assert page.posing.live.worker.pid == worker
 
+    # Another colour of the same takes its place, and gives it back.
+    qtbot.mouseClick(tile(page, "colour", "Blue skin"), LEFT)
+    assert names(page) == ["blue_skin"]
+    page.undo.click()
+    assert names(page) == ["green_skin"]
+    assert page.edits.stack.edits[0].strength == pytest.approx(1.0, abs=0.03)
+
     # A second click goes to it instead of adding it twice.
     qtbot.mouseClick(tile(page, "colour", "Green skin"), LEFT)
     assert names(page) == ["green_skin"]

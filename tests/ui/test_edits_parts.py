@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,12 +14,14 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, Q
 
 from studio.domain.avatar import Avatar
 from studio.domain.controls import Control, ControlSheet, ControlState
-from studio.domain.edits import EditStack
-from tests.ui.edited_engine import CAMERA, SIZE, STAGE, painted, wider
+from studio.domain.edits import Edit, EditStack, Recolour
+from studio.editing.shapes import ShapeWish
+from tests.ui.edited_engine import CAMERA, SIZE, STAGE, ColourWish, painted, wider
 from ui.bridge.edit_faces import REACH, face_view, with_values
 from ui.bridge.live import rested, same_work
 from ui.controls_model import ControlsModel
-from ui.edit_changes import TwoWays, added, moved, removed, strengthened, switched, titled
+from ui.edit_changes import TwoWays, added, moved, removed, replaced, strengthened, switched, titled
+from ui.pages.perform_edits_data import given_up, offer_of, used
 from ui.widgets.control_list import ControlList
 from ui.widgets.edit_drift import DriftMeter, drift_of
 from ui.widgets.edit_wish import WishForm
@@ -39,6 +41,7 @@ def test_every_change_can_be_taken_back_and_leaves_strangers_alone() -> None:
         "strength": strengthened(STACK, "red", 0.9),
         "off": switched(STACK, "red", False),
         "title": titled(STACK, "red", "Crimson"),
+        "replace": replaced(STACK, "red", painted("blue", "Blue", (0, 0, 255))),
     }
     for what, change in changes.items():
         there = change.there(STACK)
@@ -49,7 +52,8 @@ def test_every_change_can_be_taken_back_and_leaves_strangers_alone() -> None:
         assert stranger in more.edits, what
         assert change.back(more) == STACK.put(stranger) or what == "remove", what
         assert set(change.back(more).edits) == {*STACK.edits, stranger}, what
-        assert change.there(EditStack()).edits == (there.edits[-1:] if what == "add" else ()), what
+        alone = {"add": there.edits[-1:], "replace": there.edits[1:2]}
+        assert change.there(EditStack()).edits == alone.get(what, ()), what
 
 
 def test_a_strength_that_is_moved_shows_an_edit_that_was_off_and_undo_hides_it_again() -> None:
@@ -226,6 +230,23 @@ def test_a_face_is_seen_whole_where_the_head_is() -> None:
     # Near the border it stays within the stage, so that nothing is guessed.
     aside = face_view(avatar, with_values(rest, {"move_x": 0.2}), 60)
     assert aside.placement.apply(np.array([[SIZE, SIZE]], np.float32))[0, 0] == pytest.approx(60.0, abs=1e-3)
+
+
+def test_an_offer_shows_within_what_is_suggested_and_another_colour_takes_the_place_of_one() -> None:
+    strong = wider()
+    offer = offer_of("shape", ShapeWish("slim"), replace(strong, suggested=(-0.3, 0.4)))
+    assert offer.edit.strength == 0.4
+    assert used(STACK, offer) is None
+    assert used(STACK.put(offer.edit), offer) == "wider"
+    assert given_up(STACK, offer) is None
+    red = offer_of("colour", ColourWish("red"), painted("red", "Red skin", (220, 40, 40)))
+    stack = EditStack((wider(), red.edit))
+    blue = offer_of("colour", ColourWish("blue"), painted("blue", "Blue skin", (50, 80, 220)))
+    hair = offer_of("colour", ColourWish("blue"), Edit("h", "Hair", "", Recolour("hair", (0.0, 0.0, 9.0))))
+    assert given_up(stack, blue) == red.edit
+    assert given_up(stack, hair) is None
+    other = offer_of("by-hand", ColourWish("blue"), blue.edit)
+    assert given_up(stack, other) is None  # what was found otherwise is not in the way
 
 
 def test_keys_reach_every_tile(qtbot) -> None:

@@ -73,14 +73,13 @@ class EditFaces(QObject):
 
         Args:
             avatar: with its edits.
-            offers: edits that it could have, too; they rest at 0.
+            offers: edits that it could have, too, under names of their own; they are off.
         """
         if avatar is None:
             self._avatar = self._wanted = None
             self.rest()
             return
-        beside = [replace(edit, on=False) for edit in offers]
-        wanted = replace(avatar, edits=EditStack((*avatar.edits.edits, *beside)))
+        wanted = replace(avatar, edits=EditStack((*avatar.edits.edits, *offers)))
         if self._wanted is None or not same_work(wanted, self._wanted):
             self._avatar = self._wanted = wanted
             self._waiting.clear()

@@ -23,13 +23,14 @@ from ui.edit_changes import (
     added,
     moved,
     removed,
+    replaced,
     strengthened,
     switched,
     titled,
 )
 from ui.pages.perform_edits_add import AddEdit
 from ui.pages.perform_edits_copies import EditCopies
-from ui.pages.perform_edits_data import MEASURED, Possible, Way, offer_key, offer_of, read_possible
+from ui.pages.perform_edits_data import MEASURED, Possible, Way, given_up, offer_of, read_possible, used
 from ui.pages.perform_edits_faces import PanelFaces
 from ui.pages.perform_edits_searches import EditSearches
 from ui.pages.perform_posing import Posing
@@ -155,8 +156,10 @@ class EditsPanel(QWidget):
 
     def take_offer(self, offer: Offer) -> None:
         """Add what is offered, or go to it if it is there."""
-        there = used(self.stack, offer)
-        if there is None:
+        there, old = used(self.stack, offer), given_up(self.stack, offer)
+        if there is None and old is not None:
+            self._replace(old, offer.edit)
+        elif there is None:
             self.put(offer.edit)
         else:
             row = self.list.rows[there]
@@ -168,6 +171,13 @@ class EditsPanel(QWidget):
         named = freely_named(self.stack, edit)
         self._do(added(named), self.tr("Add {title}").format(title=edit.title))
         self._scroll.verticalScrollBar().setValue(0)
+
+    def _replace(self, old: Edit, edit: Edit) -> None:
+        new = freely_named(self.stack, edit)
+        words = {"old": old.title, "new": new.title}
+        self._do(replaced(self.stack, old.name, new), self.tr("{new} instead of {old}").format(**words))
+        said = self.tr("{new} takes the place of {old}. Ctrl+Z brings it back.")
+        self._session.said.emit(said.format(**words))
 
     def _find(self, way: Way, wish: Any) -> None:
         """What somebody wishes, at once where nothing must be searched, otherwise in a job."""
@@ -298,12 +308,6 @@ class EditsPanel(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._scroll)
-
-
-def used(stack: EditStack, offer: Offer) -> str | None:
-    """Name of the edit that does what is offered, if there is one."""
-    found = (edit.name for edit in stack.edits if offer_key(edit) == offer.key)
-    return next(found, None)
 
 
 def freely_named(stack: EditStack, edit: Edit) -> Edit:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from pipelines.colour_job import measured_colours
 from studio.domain.avatar import Avatar
-from studio.domain.edits import LATENT, Edit, EditStack
+from studio.domain.edits import LATENT, Edit, EditStack, Recolour
 from studio.domain.problem import Problem
 from studio.domain.progress import silent
 from studio.project.settings_json import settings_to_plain
@@ -138,13 +138,31 @@ def _named_wishes(spec: MethodSpec) -> list[Any]:
 def offer_of(method: str, wish: Any, edit: Edit, hint: str = "") -> Offer:
     """An edit as it is offered: it says what was wished for, as one that a command has found."""
     plain = settings_to_plain(wish)
-    known = replace(edit, method=method, found={"wish": plain, **edit.found})
+    low, high = edit.suggested
+    strength = min(max(edit.strength, low), high)
+    known = replace(edit, method=method, strength=strength, found={"wish": plain, **edit.found})
     return Offer(offer_key(known), hint, known)
 
 
 def offer_key(edit: Edit) -> str:
     """The same for all edits that the same wish gave."""
     return f"{edit.method} {json.dumps(edit.found.get('wish'), sort_keys=True)}"
+
+
+def used(stack: EditStack, offer: Offer) -> str | None:
+    """Name of the edit that does what is offered, if there is one."""
+    return next((edit.name for edit in stack.edits if offer_key(edit) == offer.key), None)
+
+
+def given_up(stack: EditStack, offer: Offer) -> Edit | None:
+    """The edit that makes room for an offer: hair is of one colour, and another one takes its place."""
+    wanted = offer.edit.effect
+    if not isinstance(wanted, Recolour):
+        return None
+    same = (edit for edit in stack.edits if edit.method == offer.edit.method)
+    return next(
+        (e for e in same if isinstance(e.effect, Recolour) and e.effect.region == wanted.region), None
+    )
 
 
 def _no_generator(avatar: Avatar, having: Sequence[str]) -> str:

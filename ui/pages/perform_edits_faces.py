@@ -13,6 +13,7 @@ from studio.domain.edits import Edit
 from ui.bridge.edit_faces import FaceWish, with_values
 from ui.controls_model import ControlsModel
 from ui.pages.perform_edits_add import AddEdit
+from ui.pages.perform_edits_data import given_up, used
 from ui.pages.perform_posing import Posing
 from ui.session import Session
 from ui.widgets.edit_list import EditList
@@ -33,6 +34,8 @@ class PanelFaces(QObject):
         self._session, self._model, self._posing = session, model, posing
         self._rows, self._add = rows, add
         self._active = self._connected = False
+        self._known: dict[str, Offer] | None = None
+        self._beside: dict[str, Edit] = {}
         self._wished: dict[str, FaceWish] = {}
         self._drawn: dict[str, tuple[Path, ControlState, int]] = {}
         self._rest = QTimer(self)
@@ -79,8 +82,10 @@ class PanelFaces(QObject):
             return
         if not state.names:
             return
-        beside = {key: in_reserve(offer, n) for n, (key, offer) in enumerate(self._add.offers.items())}
-        session.faces.show(avatar, beside.values())
+        if self._known is not self._add.offers:
+            self._known = self._add.offers
+            self._beside = {key: in_reserve(offer, n) for n, (key, offer) in enumerate(self._known.items())}
+        session.faces.show(avatar, self._beside.values())
         ratio = self._add.devicePixelRatioF()
         none = {edit.control_name: 0.0 for edit in avatar.edits.edits}
         wishes = []
@@ -88,7 +93,11 @@ class PanelFaces(QObject):
             alone = with_values(state, none | {edit.control_name: at_work(edit)})
             wishes.append(FaceWish(f"row {edit.name}", alone, round(FACE * ratio)))
         for offer in self._add.offered:
-            tried = with_values(state, {beside[offer.key].control_name: at_work(offer.edit)})
+            tried = state
+            if used(avatar.edits, offer) is None:
+                old = given_up(avatar.edits, offer)
+                gone = {} if old is None else {old.control_name: 0.0}
+                tried = with_values(state, gone | {self._beside[offer.key].control_name: at_work(offer.edit)})
             wishes.append(FaceWish(f"tile {offer.key}", tried, round(SIDE * ratio)))
         self._wished = {wish.key: wish for wish in wishes}
         folder = avatar.folder
@@ -113,5 +122,5 @@ def at_work(edit: Edit) -> float:
 
 
 def in_reserve(offer: Offer, place: int) -> Edit:
-    """An offer under a name that no edit of a stack has."""
-    return replace(offer.edit, name=f"offer__{place}")
+    """An offer under a name that no edit of a stack has, at rest at no strength."""
+    return replace(offer.edit, name=f"offer__{place}", on=False)
