@@ -1,14 +1,9 @@
-"""sRGB and CIE Lab (D65, 2°), as arrays and inside numba's loops.
-
-The loops read tables: linear light of a byte is exact; the cube root of Lab and the way back to sRGB are read
-from :data:`STEPS` places with straight lines between them, which is closer than a hundredth of a grey level.
-"""
+"""sRGB and CIE Lab (D65, 2°)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -18,12 +13,11 @@ TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
 """Linear sRGB to CIE XYZ (IEC 61966-2-1)."""
+_FROM_XYZ = np.linalg.inv(TO_XYZ)
 WHITE = TO_XYZ.sum(1)
 """XYZ of white."""
 EPSILON, KAPPA = 216.0 / 24389.0, 24389.0 / 27.0
 """CIE's constants of the cube root's straight part."""
-STEPS = 4096
-"""Places of the tables; each has one more, so that every place has a next one."""
 
 
 def linear_from_srgb(srgb: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -58,7 +52,7 @@ def srgb_from_lab(lab: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     y = (lightness + 16.0) / 116.0
     root = np.stack([y + a / 500.0, y, y - b / 200.0], -1)
     ratio = np.where(root**3 > EPSILON, root**3, (116.0 * root - 16.0) / KAPPA)
-    light = (ratio * WHITE) @ np.linalg.inv(TO_XYZ).T
+    light = (ratio * WHITE) @ _FROM_XYZ.T
     return srgb_from_linear(np.clip(light, 0.0, 1.0))
 
 
@@ -66,30 +60,9 @@ def _root(ratio: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(ratio > EPSILON, np.cbrt(ratio), (KAPPA * ratio + 16.0) / 116.0)
 
 
-_PLACES = np.linspace(0.0, 1.0, STEPS + 1)
 LIGHT = linear_from_srgb(np.arange(256) / 255.0).astype(np.float32)
 """``[256]`` linear light of a byte of sRGB."""
-ROOT = np.append(_root(_PLACES), 1.0).astype(np.float32)
-"""``[STEPS + 2]`` Lab's cube root of 0..1."""
-BYTE = np.append(255.0 * srgb_from_linear(_PLACES), 255.0).astype(np.float32)
-"""``[STEPS + 2]`` sRGB 0..255 of linear light 0..1."""
 IN = np.ascontiguousarray(TO_XYZ / WHITE[:, None], np.float32)
 """Linear sRGB to XYZ over white."""
-OUT = np.ascontiguousarray(np.linalg.inv(TO_XYZ) * WHITE[None], np.float32)
+OUT = np.ascontiguousarray(_FROM_XYZ * WHITE[None], np.float32)
 """XYZ over white to linear sRGB."""
-
-
-@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
-def read(table: Any, value: Any) -> Any:
-    """A table over 0..1 at a value, which is kept within."""
-    place = min(max(value, np.float32(0.0)), np.float32(1.0)) * np.float32(STEPS)
-    k = np.uint32(place)
-    return table[k] + (place - np.float32(k)) * (table[k + np.uint32(1)] - table[k])
-
-
-@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
-def cubed(root: Any) -> Any:
-    """The way back of Lab's cube root; nothing below zero."""
-    if root > np.float32(6.0 / 29.0):
-        return root * root * root
-    return max((np.float32(116.0) * root - np.float32(16.0)) * np.float32(1.0 / KAPPA), np.float32(0.0))

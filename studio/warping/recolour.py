@@ -46,14 +46,14 @@ REGIONS: tuple[Region, ...] = ("skin", "hair", "lips", "eyes", "person")
 """Order of regions in tables."""
 DISTINCT = 50.0
 """Levels of 0..255 by which what is behind must differ from hair or skin to tell how much of it shows."""
-OPAQUE = 0.995
-"""Coverage from which a pixel is the person's alone."""
+HARDLY, OPAQUE = 0.01, 0.995
+"""Coverage below which a pixel stays as it is, and from which it is the person's alone."""
+LEAST_SHIFTED = 0.002
+"""Share of a region in a pixel from which it is recoloured."""
 DOUBT = 4.0
 """How fast the colour is believed instead of the coverage where that falls below 1."""
 LEVELS = 256
 """Steps of lightness in the table of responses."""
-SHOULDER = 3
-"""Power that keeps white white: light ``x`` made ``g`` times as bright is ``g x / (1 + (g - 1) x³)``."""
 ONE, LANE, TWO_LANES = np.uint64(1), np.uint64(21), np.uint64(42)
 """Unsigned, because signed indices cost a test for negatives each."""
 LANE_MASK = np.uint64((1 << 21) - 1)
@@ -106,8 +106,12 @@ class Recolourer:
             measured = region_statistics(parts, maps)
             self._normals = Normals(parts.mesh)
             self._lightness = np.stack([measured[region].lightness for region in REGIONS])
-            self._usual = np.stack([measured[region].lab for region in ("skin", "hair")])
+            usual = np.stack([measured[region].lab for region in ("skin", "hair")])
+            self._usual_lightness = usual[:, 0].copy()
+            self._usual = np.asarray(255.0 * srgb_from_lab(usual), np.float32)
             self._tables = _Tables.pack(maps, parts.mesh)
+            self._responses = np.ones((len(REGIONS), LEVELS, 2), np.float32)
+            self._responded = np.full(len(REGIONS), np.nan, np.float32)
 
     def changes(self, state: ControlState) -> bool:
         """Whether anything is recoloured or relit in a state."""
@@ -133,15 +137,18 @@ class Recolourer:
         mesh = self._mesh
         gain = np.zeros((0, 3, 3), np.float32)
         if lights:
-            at_vertices = brightness(self._normals.at(drawn.points, drawn.motion), lights)
+            at_vertices = brightness(self._normals.at(drawn.points, drawn.motion), lights) ** (1 / 2.4)
             a, b, c = (at_vertices[mesh.triangles[:, k]] for k in range(3))
-            gain = np.ascontiguousarray(np.stack([c, a - c, b - c], 2), np.float32)
+            gain = np.stack([c, a - c, b - c], 2)
+            if all(min(light.effect.tint) == max(light.effect.tint) for light in lights):
+                gain = gain[:, :1]
+            gain = np.ascontiguousarray(gain, np.float32)
         height, width = drawn.image.shape[:2]
         seen = drawn.seen or rasterise(drawn.points, mesh.triangles, width, height)
-        responses = np.ones((len(REGIONS), 2, LEVELS), np.float32)
         for r, region in enumerate(REGIONS):
-            if shift[r].any():
-                responses[r] = response(self._lightness[r], float(shift[r, 0]), STEEP[region])
+            if shift[r].any() and shift[r, 0] != self._responded[r]:
+                self._responses[r] = response(self._lightness[r], float(shift[r, 0]), STEEP[region])
+                self._responded[r] = shift[r, 0]
         nothing = np.zeros((1, 0), np.uint8)
         behind, matrix = np.zeros((0, 0, 3), np.uint8), np.zeros((2, 3), np.float32)
         if drawn.behind is not None and drawn.cover is not None:
@@ -150,8 +157,8 @@ class Recolourer:
         _recolour(
             *(np.ascontiguousarray(drawn.image), nothing if drawn.cover is None else drawn.cover),
             *(seen.triangle, seen.weights, tables.chart, tables.expected, tables.person, tables.typical),
-            *(irises_at(drawn.points), shift, responses, shift.any(1)),
-            *(self._usual[:, 0], np.asarray(255.0 * srgb_from_lab(self._usual), np.float32)),
+            *(irises_at(drawn.points), shift, self._responses, shift.any(1)),
+            *(self._usual_lightness, self._usual),
             *(gain, behind, matrix, LIGHT, IN, OUT, out),
         )
         return out
@@ -163,7 +170,7 @@ while light wanders between hairs."""
 
 
 def response(lightness: Floats, shift: float, steep: float = 1.0) -> Floats:
-    """``[2, LEVELS]``: by which factor a shift of L, and one of a and b, is added where L is 0 to 100.
+    """``[LEVELS, 2]``: by which factor a shift of L, and one of a and b, is added where L is 0 to 100.
 
     Up to a little above the region's mean, L differs by how much light falls on it, and colours scale with
     the
@@ -178,7 +185,7 @@ def response(lightness: Floats, shift: float, steep: float = 1.0) -> Floats:
     level = np.linspace(0.0, 100.0, LEVELS)
     share = np.asarray(lightness, np.float64)
     if share.sum() <= 0.0:
-        return np.ones((2, LEVELS), np.float32)
+        return np.ones((LEVELS, 2), np.float32)
     places = np.arange(len(share))
     mean = float(np.average(places, weights=share))
     spread = float(np.sqrt(np.average((places - mean) ** 2, weights=share)))
@@ -195,7 +202,7 @@ def response(lightness: Floats, shift: float, steep: float = 1.0) -> Floats:
     pale = (luminance(lifted) / np.maximum(light, 1e-4)) ** (2.0 / 3.0)
     both[1, glossy] = (at_knee * pale)[glossy]
     usual = [np.average(np.interp(places, level, one), weights=share) for one in both]
-    return np.asarray(both / np.maximum(usual, 0.05)[:, None], np.float32)
+    return np.asarray((both / np.maximum(usual, 0.05)[:, None]).T, np.float32)
 
 
 def luminance(lightness: npt.NDArray[np.floating] | float) -> Any:
@@ -235,6 +242,10 @@ class _Tables:
             np.ascontiguousarray(np.pad(e.person, ((0, 1), (0, 1)), mode="edge").ravel()),
             np.ascontiguousarray(np.stack(words)),
         )
+
+
+_LOOP: dict[str, Any] = {"cache": True, "nogil": True, "fastmath": True, "error_model": "numpy"}
+"""Of loops over pixels. Python's errors of division would keep them from becoming vector instructions."""
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
@@ -285,13 +296,11 @@ def _iris(irises: Any, x: Any, y: Any) -> Any:
 
 
 # A row is changed in several plain loops: those that only calculate become vector instructions, which one
-# loop with scattered reads in it does not.
-_SHARE, _SKIN, _HAIR, _LIPS, _EYES, _LEVEL, _DL, _DAL, _DB = range(9)
-"""Rows of a row's numbers."""
-_KEPT = 9
+# loop with scattered reads in it does not. They run over lists of columns: those that may change, and those
+# of them whose pigment does.
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
 def _find(
     covers: bool,
     cover: Any,
@@ -302,50 +311,54 @@ def _find(
     person: Any,
     wanted: Any,
     everywhere: bool,
+    gain: Any,
     at: Any,
     words: Any,
     share: Any,
+    gains: Any,
 ) -> int:
-    """Columns of a row in which anything may change, what is expected there and how much is the person's.
-
-    Returns how many there are."""
-    none, half, unit = np.float32(0.0), np.float32(0.5), np.float32(1.0 / 255.0)
-    most, most_shifted = np.float32(SIDE - 1), np.float32(16.0)
+    """Columns of a row in which anything may change: what is expected there, how much of the pixel is the
+    person's, and how much brighter it gets. Returns how many there are."""
+    none, half, unit, one = np.float32(0.0), np.float32(0.5), np.float32(1.0 / 255.0), np.float32(1.0)
+    most, fine, hardly = np.float32(SIDE - 1), np.float32(16.0), np.float32(HARDLY)
     eight, sixteen, whole = np.uint32(8), np.uint32(16), np.uint32(256)
     row, nothing = np.uint64(SIDE + 1), np.uint32(0)
+    places, channels = wanted != nothing or not covers, gain.shape[1] if gain.size > 0 else 0
     count = 0
     for x in range(len(triangle)):
-        t = triangle[x]
-        if t < 0 or (covers and cover[x] == 0):
+        if triangle[x] < 0:
             continue
+        t = np.uint64(np.uint32(triangle[x]))
+        shown = np.float32(cover[x]) * unit if covers else one
+        if shown < hardly:
+            continue
+        u, v = weights[x, 0], weights[x, 1]
         even = odd = nothing
-        shown = np.float32(cover[x]) * unit if covers else np.float32(1.0)
-        if wanted != nothing or not covers:
-            u, v = weights[x, 0], weights[x, 1]
-            px = chart[t, 0] + u * chart[t, 1] + v * chart[t, 2] - half
-            py = chart[t, 3] + u * chart[t, 4] + v * chart[t, 5] - half
+        if places:
+            corner = chart[t]
+            px = corner[0] + u * corner[1] + v * corner[2] - half
+            py = corner[3] + u * corner[4] + v * corner[5] - half
             px, py = min(max(px, none), most), min(max(py, none), most)
-            x0, y0 = np.uint32(px), np.uint32(py)
-            texel = np.uint64(y0) * row + np.uint64(x0)
+            x0, y0 = np.int32(px), np.int32(py)
+            texel = np.uint64(np.uint32(y0)) * row + np.uint64(np.uint32(x0))
             if not covers:
                 shown = np.float32(person[texel]) * unit
-                if shown == none:
+                if shown < hardly:
                     continue
             ta, tb = expected[texel], expected[texel + ONE]
             tc, td = expected[texel + row], expected[texel + row + ONE]
             if ((ta | tb | tc | td) & wanted) != nothing:
-                if ta == tb and ta == tc and ta == td:
-                    even, odd = whole * (ta & LOW), whole * ((ta >> eight) & LOW)
-                else:
-                    fx = np.uint32((px - np.float32(x0)) * most_shifted + half)
-                    fy = np.uint32((py - np.float32(y0)) * most_shifted + half)
-                    wb, wc, wd = fx * (sixteen - fy), (sixteen - fx) * fy, fx * fy
-                    wa = whole - wb - wc - wd
-                    even = wa * (ta & LOW) + wb * (tb & LOW) + wc * (tc & LOW) + wd * (td & LOW)
-                    odd = wa * ((ta >> eight) & LOW) + wb * ((tb >> eight) & LOW)
-                    odd += wc * ((tc >> eight) & LOW) + wd * ((td >> eight) & LOW)
+                fx = np.uint32(np.int32((px - np.float32(x0)) * fine + half))
+                fy = np.uint32(np.int32((py - np.float32(y0)) * fine + half))
+                wb, wc, wd = fx * (sixteen - fy), (sixteen - fx) * fy, fx * fy
+                wa = whole - wb - wc - wd
+                even = wa * (ta & LOW) + wb * (tb & LOW) + wc * (tc & LOW) + wd * (td & LOW)
+                odd = wa * ((ta >> eight) & LOW) + wb * ((tb >> eight) & LOW)
+                odd += wc * ((tc >> eight) & LOW) + wd * ((td >> eight) & LOW)
             elif not everywhere:
                 continue
+        for c in range(channels):
+            gains[c, count] = gain[t, c, 0] + u * gain[t, c, 1] + v * gain[t, c, 2]
         at[count] = x
         words[0, count], words[1, count] = even, odd
         share[count] = shown
@@ -353,61 +366,83 @@ def _find(
     return count
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _unmix(y: int, at: Any, words: Any, usual: Any, plate: Any, matrix: Any, pixels: Any, share: Any) -> None:
+@numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
+def _unmix(
+    count: int, y: int, at: Any, words: Any, usual: Any, plate: Any, matrix: Any, pixels: Any, share: Any
+) -> None:
     """Take away what is behind the person where the outline is soft.
 
     Where the outline is wider than the person, the colour says so: it lies between that of what is behind and
     the usual one of what is expected here."""
     none, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
-    low = np.uint32(0xFFFF)
-    for i in range(len(at)):
+    low, most = np.uint32(0xFFFF), np.float32(255.0)
+    for i in range(count):
         shown = share[i]
         if shown > np.float32(OPAQUE):
             continue
-        x = np.float32(at[i])
-        bx = matrix[0, 0] * (x + half) + matrix[0, 1] * (y + half) + matrix[0, 2] - half
-        by = matrix[1, 0] * (x + half) + matrix[1, 1] * (y + half) + matrix[1, 2] - half
+        px, py = np.float32(at[i]) + half, np.float32(y) + half
+        bx = matrix[0, 0] * px + matrix[0, 1] * py + matrix[0, 2] - half
+        by = matrix[1, 0] * px + matrix[1, 1] * py + matrix[1, 2] - half
         bx = min(max(bx, none), np.float32(plate.shape[1] - 1.001))
         by = min(max(by, none), np.float32(plate.shape[0] - 1.001))
         x0, y0 = np.int32(bx), np.int32(by)
         gx, gy = bx - np.float32(x0), by - np.float32(y0)
         kind = 1 if (words[1, i] & low) > (words[0, i] & low) else 0
-        along = across = none
+        along = across = behind0 = behind1 = behind2 = none
         for c in range(3):
             above = plate[y0, x0, c] + gx * (np.float32(plate[y0, x0 + 1, c]) - plate[y0, x0, c])
             below = plate[y0 + 1, x0, c] + gx * (np.float32(plate[y0 + 1, x0 + 1, c]) - plate[y0 + 1, x0, c])
             behind = above + gy * (below - above)
             away = usual[kind, c] - behind
-            along += (np.float32(pixels[c, i]) - behind) * away
+            along += (np.float32(np.int32(pixels[c, i])) - behind) * away
             across += away * away
-            pixels[3 + c, i] = np.int32(behind + half)
+            if c == 0:
+                behind0 = behind
+            elif c == 1:
+                behind1 = behind
+            else:
+                behind2 = behind
         if across > np.float32(DISTINCT * DISTINCT):
-            told = min(shown, max(along / across, np.float32(0.004)))
+            told = min(shown, max(along / across, np.float32(HARDLY)))
             shown += min((one - shown) * np.float32(DOUBT), one) * (told - shown)
         whole = one / shown
+        rest = one - whole
         share[i] = shown
-        for c in range(3):
-            alone = np.float32(pixels[c, i]) * whole + (one - whole) * np.float32(pixels[3 + c, i])
-            pixels[c, i] = np.int32(min(max(alone + half, none), np.float32(255.0)))
+        red = np.float32(np.int32(pixels[0, i])) * whole + rest * behind0 + half
+        green = np.float32(np.int32(pixels[1, i])) * whole + rest * behind1 + half
+        blue = np.float32(np.int32(pixels[2, i])) * whole + rest * behind2 + half
+        pixels[0, i] = np.uint32(np.int32(min(max(red, none), most)))
+        pixels[1, i] = np.uint32(np.int32(min(max(green, none), most)))
+        pixels[2, i] = np.uint32(np.int32(min(max(blue, none), most)))
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
 def _look(
-    y: int, at: Any, words: Any, active: Any, typical: Any, irises: Any, pixels: Any, kept: Any
-) -> None:
-    """The regions' shares of the pixels of a row; see :func:`region_masks.region_masks`."""
+    count: int,
+    y: int,
+    at: Any,
+    words: Any,
+    active: Any,
+    typical: Any,
+    irises: Any,
+    pixels: Any,
+    sub: Any,
+    regions: Any,
+) -> int:
+    """The regions' shares of the pixels of a row that have any, see :func:`region_masks.region_masks`, and
+    which of the row's pixels those are. Returns how many."""
     none, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
-    low, sixteen, lane = np.uint32(0xFFFF), np.uint32(16), np.uint64(0)
-    scale = np.float32(1.0 / (256.0 * 255.0))
-    by_both = active[0] or active[1]
-    for i in range(len(at)):
+    low, sixteen, lane, nothing = np.uint32(0xFFFF), np.uint32(16), np.uint64(0), np.uint32(0)
+    scale, least = np.float32(1.0 / (256.0 * 255.0)), np.float32(LEAST_SHIFTED)
+    by_both, all_of_it = active[0] or active[1], active[4]
+    found = 0
+    for i in range(count):
         even, odd = words[0, i], words[1, i]
+        if (even | odd) == nothing and not all_of_it:
+            continue
         skin, hair = np.float32(np.int32(even & low)) * scale, np.float32(np.int32(odd & low)) * scale
-        lips, eyes = (
-            np.float32(np.int32(even >> sixteen)) * scale,
-            np.float32(np.int32(odd >> sixteen)) * scale,
-        )
+        lips = np.float32(np.int32(even >> sixteen)) * scale
+        eyes = np.float32(np.int32(odd >> sixteen)) * scale
         m0 = m1 = m2 = m3 = none
         if (by_both and skin + hair > none) or (active[2] and lips > none):
             like = _likely(typical[0], pixels[0, i], pixels[1, i], pixels[2, i])
@@ -428,7 +463,13 @@ def _look(
                 like = _likely(typical[2], pixels[0, i], pixels[1, i], pixels[2, i])
                 iris = _lane(like, lane)
                 m3 *= iris / (iris + np.float32(BESIDE_IRIS) * _lane(like, LANE))
-        kept[_SKIN, i], kept[_HAIR, i], kept[_LIPS, i], kept[_EYES, i] = m0, m1, m2, m3
+        shifted = (active[0] and m0 > least) or (active[1] and m1 > least)
+        if shifted or m2 > least or m3 > least or all_of_it:
+            regions[0, found], regions[1, found] = m0, m1
+            regions[2, found], regions[3, found] = m2, m3
+            sub[found] = i
+            found += 1
+    return found
 
 
 @numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
@@ -438,67 +479,68 @@ def _root(value: Any, guess: Any) -> Any:
     return guess * (cube + value + value) / (cube + cube + value)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _guess_roots(values: Any, guesses: Any) -> None:
-    """Cube roots within a twentieth, of values above zero: a third of the exponent, in the bits of a
-    float."""
+@numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
+def _guess_roots(count: int, values: Any, guesses: Any) -> None:
+    """Cube roots within a twentieth, of values above zero: a third of the exponent, in a float's bits."""
     bits, out = values.view(np.int32), guesses.view(np.int32)
-    for i in range(len(bits)):
+    for i in range(count):
         out[i] = np.int32(np.float32(bits[i]) * np.float32(1.0 / 3.0)) + np.int32(709921077)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _to_lab(light: Any, into: Any, roots: Any, guesses: Any) -> None:
-    """Linear light ``[3, n]`` to Lab's cube roots of X, Y, Z over white ``[3, n]``."""
+@numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
+def _to_lab(count: int, light: Any, into: Any, roots: Any, guess: Any) -> None:
+    """Linear light to Lab's cube roots of X, Y, Z over white."""
     red, green, blue = light[0], light[1], light[2]
     for c in range(3):
         a, b, d = into[c, 0], into[c, 1], into[c, 2]
-        row, guess = roots[c], guesses[c]
-        for i in range(len(red)):
+        row = roots[c]
+        for i in range(count):
             row[i] = max(a * red[i] + b * green[i] + d * blue[i], np.float32(1e-6))
-        _guess_roots(row, guess)
-        for i in range(len(red)):
+        _guess_roots(count, row, guess)
+        for i in range(count):
             value = row[i]
             low = np.float32(KAPPA / 116.0) * value + np.float32(16.0 / 116.0)
             row[i] = _root(value, guess[i]) if value > np.float32(EPSILON) else low
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _shifts(roots: Any, active: Any, shift: Any, response: Any, usual_level: Any, kept: Any) -> None:
+@numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
+def _shifts(
+    count: int, roots: Any, regions: Any, active: Any, shift: Any, response: Any, usual: Any, shifts: Any
+) -> None:
     """What is added to L, a and b, over regions."""
     none, one, half = np.float32(0.0), np.float32(1.0), np.float32(0.5)
     most_other, step = np.float32(0.9), np.float32((LEVELS - 1) / 100.0)
     top = np.float32(LEVELS - 1)
-    for i in range(roots.shape[1]):
-        lightness = np.float32(116.0) * roots[1, i] - np.float32(16.0)
-        dl = da = db = none
-        for r in range(5):
-            if active[r]:
-                amount, own = one, lightness
-                if r < 4:
-                    amount = kept[_SKIN + r, i]
-                # Where hair and skin share a pixel, each is as light as is left of it.
-                if r < 2:
-                    rest = kept[_HAIR - r, i]
-                    if rest < most_other:
-                        own = (lightness - rest * usual_level[1 - r]) / (one - rest)
-                level = np.uint32(min(max(own * step + half, none), top))
-                dl += amount * response[r, 0, level] * shift[r, 0]
-                amount *= response[r, 1, level]
-                da += amount * shift[r, 1]
-                db += amount * shift[r, 2]
-        kept[_DL, i], kept[_DAL, i], kept[_DB, i] = dl, da, db
+    lift, da, db = shifts[0], shifts[1], shifts[2]
+    for i in range(count):
+        lift[i] = da[i] = db[i] = none
+    for r in range(5):
+        if not active[r]:
+            continue
+        table, by_l, by_a, by_b = response[r], shift[r, 0], shift[r, 1], shift[r, 2]
+        for i in range(count):
+            own = np.float32(116.0) * roots[1, i] - np.float32(16.0)
+            amount = regions[r, i] if r < 4 else one
+            # Where hair and skin share a pixel, each is as light as is left of it.
+            if r < 2:
+                rest = min(regions[1 - r, i], most_other)
+                own = (own - rest * usual[1 - r]) / (one - rest)
+            level = np.uint32(min(max(own * step + half, none), top))
+            lift[i] += amount * table[level, 0] * by_l
+            amount *= table[level, 1]
+            da[i] += amount * by_a
+            db[i] += amount * by_b
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _from_lab(roots: Any, kept: Any, back: Any, light: Any) -> None:
+@numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
+def _from_lab(count: int, roots: Any, shifts: Any, back: Any, light: Any) -> None:
     """Add the shifts, and back to linear light."""
     none = np.float32(0.0)
     edge, slope = np.float32(6.0 / 29.0), np.float32(116.0 / KAPPA)
     x, y, z = roots[0], roots[1], roots[2]
-    dl, da, db = kept[_DL], kept[_DAL], kept[_DB]
+    dl, da, db = shifts[0], shifts[1], shifts[2]
     red, green, blue = light[0], light[1], light[2]
-    for i in range(len(x)):
+    for i in range(count):
         lift = dl[i] * np.float32(1.0 / 116.0)
         fx = x[i] + lift + da[i] * np.float32(1.0 / 500.0)
         fy = y[i] + lift
@@ -511,36 +553,67 @@ def _from_lab(roots: Any, kept: Any, back: Any, light: Any) -> None:
         blue[i] = max(back[2, 0] * cx + back[2, 1] * cy + back[2, 2] * cz, none)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _relight(light: Any, gains: Any) -> None:
-    """Light times gain; what gets lighter comes to white ever more slowly."""
-    one = np.float32(1.0)
-    for c in range(3):
-        row, gain = light[c], gains[c]
-        for i in range(len(row)):
-            value = min(row[i], one)
-            more = max(gain[i] - one, np.float32(0.0))
-            row[i] = value * gain[i] / (one + more * value * value * value)
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _to_srgb(light: Any, guesses: Any) -> None:
-    """Linear light to sRGB 0..255; ``x^(1/2.4)`` is the cube root of ``x x^(1/4)``."""
+@numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
+def _to_srgb(count: int, row: Any, power: Any, guess: Any) -> None:
+    """One channel of linear light to sRGB 0..255; ``x^(1/2.4)`` is the cube root of ``x x^(1/4)``."""
     one, least = np.float32(1.0), np.float32(1e-6)
-    for c in range(3):
-        row, guess = light[c], guesses[c]
-        five = guesses[3]
-        for i in range(len(row)):
-            value = min(max(row[i], least), one)
-            five[i] = value * np.sqrt(np.sqrt(value))
-        _guess_roots(five, guess)
-        for i in range(len(row)):
-            high = np.float32(255.0 * 1.055) * _root(five[i], guess[i]) - np.float32(255.0 * 0.055)
-            value = min(row[i], one)
-            row[i] = high if value > np.float32(0.0031308) else np.float32(255.0 * 12.92) * value
+    for i in range(count):
+        value = min(max(row[i], least), one)
+        power[i] = value * np.sqrt(np.sqrt(value))
+    _guess_roots(count, power, guess)
+    for i in range(count):
+        high = np.float32(255.0 * 1.055) * _root(power[i], guess[i]) - np.float32(255.0 * 0.055)
+        value = min(row[i], one)
+        row[i] = high if value > np.float32(0.0031308) else np.float32(255.0 * 12.92) * value
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
+def _relight(count: int, row: Any, gain: Any) -> None:
+    """One channel of sRGB 0..255 as light ``gain^2.4`` times as strong shows it.
+
+    sRGB but for its darkest is ``1.055 x^(1/2.4) - 0.055``, so light need not be calculated; the darkest is
+    proportional to light. What gets lighter comes to white ever more slowly: ``x``, the power, becomes
+    ``g x / (1 + (g - 1) x⁶)``."""
+    one, offset = np.float32(1.0), np.float32(255.0 * 0.055)
+    into = np.float32(1.0 / (255.0 * 1.055))
+    for i in range(count):
+        g = gain[i]
+        x = (row[i] + offset) * into
+        square = x * x
+        more = max(g - one, np.float32(0.0))
+        changed = x * g / (one + more * square * square * square) * np.float32(255.0 * 1.055) - offset
+        # The darkest: g^2.4, near 1.
+        straight = row[i] * g * g * (one + np.float32(0.4) * (g - one))
+        row[i] = min(changed, straight) if g > one else max(changed, straight)
+
+
+@numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
+def _lay(count: int, at: Any, colours: Any, pixels: Any, share: Any, image: Any, out: Any) -> None:
+    """The person's new colours over the picture."""
+    for i in range(count):
+        x, part = at[i], share[i]
+        red, green, blue = colours[0, i], colours[1, i], colours[2, i]
+        if part <= np.float32(OPAQUE):
+            red = np.float32(image[x, 0]) + part * (red - np.float32(np.int32(pixels[0, i])))
+            green = np.float32(image[x, 1]) + part * (green - np.float32(np.int32(pixels[1, i])))
+            blue = np.float32(image[x, 2]) + part * (blue - np.float32(np.int32(pixels[2, i])))
+        out[x, 0], out[x, 1], out[x, 2] = _byte(red), _byte(green), _byte(blue)
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _far_apart(height: int) -> int:
+    """A step near the golden section of a height that reaches every row once."""
+    step = max(1, int(height * 0.618))
+    while True:
+        a, b = step, height
+        while b:
+            a, b = b, a % b
+        if a == 1:
+            return step
+        step += 1
+
+
+@numba.njit(parallel=True, **_LOOP)  # type: ignore[untyped-decorator]
 def _recolour(
     image: Any,
     cover: Any,
@@ -573,16 +646,20 @@ def _recolour(
         if active[r]:
             wanted |= np.uint32(255) << np.uint32(8 * r)
     # Skin and hair tell each other apart, also at the outline.
-    if unmixes or active[0] or active[1]:
+    if active[0] or active[1] or (unmixes and everywhere):
         wanted |= np.uint32(0xFFFF)
-    for y in numba.prange(height):
+    # Threads take rows in a row: far ones after each other, so that each has its part of the person.
+    apart = _far_apart(height)
+    for k in numba.prange(height):
+        y = np.int64(k) * apart % height
         out[y] = image[y]
-        at = np.empty(width, np.int32)
-        words = np.empty((2, width), np.uint32)
-        kept = np.empty((_KEPT, width), np.float32)
-        n = _find(
+        whole, real = np.empty((7, width), np.uint32), np.empty((20, width), np.float32)
+        at, sub, words, pixels = whole[0], whole[1], whole[2:4], whole[4:7]
+        share, gains, colours, regions = real[0], real[1:4], real[4:7], real[7:11]
+        light, roots, shifts = real[11:14], real[14:17], real[17:20]
+        count = _find(
             covers,
-            cover[np.int64(y) if covers else np.int64(0)],
+            cover[y if covers else 0],
             triangle[y],
             weights[y],
             chart,
@@ -590,42 +667,35 @@ def _recolour(
             person,
             wanted,
             everywhere,
+            gain,
             at,
             words,
-            kept[_SHARE],
+            share,
+            gains,
         )
-        if n == 0:
+        if count == 0:
             continue
-        at = at[:n]
-        pixels = np.empty((6, n), np.int32)
-        for i in range(n):
+        for i in range(count):
             x = at[i]
             pixels[0, i], pixels[1, i], pixels[2, i] = image[y, x, 0], image[y, x, 1], image[y, x, 2]
         if unmixes:
-            _unmix(y, at, words, usual, plate, matrix, pixels, kept[_SHARE])
-        light = np.empty((3, n), np.float32)
-        guesses = np.empty((4, n), np.float32)
+            _unmix(count, y, at, words, usual, plate, matrix, pixels, share)
         for c in range(3):
-            for i in range(n):
-                light[c, i] = linear[np.uint32(pixels[c, i])]
+            for i in range(count):
+                colours[c, i] = np.float32(np.int32(pixels[c, i]))
         if recolours:
-            roots = np.empty((3, n), np.float32)
-            _look(y, at, words, active, typical, irises, pixels, kept)
-            _to_lab(light, into, roots, guesses)
-            _shifts(roots, active, shift, response, usual_level, kept)
-            _from_lab(roots, kept, back, light)
-        if lit:
-            gains = np.empty((3, n), np.float32)
-            for i in range(n):
-                t, u, v = triangle[y, at[i]], weights[y, at[i], 0], weights[y, at[i], 1]
-                for c in range(3):
-                    gains[c, i] = gain[t, c, 0] + u * gain[t, c, 1] + v * gain[t, c, 2]
-            _relight(light, gains)
-        _to_srgb(light, guesses)
-        for i in range(n):
-            x, shown = at[i], kept[_SHARE, i]
+            found = _look(count, y, at, words, active, typical, irises, pixels, sub, regions)
             for c in range(3):
-                value = light[c, i]
-                if shown <= np.float32(OPAQUE):
-                    value = np.float32(image[y, x, c]) + shown * (value - np.float32(pixels[c, i]))
-                out[y, x, c] = _byte(value)
+                for i in range(found):
+                    light[c, i] = linear[pixels[c, sub[i]]]
+            _to_lab(found, light, into, roots, shifts[0])
+            _shifts(found, roots, regions, active, shift, response, usual_level, shifts)
+            _from_lab(found, roots, shifts, back, light)
+            for c in range(3):
+                _to_srgb(found, light[c], roots[0], roots[1])
+                for i in range(found):
+                    colours[c, sub[i]] = light[c, i]
+        if lit:
+            for c in range(3):
+                _relight(count, colours[c], gains[min(c, gain.shape[1] - 1)])
+        _lay(count, at, colours, pixels, share, image[y], out[y])

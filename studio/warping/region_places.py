@@ -148,18 +148,21 @@ def irises_at(positions: Floats) -> Floats:
     Args:
         positions: ``[V, 2]`` or ``[V, 3]`` vertices in the picture.
     """
-    maps = np.zeros((2, 2, 3), np.float64)
-    for eye, (centre, right, top, left, bottom) in enumerate(IRIS_POINTS):
-        axes = 0.5 * np.stack(
-            [positions[right, :2] - positions[left, :2], positions[bottom, :2] - positions[top, :2]], 1
-        )
-        across, down = (float(np.linalg.norm(axes[:, k])) for k in (0, 1))
-        if abs(np.linalg.det(axes)) < NARROW * max(across, down, 1e-6) ** 2:
-            maps[eye, 0, 2] = OFF  # seen from the side there is none
+    maps = np.zeros((2, 2, 3), np.float32)
+    rims = np.asarray(positions[_IRIS_ORDER, :2], np.float64)
+    for disc, (centre, right, top, left, bottom) in zip(maps, rims, strict=True):
+        (ax, ay), (bx, by) = 0.5 * (right - left), 0.5 * (bottom - top)
+        area = ax * by - ay * bx
+        if abs(area) < NARROW * max(ax * ax + ay * ay, bx * bx + by * by, 1e-6):
+            disc[0, 2] = OFF  # seen from the side there is none
             continue
-        maps[eye, :, :2] = np.linalg.inv(axes)
-        maps[eye, :, 2] = -maps[eye, :, :2] @ positions[centre, :2]
-    return maps.astype(np.float32)
+        # The inverse of what takes the unit circle's axes to the iris's.
+        disc[:, :2] = np.array([(by, -bx), (-ay, ax)]) / area
+        disc[:, 2] = -disc[:, :2] @ centre
+    return maps
+
+
+_IRIS_ORDER = np.array(IRIS_POINTS)
 
 
 def _filled(polygon: Floats, side: int) -> Floats:
