@@ -42,22 +42,25 @@ def cell_lab() -> Floats:
     return lab_from_srgb(np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), -1).reshape(-1, 3))
 
 
-def typical_colours(cells: npt.NDArray[Any], weights: npt.NDArray[Any] | None = None) -> Floats:
+def typical_colours(
+    cells: npt.NDArray[Any], weights: npt.NDArray[Any] | None = None, spread: float = 1.0
+) -> Floats:
     """``[CELLS³]`` 0..1 from examples.
 
     Args:
         cells: ``[N]`` flat cell numbers, see :func:`cells_of`.
         weights: ``[N]`` how much each example counts; None for all alike.
+        spread: how much farther than usual examples are spread: where there are few.
     """
     counted = np.bincount(cells, weights, CELLS**3).astype(np.float32)
     if counted.sum() < FEWEST:
         return np.zeros(CELLS**3, np.float32)
     near, far, share = SMOOTH
     cube = counted.reshape(CELLS, CELLS, CELLS)
-    spread = (gaussian_filter(cube, near) + share * gaussian_filter(cube, far)).ravel()
-    falling = np.sort(spread)[::-1]
+    dense = (gaussian_filter(cube, spread * near) + share * gaussian_filter(cube, spread * far)).ravel()
+    falling = np.sort(dense)[::-1]
     bulk = falling[np.searchsorted(np.cumsum(falling), BULK * falling.sum())]
-    return np.asarray(np.clip(spread / bulk, 0.0, 1.0), np.float32)
+    return np.asarray(np.clip(dense / bulk, 0.0, 1.0), np.float32)
 
 
 SHADES = (0.08, 0.11, 0.15, 0.20, 0.26, 0.34, 0.43, 0.54, 0.67, 0.81, 0.95, 1.1, 1.3)

@@ -28,13 +28,7 @@ from studio.warping.colour_classes import CELLS
 from studio.warping.face_chart import SIDE
 from studio.warping.lab import EPSILON, IN, KAPPA, LIGHT, OUT, srgb_from_lab
 from studio.warping.mesh import PersonMesh
-from studio.warping.region_masks import (
-    BESIDE_IRIS,
-    BESIDE_LIPS,
-    IRIS_REACH,
-    LEAST_OTHER,
-    RegionMaps,
-)
+from studio.warping.region_masks import BESIDE_IRIS, BESIDE_LIPS, IRIS_REACH, LEAST_OTHER, PUPIL, RegionMaps
 from studio.warping.region_places import irises_at
 from studio.warping.relight import Light, Normals, brightness
 
@@ -58,6 +52,12 @@ ONE, LANE, TWO_LANES = np.uint64(1), np.uint64(21), np.uint64(42)
 """Unsigned, because signed indices cost a test for negatives each."""
 LANE_MASK = np.uint64((1 << 21) - 1)
 """Three classes share one word, 21 bits each: 8 of a byte and 12 of a trilinear weight."""
+SEARCHED, ASIDE = 1.7, 0.8
+"""Radii around an iris within which its colour is looked for, and by which it may lie aside; half as much and
+less up and down, where lids cover it."""
+WEIGHTS = np.array([LEAST_OTHER, BESIDE_LIPS, BESIDE_IRIS, *PUPIL, *IRIS_REACH], np.float32)
+"""Of :mod:`studio.warping.region_masks`, for the loop: as an argument, because compiled code on disk does not
+know when another module changes."""
 LOW = np.uint32(0x00FF00FF)
 """Two of four bytes in one word."""
 
@@ -153,11 +153,18 @@ class Recolourer:
         behind, matrix = np.zeros((0, 0, 3), np.uint8), np.zeros((2, 3), np.float32)
         if drawn.behind is not None and drawn.cover is not None:
             behind, matrix = drawn.behind.plate, drawn.behind.to_plate.matrix
+        image, irises = np.ascontiguousarray(drawn.image), irises_at(drawn.points)
+        if shift[REGIONS.index("eyes")].any():
+            _settle(
+                *(image, seen.triangle, seen.weights, tables.chart, tables.expected, SIDE),
+                *(tables.typical[2], CELLS, WEIGHTS, irises),
+            )
         out = np.empty(drawn.image.shape, np.uint8)
         _recolour(
-            *(np.ascontiguousarray(drawn.image), nothing if drawn.cover is None else drawn.cover),
+            *(image, nothing if drawn.cover is None else drawn.cover),
             *(seen.triangle, seen.weights, tables.chart, tables.expected, tables.person, tables.typical),
-            *(irises_at(drawn.points), shift, self._responses, shift.any(1)),
+            *(SIDE, CELLS, WEIGHTS),
+            *(irises, shift, self._responses, shift.any(1)),
             *(self._usual_lightness, self._usual),
             *(gain, behind, matrix, LIGHT, IN, OUT, out),
         )
@@ -249,7 +256,7 @@ _LOOP: dict[str, Any] = {"cache": True, "nogil": True, "fastmath": True, "error_
 
 
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def _likely(table: Any, red: Any, green: Any, blue: Any) -> Any:
+def _likely(table: Any, cells: Any, red: Any, green: Any, blue: Any) -> Any:
     """Three lanes of 20 bits, of 4096 times 255 each, at a colour of three bytes, between eight cells.
 
     A byte v lies at ``(2 v - 7) / 16`` cells from the first one's middle, so four bits of it are exact."""
@@ -258,7 +265,7 @@ def _likely(table: Any, red: Any, green: Any, blue: Any) -> Any:
     pg = max(np.int32(green) * np.int32(2) - seven, np.int32(0))
     pb = max(np.int32(blue) * np.int32(2) - seven, np.int32(0))
     fr, fg, fb = pr & fifteen, pg & fifteen, pb & fifteen
-    row = np.int32(CELLS + 1)
+    row = np.int32(cells + 1)
     at = np.uint64(np.uint32(((pr >> np.int32(4)) * row + (pg >> np.int32(4))) * row + (pb >> np.int32(4))))
     down, back = np.uint64(row), at + np.uint64(row * row)
     b1, b0 = np.uint64(np.uint32(fb)), np.uint64(np.uint32(sixteen - fb))
@@ -283,16 +290,87 @@ def _byte(value: Any) -> Any:
 
 
 @numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
-def _iris(irises: Any, x: Any, y: Any) -> Any:
-    """How far the nearer iris reaches here, 0..1."""
-    nearest = np.float32(1e12)
+def _iris(irises: Any, reach: Any, x: Any, y: Any) -> Any:
+    """How much of an iris is here; see :func:`region_masks.iris_reach`."""
+    nearest, seen = np.float32(1e12), np.float32(0.0)
     for eye in range(2):
-        u = irises[eye, 0, 0] * x + irises[eye, 0, 1] * y + irises[eye, 0, 2]
-        v = irises[eye, 1, 0] * x + irises[eye, 1, 1] * y + irises[eye, 1, 2]
-        nearest = min(nearest, u * u + v * v)
-    far, span = np.float32(IRIS_REACH[1]), np.float32(1.0 / (IRIS_REACH[1] - IRIS_REACH[0]))
-    t = min(max((far - np.sqrt(nearest)) * span, np.float32(0.0)), np.float32(1.0))
-    return t * t * (np.float32(3.0) - np.float32(2.0) * t)
+        u = irises[eye, 0] * x + irises[eye, 1] * y + irises[eye, 2]
+        v = irises[eye, 3] * x + irises[eye, 4] * y + irises[eye, 5]
+        if u * u + v * v < nearest:
+            nearest, seen = u * u + v * v, irises[eye, 6]
+    radius = np.sqrt(nearest)
+    inner = min(max((radius - reach[0]) / (reach[1] - reach[0]), np.float32(0.0)), np.float32(1.0))
+    outer = min(max((reach[3] - radius) / (reach[3] - reach[2]), np.float32(0.0)), np.float32(1.0))
+    smooth = seen * inner * inner * (np.float32(3.0) - np.float32(2.0) * inner)
+    return smooth * outer * outer * (np.float32(3.0) - np.float32(2.0) * outer)
+
+
+@numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
+def _settle(
+    image: Any,
+    triangle: Any,
+    weights: Any,
+    chart: Any,
+    expected: Any,
+    side: int,
+    table: Any,
+    cells: int,
+    trusts: Any,
+    irises: Any,
+) -> None:
+    """Move each iris to where its colour is: eyes squint and cross where the head model's look together."""
+    height, width = triangle.shape
+    half, reach, none = np.float32(0.5), np.float32(SEARCHED), np.float32(0.0)
+    for eye in range(2):
+        disc = irises[eye]
+        area = disc[0] * disc[4] - disc[1] * disc[3]
+        if area == none or disc[6] == none:
+            continue
+        cx = (disc[1] * disc[5] - disc[4] * disc[2]) / area
+        cy = (disc[3] * disc[2] - disc[0] * disc[5]) / area
+        wide = reach * (abs(disc[1]) + abs(disc[4])) / abs(area)
+        tall = reach * (abs(disc[0]) + abs(disc[3])) / abs(area)
+        moved_u = moved_v = none
+        for _ in range(2):
+            total = sum_u = sum_v = none
+            for y in range(max(0, int(cy - tall)), min(height, int(cy + tall) + 1)):
+                for x in range(max(0, int(cx - wide)), min(width, int(cx + wide) + 1)):
+                    if triangle[y, x] < 0:
+                        continue
+                    px, py = np.float32(x) + half, np.float32(y) + half
+                    u = disc[0] * px + disc[1] * py + disc[2] - moved_u
+                    v = disc[3] * px + disc[4] * py + disc[5] - moved_v
+                    far = reach - np.sqrt(u * u + v * v)
+                    if far <= none:
+                        continue
+                    t = np.uint64(np.uint32(triangle[y, x]))
+                    corner, a, b = chart[t], weights[y, x, 0], weights[y, x, 1]
+                    at_x = np.uint32(np.int32(corner[0] + a * corner[1] + b * corner[2]))
+                    at_y = np.uint32(np.int32(corner[3] + a * corner[4] + b * corner[5]))
+                    if at_x >= np.uint32(side) or at_y >= np.uint32(side):
+                        continue
+                    open_ = expected[np.uint64(at_y) * np.uint64(side + 1) + np.uint64(at_x)] >> np.uint32(24)
+                    like = _likely(table, cells, image[y, x, 0], image[y, x, 1], image[y, x, 2])
+                    iris = _lane(like, np.uint64(0))
+                    iris /= iris + trusts[2] * _lane(like, LANE)
+                    amount = (
+                        np.float32(np.int32(open_))
+                        * np.float32(1 / 255)
+                        * iris
+                        * min(far * np.float32(2.0), np.float32(1.0))
+                    )
+                    total += amount
+                    sum_u += amount * u
+                    sum_v += amount * v
+            # A disc has an area of pi in its own radii; of a closed eye's there is nothing to go by.
+            seen = total * abs(area) / np.float32(np.pi)
+            if seen < np.float32(0.02):
+                break
+            sure = min(seen * np.float32(2.0), np.float32(1.0))
+            moved_u = min(max(moved_u + sure * sum_u / total, -np.float32(ASIDE)), np.float32(ASIDE))
+            moved_v = min(max(moved_v + sure * sum_v / total * half, -half * half), half * half)
+        disc[2] -= moved_u
+        disc[5] -= moved_v
 
 
 # A row is changed in several plain loops: those that only calculate become vector instructions, which one
@@ -309,6 +387,7 @@ def _find(
     chart: Any,
     expected: Any,
     person: Any,
+    side: int,
     wanted: Any,
     everywhere: bool,
     gain: Any,
@@ -320,9 +399,9 @@ def _find(
     """Columns of a row in which anything may change: what is expected there, how much of the pixel is the
     person's, and how much brighter it gets. Returns how many there are."""
     none, half, unit, one = np.float32(0.0), np.float32(0.5), np.float32(1.0 / 255.0), np.float32(1.0)
-    most, fine, hardly = np.float32(SIDE - 1), np.float32(16.0), np.float32(HARDLY)
+    most, fine, hardly = np.float32(side - 1), np.float32(16.0), np.float32(HARDLY)
     eight, sixteen, whole = np.uint32(8), np.uint32(16), np.uint32(256)
-    row, nothing = np.uint64(SIDE + 1), np.uint32(0)
+    row, nothing = np.uint64(side + 1), np.uint32(0)
     places, channels = wanted != nothing or not covers, gain.shape[1] if gain.size > 0 else 0
     count = 0
     for x in range(len(triangle)):
@@ -424,6 +503,8 @@ def _look(
     words: Any,
     active: Any,
     typical: Any,
+    cells: int,
+    trusts: Any,
     irises: Any,
     pixels: Any,
     sub: Any,
@@ -445,24 +526,24 @@ def _look(
         eyes = np.float32(np.int32(odd >> sixteen)) * scale
         m0 = m1 = m2 = m3 = none
         if (by_both and skin + hair > none) or (active[2] and lips > none):
-            like = _likely(typical[0], pixels[0, i], pixels[1, i], pixels[2, i])
+            like = _likely(typical[0], cells, pixels[0, i], pixels[1, i], pixels[2, i])
             like_skin = _lane(like, lane)
             m0, m1 = skin * like_skin, hair * _lane(like, LANE)
-            other = max(one - skin - hair, np.float32(LEAST_OTHER)) * _lane(like, TWO_LANES)
+            other = max(one - skin - hair, trusts[0]) * _lane(like, TWO_LANES)
             whole = one / (m0 + m1 + other)
             m0 *= whole
             m1 *= whole
             if active[2] and lips > none:
-                like = _likely(typical[1], pixels[0, i], pixels[1, i], pixels[2, i])
-                beside = (one - lips) * like_skin + np.float32(BESIDE_LIPS) * _lane(like, LANE)
+                like = _likely(typical[1], cells, pixels[0, i], pixels[1, i], pixels[2, i])
+                beside = (one - lips) * like_skin + trusts[1] * _lane(like, LANE)
                 m2 = lips * _lane(like, lane)
                 m2 /= m2 + beside
         if active[3] and eyes > none:
-            m3 = eyes * _iris(irises, np.float32(at[i]) + half, np.float32(y) + half)
+            m3 = eyes * _iris(irises, trusts[3:], np.float32(at[i]) + half, np.float32(y) + half)
             if m3 > none:
-                like = _likely(typical[2], pixels[0, i], pixels[1, i], pixels[2, i])
+                like = _likely(typical[2], cells, pixels[0, i], pixels[1, i], pixels[2, i])
                 iris = _lane(like, lane)
-                m3 *= iris / (iris + np.float32(BESIDE_IRIS) * _lane(like, LANE))
+                m3 *= iris / (iris + trusts[2] * _lane(like, LANE))
         shifted = (active[0] and m0 > least) or (active[1] and m1 > least)
         if shifted or m2 > least or m3 > least or all_of_it:
             regions[0, found], regions[1, found] = m0, m1
@@ -623,6 +704,9 @@ def _recolour(
     expected: Any,
     person: Any,
     typical: Any,
+    side: int,
+    cells: int,
+    trusts: Any,
     irises: Any,
     shift: Any,
     response: Any,
@@ -665,6 +749,7 @@ def _recolour(
             chart,
             expected,
             person,
+            side,
             wanted,
             everywhere,
             gain,
@@ -684,7 +769,7 @@ def _recolour(
             for i in range(count):
                 colours[c, i] = np.float32(np.int32(pixels[c, i]))
         if recolours:
-            found = _look(count, y, at, words, active, typical, irises, pixels, sub, regions)
+            found = _look(count, y, at, words, active, typical, cells, trusts, irises, pixels, sub, regions)
             for c in range(3):
                 for i in range(found):
                     light[c, i] = linear[pixels[c, sub[i]]]

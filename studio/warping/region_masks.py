@@ -70,10 +70,12 @@ HUE, COLOURED = 15.0, 7.0
 """Degrees of hue by which skin may differ from its usual one, and the least chroma that has a hue."""
 NATURAL = 0.4
 """Share of what the crown shows that must have a natural colour of hair for others to be left out."""
-BESIDE_LIPS, BESIDE_IRIS = 0.5, 1.0
+BESIDE_LIPS, BESIDE_IRIS = 0.5, 0.4
 """Weight of what is in the mouth against lips, and of what else is between lids against irises."""
-IRIS_REACH = (1.05, 1.45)
-"""Radii of an iris up to which it is expected, and beyond which it is not: fits are not that exact."""
+IRIS_REACH, PUPIL = (0.8, 1.15), (0.28, 0.46)
+"""Radii of an iris up to which it is expected, and beyond which it is not; those of its pupil likewise."""
+FEW = 1.6
+"""How much farther the colours of lips and eyes are spread: there are few pixels to learn them from."""
 OPEN = 0.35
 """How far lids may be closed in pivots from which irises are learnt."""
 
@@ -231,18 +233,19 @@ def _learn_features(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Typical colours of lips, the inside of the mouth, irises, and what else is between the lids."""
     cells, clear = cells_of(charted.pictures), charted.clear
-    lips = typical_colours(cells[clear & (places.lips > 0.7)])
-    mouth = typical_colours(cells[clear & (cv2.erode(places.mouth, np.ones((3, 3))) > 0.7)])
+    lips = typical_colours(cells[clear & (places.lips > 0.7)], spread=FEW)
+    within = cv2.erode(places.mouth, np.ones((3, 3))) > 0.7
+    mouth = typical_colours(cells[clear & within], spread=FEW)
     side = SIDE // STEP
     y, x = np.mgrid[:side, :side] + 0.5
     radius = np.full((side, side), np.inf)
     for disc in irises_at(chart.places[:, :2] / np.float32(STEP)):
-        u, v = (disc[k, 0] * x + disc[k, 1] * y + disc[k, 2] for k in (0, 1))
+        u, v = (disc[k] * x + disc[k + 1] * y + disc[k + 2] for k in (0, 3))
         radius = np.minimum(radius, np.hypot(u, v))
     between = clear & (places.eyes > 0.6)
     between &= (parts.motion.eyelids[charted.numbers] < OPEN).all(1)[:, None, None]
-    iris = typical_colours(cells[between & (radius < 0.8)])
-    return lips, mouth, iris, typical_colours(cells[between & (radius > 1.25)])
+    iris = typical_colours(cells[between & (radius < 0.8)], spread=FEW)
+    return lips, mouth, iris, typical_colours(cells[between & (radius > 1.25)], spread=FEW)
 
 
 @dataclass(frozen=True)
@@ -263,7 +266,7 @@ def region_masks(maps: RegionMaps, person: npt.NDArray[np.uint8], places: Floats
         maps: the person's.
         person: ``[H, W, 3]`` RGB of the person alone.
         places: ``[H, W, 2]`` where on the chart each pixel lies, in chart pixels.
-        irises: ``[2, 2, 3]`` the irises in the picture, from :func:`region_places.irises_at`.
+        irises: ``[2, 7]`` the irises in the picture, from :func:`region_places.irises_at`.
     """
     expected = {f.name: _sampled(getattr(maps.expected, f.name), places) for f in fields(Expected)}
     like = {f.name: _between_cells(getattr(maps.typical, f.name), person) for f in fields(Typical)}
@@ -272,20 +275,24 @@ def region_masks(maps: RegionMaps, person: npt.NDArray[np.uint8], places: Floats
     lips = expected["lips"] * like["lips"]
     beside = (1.0 - expected["lips"]) * like["skin"] + BESIDE_LIPS * like["mouth"]
     eyes = expected["eyes"] * like["iris"] / (like["iris"] + BESIDE_IRIS * like["lids"])
-    height, width = person.shape[:2]
-    pixels = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1)
-    near = [iris_reach(np.linalg.norm(pixels @ disc[:, :2].T + disc[:, 2], axis=-1)) for disc in irises]
+    y, x = np.mgrid[: person.shape[0], : person.shape[1]] + 0.5
+    reach = [
+        m[6] * iris_reach(np.hypot(m[0] * x + m[1] * y + m[2], m[3] * x + m[4] * y + m[5])) for m in irises
+    ]
     return Masks(
         *(skin / (skin + hair + other), hair / (skin + hair + other)),
-        *(lips / (lips + beside), np.asarray(eyes * np.max(near, 0), np.float32)),
+        *(lips / (lips + beside), np.asarray(eyes * np.max(reach, 0), np.float32)),
     )
 
 
 def iris_reach(radius: npt.NDArray[np.floating]) -> Floats:
-    """How far an iris reaches: 1 in it, 0 beyond, by the distance from its centre in radii."""
-    near, far = IRIS_REACH
-    t = np.clip((far - radius) / (far - near), 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
+    """How far an iris reaches by the distance from its centre, in radii: 0 in the pupil and outside."""
+
+    def beyond(near: float, far: float) -> npt.NDArray[np.floating]:
+        t = np.clip((radius - near) / (far - near), 0.0, 1.0)
+        return t * t * (3.0 - 2.0 * t)
+
+    return np.asarray(beyond(*PUPIL) * (1.0 - beyond(*IRIS_REACH)), np.float32)
 
 
 def _sampled(share: Bytes, places: Floats) -> Floats:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from studio.domain.camera import Floats
-from studio.head.topology import EYE_CORNERS
+from studio.head.topology import EYE_CORNERS, LOWER_LIDS, UPPER_LIDS
 from studio.head.topology import IRISES as IRIS_POINTS
 from studio.warping.face_chart import INNER_LIPS, OUTER_LIPS, SIDE, FaceChart, eye_polygon
 from studio.warping.mesh import PersonMesh
@@ -32,6 +32,8 @@ BROWED = 0.85
 """Share of what an eyebrow's outline holds that is not skin."""
 NARROW, OFF = 0.15, 1e3
 """Share of its height to which an iris may be narrowed by a turn, and where one lies that is not shown."""
+SHUT_GAP = (0.45, 0.95)
+"""Gap between the lids, in radii of the iris, up to which nothing of it shows, and from which it counts."""
 SKULL = (1.2, 1.75)
 """Scale of the shell, like its rings', between which hair above the brows is looked for."""
 
@@ -142,27 +144,37 @@ def places_on(mesh: PersonMesh, chart: FaceChart, side: int = SIDE) -> Places:
 
 
 def irises_at(positions: Floats) -> Floats:
-    """``[2, 2, 3]`` for the viewer's left and right eye the map from the picture to a disc of radius 1, which
-    is the iris as it is seen: an ellipse in a turned face.
+    """``[2, 7]`` for the viewer's left and right eye: the map from the picture to a disc of radius 1, which
+    is the iris as it is seen, an ellipse in a turned face (``u = m0 x + m1 y + m2``,
+    ``v = m3 x + m4 y + m5``); and whether the lids are open, 0..1.
 
     Args:
         positions: ``[V, 2]`` or ``[V, 3]`` vertices in the picture.
     """
-    maps = np.zeros((2, 2, 3), np.float32)
+    discs = np.zeros((2, 7), np.float32)
+    discs[:, 2] = OFF
     rims = np.asarray(positions[_IRIS_ORDER, :2], np.float64)
-    for disc, (centre, right, top, left, bottom) in zip(maps, rims, strict=True):
-        (ax, ay), (bx, by) = 0.5 * (right - left), 0.5 * (bottom - top)
+    lids = np.asarray(positions[_LID_MIDDLES, :2], np.float64)
+    for disc, (centre, right, top, left, bottom), (upper, lower) in zip(discs, rims, lids, strict=True):
+        across, down = 0.5 * (right - left), 0.5 * (bottom - top)
+        wide, tall = float(np.hypot(*across)), float(np.hypot(*down))
+        if tall < wide and tall > 0.0:
+            down *= wide / tall  # lids squeeze the model's iris; the real one goes on behind them
+        (ax, ay), (bx, by) = across, down
         area = ax * by - ay * bx
-        if abs(area) < NARROW * max(ax * ax + ay * ay, bx * bx + by * by, 1e-6):
-            disc[0, 2] = OFF  # seen from the side there is none
-            continue
+        if abs(area) < NARROW * max(wide, tall) ** 2 or wide * tall == 0.0:
+            continue  # seen from the side there is none
         # The inverse of what takes the unit circle's axes to the iris's.
-        disc[:, :2] = np.array([(by, -bx), (-ay, ax)]) / area
-        disc[:, 2] = -disc[:, :2] @ centre
-    return maps
+        inverse = np.array([(by, -bx), (-ay, ax)]) / area
+        disc[[0, 1, 3, 4]] = inverse.ravel()
+        disc[[2, 5]] = -inverse @ centre
+        gap = float(np.hypot(*(lower - upper))) / max(wide, tall)
+        disc[6] = np.clip((gap - SHUT_GAP[0]) / (SHUT_GAP[1] - SHUT_GAP[0]), 0.0, 1.0)
+    return discs
 
 
 _IRIS_ORDER = np.array(IRIS_POINTS)
+_LID_MIDDLES = np.array([(UPPER_LIDS[side][3], LOWER_LIDS[side][3]) for side in (0, 1)])
 
 
 def _filled(polygon: Floats, side: int) -> Floats:
