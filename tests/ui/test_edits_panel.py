@@ -246,6 +246,7 @@ def test_rows_are_moved_hidden_renamed_and_removed_and_all_of_it_comes_back(page
     assert page.edits.stack.find("red").title == "As red as a beet"
     assert page.posing.live.worker.pid == worker  # none of this needs another worker
 
+    qtbot.waitUntil(lambda: not rows["blue"].face.picture.isNull())
     page.edits.list.asked.emit("blue", "remove")
     assert names(page) == ["red", "wide"]
     assert np.array_equal(picture(page, qtbot), hidden)
@@ -253,6 +254,7 @@ def test_rows_are_moved_hidden_renamed_and_removed_and_all_of_it_comes_back(page
     assert names(page) == ["red", "blue", "wide"]
     assert np.array_equal(picture(page, qtbot), before)
     assert kept(page, avatar, qtbot) == page.edits.stack
+    qtbot.waitUntil(lambda: not rows["blue"].face.picture.isNull())
 
 
 def test_a_frame_is_exported_as_it_was_seen_whatever_becomes_of_the_edits(

@@ -179,6 +179,8 @@ class Wish:
     """How many."""
     trying: bool = True
     """Whether."""
+    auto_far: bool = True
+    """Found by trying."""
     likes: tuple[int, ...] = ()
     """Numbers."""
     attribute: str = ""
@@ -197,6 +199,7 @@ def test_a_form_has_every_field_with_its_docstring_and_gives_a_wish(qtbot) -> No
         "rows": QComboBox,
         "steps": QSpinBox,
         "trying": QCheckBox,
+        "auto_far": QCheckBox,
         "likes": QLineEdit,
         "attribute": QComboBox,
     }
@@ -210,9 +213,13 @@ def test_a_form_has_every_field_with_its_docstring_and_gives_a_wish(qtbot) -> No
     far, likes = form.parts["far"], form.parts["likes"]
     assert isinstance(far, QDoubleSpinBox)
     assert isinstance(likes, QLineEdit)
+    assert not far.isEnabled()
+    form.parts["auto_far"].click()
+    assert far.isEnabled()
     assert (far.minimum(), far.maximum(), far.value()) == (-10.0, 10.0, 0.008)
     likes.setText("3, 4,12")
-    assert form.wish() == Wish("with round eyeglasses", likes=(3, 4, 12), attribute="smile")
+    wish = Wish("with round eyeglasses", auto_far=False, likes=(3, 4, 12), attribute="smile")
+    assert form.wish() == wish
     likes.setText("3, four")
     with pytest.raises(ValueError, match="four"):
         form.wish()

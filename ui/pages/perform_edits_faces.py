@@ -37,7 +37,7 @@ class PanelFaces(QObject):
         self._known: dict[str, Offer] | None = None
         self._beside: dict[str, Edit] = {}
         self._wished: dict[str, FaceWish] = {}
-        self._drawn: dict[str, tuple[Path, ControlState, int]] = {}
+        self._drawn: dict[str, tuple[tuple[Path, ControlState, int], QImage]] = {}
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(RESTS)
@@ -100,15 +100,22 @@ class PanelFaces(QObject):
                 tried = with_values(state, gone | {self._beside[offer.key].control_name: at_work(offer.edit)})
             wishes.append(FaceWish(f"tile {offer.key}", tried, round(SIDE * ratio)))
         self._wished = {wish.key: wish for wish in wishes}
-        folder = avatar.folder
-        session.faces.draw(
-            wish for wish in wishes if self._drawn.get(wish.key) != (folder, wish.state, wish.side)
-        )
+        missing = []
+        for wish in wishes:
+            known = self._drawn.get(wish.key)
+            if known is not None and known[0] == (avatar.folder, wish.state, wish.side):
+                self._show(wish.key, known[1])  # a row that came back has none yet
+            else:
+                missing.append(wish)
+        session.faces.draw(missing)
 
     def _take(self, key: str, picture: QImage) -> None:
         wish, avatar = self._wished.get(key), self._session.avatar
         if wish is not None and avatar is not None:
-            self._drawn[key] = (avatar.folder, wish.state, wish.side)
+            self._drawn[key] = (avatar.folder, wish.state, wish.side), picture
+        self._show(key, picture)
+
+    def _show(self, key: str, picture: QImage) -> None:
         kind, _, name = key.partition(" ")
         if kind == "row":
             self._rows.show_picture(name, picture)

@@ -139,6 +139,12 @@ class WishForm(QWidget):
         self._rest.setLayout(self._laid_out([known[name] for name in rest]))
         inside.addWidget(self._rest)
         self._rest.hide()
+        for name, part in self.parts.items():
+            # What is found by trying is not asked for.
+            by_trying = self.parts.get(f"auto_{name}")
+            if isinstance(by_trying, QCheckBox):
+                by_trying.toggled.connect(part.setDisabled)
+                part.setDisabled(by_trying.isChecked())
 
     def wish(self) -> Any:
         """What was asked for, of the form's kind."""
@@ -188,7 +194,7 @@ class WishForm(QWidget):
             hint = self._hints.get(one.name, "")
             part.setToolTip(hint)
             if isinstance(part, QAbstractSpinBox):
-                part.setMaximumWidth(SPIN)
+                part.setFixedWidth(SPIN)
                 # A stylesheet's padding reaches the words of every field but these.
                 part.lineEdit().setTextMargins(7, 0, 0, 0)
             part.setAccessibleName(field_words(one.name))
