@@ -49,7 +49,7 @@ ANYTHING = 0.08
 """How typical any colour is at least of what is neither skin nor hair: clothes, glasses, microphones."""
 LEAST_OTHER = 0.10
 """Share of that to be expected anywhere."""
-GROWN = 0.8
+GROWN = 0.5
 """How typical hair's colours are of what is neither: beards and brows are none of the regions."""
 DECIDED = 1.3
 """Power to which expectations are raised in each round: where colours say nothing, the likelier takes it."""
@@ -64,6 +64,10 @@ UNLIKE, LIKE, LIT = 0.1, 0.6, 0.45
 the share of the usual light that falls on skin of the crown at least."""
 SCALP = np.float32(0.2)
 """Factor of skin to be expected on a crown that has hair."""
+HAIRY = 0.3
+"""How typical of hair a colour below the chin may be to be clothes for sure."""
+LINKS = (3, 9)
+"""Pixels of the charted pivots that what hangs together is wide at least, and below the chin."""
 OUTLYING, GLOSSY = 4.0, 10.0
 """How much lighter than most hair may be: so many median deviations, and so many levels of L."""
 HUE, COLOURED = 15.0, 7.0
@@ -157,6 +161,7 @@ def _learn_skin_and_hair(charted: ChartedPivots, places: Places) -> tuple[Floats
             hair = hair * natural_hair()
         hair = hair_under_any_light(hair)
     crowning = hair
+    dressed = dressed[hair[dressed] < HAIRY]  # long hair falls over shoulders
     other = typical_colours(dressed) if len(dressed) > BALD * max(len(body), 1) else nothing
     skin = anyhow
     first = places.skin, np.zeros_like(places.hair)
@@ -180,7 +185,8 @@ def _learn_skin_and_hair(charted: ChartedPivots, places: Places) -> tuple[Floats
         hair = np.maximum(seen_hair, 0.5 * crowning)
     other = np.maximum(np.maximum(other, ANYTHING), GROWN * hair)
     hair, skin = shared_colours(hair, skin)
-    s, h = _rooted(expected[0], places.bare), _rooted(expected[1], places.crown)
+    s = _rooted(expected[0], places.bare, places.body)
+    h = _rooted(expected[1], places.crown, places.body)
     # What looks like skin on the crown and has nothing to do with the face is a gleam on hair.
     return s, h + (expected[0] - s) * places.crown * there, (skin, hair, other)
 
@@ -219,13 +225,17 @@ def _decided(skin: Floats, hair: Floats) -> tuple[Floats, Floats]:
     return s / whole, h / whole
 
 
-def _rooted(share: Floats, root: npt.NDArray[np.bool_]) -> Floats:
-    """What hangs together with where it is for sure: a dark collar is no hair."""
-    there = share > 0.35
-    parts, _ = label(cv2.erode(there.astype(np.uint8), np.ones((3, 3))))
-    rooted = np.isin(parts, np.setdiff1d(parts[root], 0))
-    reach = cv2.dilate(rooted.astype(np.uint8), np.ones((9, 9))).astype(np.float32)
-    return np.asarray(share * gaussian_filter(reach, 1.0), np.float32)
+def _rooted(share: Floats, root: npt.NDArray[np.bool_], body: npt.NDArray[np.bool_]) -> Floats:
+    """What hangs together with where it is for sure: a dark collar is no hair, touching a lock or not."""
+    there = (share > 0.35).astype(np.uint8)
+    thin, wide = (cv2.erode(there, np.ones((side, side))) for side in LINKS)
+    parts, _ = label(np.where(body, wide, thin))
+    rooted = np.isin(parts, np.setdiff1d(parts[root], 0)).astype(np.uint8)
+    near, far = (
+        cv2.dilate(rooted * part, np.ones((side + 6, side + 6)))
+        for side, part in zip(LINKS, (~body, body), strict=True)
+    )
+    return np.asarray(share * gaussian_filter(np.maximum(near, far).astype(np.float32), 1.0), np.float32)
 
 
 def _learn_features(
