@@ -93,11 +93,11 @@ def places_on(mesh: PersonMesh, chart: FaceChart, side: int = SIDE) -> Places:
     above = rise(eye_line - y, -0.5 * soft, soft)
     below = rise(y - chin_line, -0.5 * soft, soft)
     beside = (1.0 - above) * (1.0 - below)
-    outer = rise(aside, 0.4 * half, 0.4 * half)
+    aloof = rise(aside, 0.75 * half, 0.35 * half)
     throat = 1.0 - rise(aside, 0.95 * half, 0.3 * half)
     lower = rise(y - eye_line, 0.0, chin_line - eye_line)
     skin = 0.05 * above + (0.35 + 0.45 * lower * throat) * beside + (0.10 + 0.60 * throat) * below
-    hair = 0.90 * above + (0.50 - 0.35 * lower) * beside + 0.35 * below * outer
+    hair = 0.90 * above + (0.50 - 0.35 * lower) * beside + 0.35 * below * aloof
     # A fringe and sideburns grow into the face from its rim.
     fringe = rise(brow_line - y, 6.0 * millimetre, soft) * (0.12 + 0.5 * np.clip(1 - inwards / 18.0, 0, 1))
     reach = 20.0 - 14.0 * rise(y, brow_line, mouth_line - brow_line)
