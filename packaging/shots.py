@@ -273,7 +273,8 @@ def edits(window: MainWindow, page: Any) -> None:
     names = [edit.name for edit in page.edits.stack.edits]
     page.edits.list.rows[names[0]].slider.setFocus()
     page.model.keeper(f"edit_{names[0]}", 1.0, 0.8)
-    wait(lambda: not window.session.edits.busy and not window.session.faces.busy)
+    rows = page.edits.list.rows.values()
+    wait(lambda: not window.session.edits.busy and all(not row.face.picture.isNull() for row in rows))
     rest(1.0)
     wait(lambda: not window.session.faces.busy)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import distance_transform_edt
 
 from studio.domain.camera import Floats
 from studio.head.rasterise import rasterise
@@ -66,6 +67,7 @@ def charted_pivots(parts: WarpParts, chart: FaceChart) -> ChartedPivots:
         covered += inside * (cover / np.float32(255.0))
         filmed += inside
         clear[n] = inside & (cover >= CLEAR) & (good > SEEN)
-    # What was never filmed lies beyond the picture, which ends below the shoulders.
-    person = np.where(filmed > 0, covered / np.maximum(filmed, 1.0), np.float32(1.0))
+    # What was never filmed is as what is next to it.
+    nearest = distance_transform_edt(filmed == 0, return_distances=False, return_indices=True)
+    person = (covered / np.maximum(filmed, 1.0))[tuple(nearest)]
     return ChartedPivots(numbers.astype(np.int32), pictures, person.astype(np.float32), clear)

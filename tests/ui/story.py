@@ -138,7 +138,7 @@ class Story:
         self.qtbot.mouseRelease(slider, LEFT, pos=end)
 
     def still(self, page: Any, frame: int) -> np.ndarray:
-        """The timeline's best picture of a frame: ``[H, W, 3]``."""
+        """The timeline's best picture of a frame, as large as the viewport: ``[H, W, 3]``."""
         page.model.go(frame)
 
         def drawn() -> bool:
@@ -147,6 +147,7 @@ class Story:
                 shown is not None
                 and shown.request.quality == "full"
                 and shown.request.state == page.picture.state()
+                and max(shown.image.shape) == page.viewport.device_side()
             )
 
         self.until(drawn)

@@ -42,6 +42,7 @@ def avatar(store: Store, session: Session, monkeypatch: pytest.MonkeyPatch) -> A
     """Somebody with a flat face, who is open."""
     offered(monkeypatch)
     monkeypatch.setitem(METHODS, COLOURS.id, COLOURS)
+    monkeypatch.delitem(METHODS, "recolour")  # measures what this face does not have
     subject = store.add("Flat")
     made = write_face(subject.avatar("flatface", "one"))
     session.open_subject(subject)
@@ -363,7 +364,7 @@ def test_what_others_change_shows_up_and_what_a_job_adds_is_not_lost(page, avata
     page.edits.searches.begin("shape", ShapeWish("slim"))
     qtbot.waitUntil(lambda: bool(page.edits.searches.rows))
     qtbot.waitUntil(lambda: names(page) == ["blue", "wider", "slim"])
-    assert not page.edits.searches.rows
+    qtbot.waitUntil(lambda: not page.edits.searches.rows)
     qtbot.waitUntil(lambda: settled(page))
     assert page.edits.list.rows["slim"].slider is not None
 
@@ -459,3 +460,14 @@ def test_what_cannot_be_used_here_says_why_and_leads_on(page, session, qtbot, mo
         with qtbot.waitSignal(session.asked_for) as asked:
             finder._lead.click()
         assert asked.args == [goes]
+    # What needs no searching is made at once, by numbers as well, and a wish that makes no sense is told.
+    page.edits.add.ways["colour"].click()
+    finder = page.edits.add.finders["colour"]
+    finder.choose(COLOURS.id)
+    finder.form.parts["colour"].setCurrentIndex(3)
+    with qtbot.waitSignal(session.failed) as failed:
+        finder._ask()
+    assert "Say how red" in failed.args[0].reason
+    finder.form.parts["amount"].setValue(200.0)
+    finder._ask()
+    qtbot.waitUntil(lambda: names(page) == ["own_skin"])

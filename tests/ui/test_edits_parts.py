@@ -214,7 +214,9 @@ def test_a_form_has_every_field_with_its_docstring_and_gives_a_wish(qtbot) -> No
     assert isinstance(far, QDoubleSpinBox)
     assert isinstance(likes, QLineEdit)
     assert not far.isEnabled()
-    form.parts["auto_far"].click()
+    by_trying = form.parts["auto_far"]
+    assert isinstance(by_trying, QCheckBox)
+    by_trying.click()
     assert far.isEnabled()
     assert (far.minimum(), far.maximum(), far.value()) == (-10.0, 10.0, 0.008)
     likes.setText("3, 4,12")

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.sample import picture, portrait
+from pipelines.sample import expression, picture, portrait
 from pipelines.sample.pose import Pose
 from pipelines.sample.puppet import Puppet
 from studio.domain.camera import Similarity, View, project
@@ -152,7 +152,7 @@ def _encode(puppet: Puppet) -> None:
     puppet._sheet = replace(sheet, picture=colours)
     size = puppet._eyes[0].ball.picture.shape[0]
     axis = (np.arange(size) + 0.5) / size * 2 - 1
-    radius = np.hypot(*np.meshgrid(axis, axis)) * picture.expression.EYEBALL / picture.IRIS
+    radius = np.hypot(*np.meshgrid(axis, axis)) * expression.EYEBALL / picture.IRIS
     ball = np.dstack(
         [255.0 * _CODES[np.where((radius < 1.0) & (radius > PUPIL), 3, 4)], np.ones((size, size))]
     )
