@@ -1,0 +1,1 @@
+"""One picture in, an avatar out: a head model's keypoints warp what an encoder saw in that picture."""
