@@ -1,0 +1,89 @@
+"""Everything about a clip that is not a picture, as one safetensors file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors
+from safetensors.numpy import load, save
+
+from studio.domain.camera import Floats
+from studio.domain.motion import HeadMotion
+from studio.domain.sequence import LANDMARKS
+
+_FLOATS = ("coefficients", "offset", "landmarks", "square", "face")
+_MOTION = tuple(field.name for field in fields(HeadMotion))
+
+
+@dataclass(frozen=True, eq=False)
+class ClipNumbers:
+    """Numbers of a clip of T frames. Lengths in the picture are in pixels of a crop at the corpus' side."""
+
+    motion: HeadMotion
+    """What the head does; camera scale in crop pixels per metre and head origin in crop pixels."""
+    coefficients: Floats
+    """``[I]`` identity coefficients of the head model."""
+    offset: Floats
+    """``[V, 3]`` what the identity basis misses of the neutral shape, metres."""
+    landmarks: Floats
+    """``[T, 478, 3]`` x, y and z in crop pixels, larger z is nearer."""
+    flags: npt.NDArray[np.int32]
+    """``[T]`` bits of :class:`studio.domain.sequence.Flag`; 0 is a good frame."""
+    frames: npt.NDArray[np.int32]
+    """``[T]`` which frames of the source clip these are, ascending."""
+    square: Floats
+    """``[4]`` the crop: similarity (scale, angle, x, y) from source pixels to the unit square."""
+    face: Floats
+    """``[D]`` what the person was compared with others by; empty where it was by name only."""
+    sums: npt.NDArray[np.uint32]
+    """``[T, 2]`` CRC-32 of each frame's picture file and mask file."""
+
+    def __post_init__(self) -> None:
+        count = len(self.motion)
+        shapes = {
+            "landmarks": (count, LANDMARKS, 3),
+            "flags": (count,),
+            "frames": (count,),
+            "square": (4,),
+            "sums": (count, 2),
+        }
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"ClipNumbers.{name} is {getattr(self, name).shape}, expected {shape}")
+
+    def __len__(self) -> int:
+        return len(self.motion)
+
+    @property
+    def good(self) -> npt.NDArray[np.bool_]:
+        """``[T]`` frames fit to learn from."""
+        return self.flags == 0
+
+
+def to_bytes(numbers: ClipNumbers) -> bytes:
+    """The file's content."""
+    arrays = {name: np.ascontiguousarray(getattr(numbers, name), np.float32) for name in _FLOATS}
+    arrays |= {
+        f"motion_{name}": np.ascontiguousarray(getattr(numbers.motion, name), np.float32) for name in _MOTION
+    }
+    whole = {"flags": numbers.flags.astype(np.int32), "frames": numbers.frames.astype(np.int32)}
+    return save({**arrays, **whole, "sums": numbers.sums.astype(np.uint32)})
+
+
+def from_bytes(data: bytes) -> ClipNumbers:
+    """The numbers back. Raises ValueError when the file is damaged."""
+    try:
+        arrays = load(data)
+        kinds: dict[str, Any] = {"flags": np.int32, "frames": np.int32, "sums": np.uint32}
+        for name, value in arrays.items():
+            if value.dtype != kinds.get(name, np.float32):
+                raise ValueError(f"{name} is {value.dtype}")
+            if not np.isfinite(value).all():
+                raise ValueError(f"{name} is not finite")
+        motion = HeadMotion(**{name: arrays[f"motion_{name}"] for name in _MOTION})
+        return ClipNumbers(motion, **{name: arrays[name] for name in (*_FLOATS, *kinds)})
+    except (KeyError, safetensors.SafetensorError) as error:
+        raise ValueError(f"no clip's numbers: {error}") from error
