@@ -1,4 +1,8 @@
-"""Everything about a clip that is not a picture, as one safetensors file."""
+"""Everything about a clip that is not a picture, as two safetensors files.
+
+Landmarks are twenty times larger than the rest and a training does without them: they are a file of their
+own.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
 from studio.domain.sequence import LANDMARKS
 
-_FLOATS = ("coefficients", "offset", "landmarks", "square", "face")
+_FLOATS = ("coefficients", "offset", "square", "face")
 _MOTION = tuple(field.name for field in fields(HeadMotion))
 
 
@@ -28,8 +32,6 @@ class ClipNumbers:
     """``[I]`` identity coefficients of the head model."""
     offset: Floats
     """``[V, 3]`` what the identity basis misses of the neutral shape, metres."""
-    landmarks: Floats
-    """``[T, 478, 3]`` x, y and z in crop pixels, larger z is nearer."""
     flags: npt.NDArray[np.int32]
     """``[T]`` bits of :class:`studio.domain.sequence.Flag`; 0 is a good frame."""
     frames: npt.NDArray[np.int32]
@@ -40,15 +42,17 @@ class ClipNumbers:
     """``[D]`` what the person was compared with others by; empty where it was by name only."""
     sums: npt.NDArray[np.uint32]
     """``[T, 2]`` CRC-32 of each frame's picture file and mask file."""
+    landmarks_sum: npt.NDArray[np.uint32]
+    """``[1]`` CRC-32 of the landmarks' file."""
 
     def __post_init__(self) -> None:
         count = len(self.motion)
         shapes = {
-            "landmarks": (count, LANDMARKS, 3),
             "flags": (count,),
             "frames": (count,),
             "square": (4,),
             "sums": (count, 2),
+            "landmarks_sum": (1,),
         }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
@@ -63,27 +67,56 @@ class ClipNumbers:
         return self.flags == 0
 
 
+_WHOLE: dict[str, Any] = {
+    "flags": np.int32,
+    "frames": np.int32,
+    "sums": np.uint32,
+    "landmarks_sum": np.uint32,
+}
+
+
 def to_bytes(numbers: ClipNumbers) -> bytes:
     """The file's content."""
-    arrays = {name: np.ascontiguousarray(getattr(numbers, name), np.float32) for name in _FLOATS}
-    arrays |= {
-        f"motion_{name}": np.ascontiguousarray(getattr(numbers.motion, name), np.float32) for name in _MOTION
-    }
-    whole = {"flags": numbers.flags.astype(np.int32), "frames": numbers.frames.astype(np.int32)}
-    return save({**arrays, **whole, "sums": numbers.sums.astype(np.uint32)})
+    arrays = {name: _plain(getattr(numbers, name), np.float32) for name in _FLOATS}
+    arrays |= {f"motion_{name}": _plain(getattr(numbers.motion, name), np.float32) for name in _MOTION}
+    return save(arrays | {name: _plain(getattr(numbers, name), kind) for name, kind in _WHOLE.items()})
 
 
 def from_bytes(data: bytes) -> ClipNumbers:
     """The numbers back. Raises ValueError when the file is damaged."""
+    arrays = _read(data)
+    try:
+        motion = HeadMotion(**{name: arrays[f"motion_{name}"] for name in _MOTION})
+        return ClipNumbers(motion, **{name: arrays[name] for name in (*_FLOATS, *_WHOLE)})
+    except KeyError as error:
+        raise ValueError(f"there is no {error}") from error
+
+
+def landmarks_to_bytes(landmarks: Floats) -> bytes:
+    """The content of the landmarks' file; ``[T, 478, 3]``."""
+    return save({"landmarks": _plain(landmarks, np.float32)})
+
+
+def landmarks_from_bytes(data: bytes, frames: int) -> Floats:
+    """The landmarks back. Raises ValueError when the file is damaged or has other than ``frames`` frames."""
+    landmarks = _read(data).get("landmarks")
+    if landmarks is None or landmarks.shape != (frames, LANDMARKS, 3):
+        raise ValueError(f"no landmarks of {frames} frames")
+    return landmarks
+
+
+def _plain(values: npt.NDArray[Any], kind: Any) -> npt.NDArray[Any]:
+    return np.ascontiguousarray(values, kind)
+
+
+def _read(data: bytes) -> dict[str, npt.NDArray[Any]]:
     try:
         arrays = load(data)
-        kinds: dict[str, Any] = {"flags": np.int32, "frames": np.int32, "sums": np.uint32}
-        for name, value in arrays.items():
-            if value.dtype != kinds.get(name, np.float32):
-                raise ValueError(f"{name} is {value.dtype}")
-            if not np.isfinite(value).all():
-                raise ValueError(f"{name} is not finite")
-        motion = HeadMotion(**{name: arrays[f"motion_{name}"] for name in _MOTION})
-        return ClipNumbers(motion, **{name: arrays[name] for name in (*_FLOATS, *kinds)})
-    except (KeyError, safetensors.SafetensorError) as error:
-        raise ValueError(f"no clip's numbers: {error}") from error
+    except safetensors.SafetensorError as error:
+        raise ValueError(str(error)) from error
+    for name, value in arrays.items():
+        if value.dtype != _WHOLE.get(name, np.float32):
+            raise ValueError(f"{name} is {value.dtype}")
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} is not finite")
+    return arrays

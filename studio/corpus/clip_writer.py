@@ -9,8 +9,8 @@ from io import BytesIO
 import numpy as np
 import numpy.typing as npt
 
-from studio.corpus.clip_numbers import ClipNumbers, to_bytes
-from studio.corpus.corpus import mask_name, numbers_name, picture_name
+from studio.corpus.clip_numbers import ClipNumbers, landmarks_to_bytes, to_bytes
+from studio.corpus.corpus import landmarks_name, mask_name, numbers_name, picture_name
 from studio.corpus.shards import ShardWriter
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
@@ -40,7 +40,8 @@ def write_clip(
         shard: where it goes.
         name: what it is called; at most 80 letters, digits, points and hyphens.
         images: for each frame the picture ``[side, side, 3]`` and the mask ``[side, side]``.
-        motion, coefficients, offset, landmarks, flags, frames, square, face: as in :class:`ClipNumbers`.
+        motion, coefficients, offset, flags, frames, square, face: as in :class:`ClipNumbers`.
+        landmarks: ``[T, 478, 3]`` in crop pixels, larger z is nearer.
 
     Returns:
         CRC-32 of the numbers' file, which the corpus lists.
@@ -59,16 +60,18 @@ def write_clip(
             sums[count - 1, kind] = zlib.crc32(data)
     if count != len(sums):
         raise ValueError(f"{count} images for {len(sums)} frames")
+    marks = landmarks_to_bytes(landmarks)
+    shard.write(landmarks_name(name), marks)
     numbers = ClipNumbers(
         motion=motion,
         coefficients=coefficients,
         offset=offset,
-        landmarks=landmarks,
         flags=flags,
         frames=frames,
         square=square,
         face=face,
         sums=sums,
+        landmarks_sum=np.array([zlib.crc32(marks)], np.uint32),
     )
     data = to_bytes(numbers)
     shard.write(numbers_name(name), data)

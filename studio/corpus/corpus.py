@@ -3,7 +3,8 @@
 ::
 
     CORPUS/corpus.json          what there is: clips with identity and split, and what was left out and why
-    CORPUS/shards/000.tar …     NAME/00000.jpg, NAME/00000.mask.png …, NAME/motion.safetensors
+    CORPUS/shards/000.tar …     NAME/00000.jpg, NAME/00000.mask.png …, NAME/landmarks.safetensors,
+                                NAME/motion.safetensors
 
 Reading needs numpy, pillow and safetensors only, and works from forked and from spawned processes alike.
 """
@@ -11,17 +12,17 @@ Reading needs numpy, pillow and safetensors only, and works from forked and from
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from studio.corpus.clip_numbers import ClipNumbers, from_bytes
+from studio.corpus.clip_numbers import ClipNumbers, from_bytes, landmarks_from_bytes
 from studio.corpus.remembered import Remembered
 from studio.corpus.shards import AGAIN, Shard, Unreadable
 from studio.domain.camera import Floats
@@ -32,6 +33,7 @@ from studio.project.documents import DocumentKind, read_document, write_document
 
 Split = Literal["train", "held_out"]
 """On which side of the training a person is: never on both."""
+T = TypeVar("T")
 Picture = npt.NDArray[np.uint8]
 
 FILE, SHARDS = "corpus.json", "shards"
@@ -54,6 +56,11 @@ def mask_name(clip: str, frame: int) -> str:
 def numbers_name(clip: str) -> str:
     """Where a clip's numbers lie in its shard."""
     return f"{clip}/motion.safetensors"
+
+
+def landmarks_name(clip: str) -> str:
+    """Where a clip's landmarks lie in its shard."""
+    return f"{clip}/landmarks.safetensors"
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class CorpusClip:
     """Frames per second, exact."""
     frames: int
     """T."""
+    good_frames: int
+    """How many of them are fit to learn from."""
     shard: str
     """File name of the shard that holds it."""
     checksum: int
@@ -119,7 +128,7 @@ class CorpusClip:
 
     @property
     def numbers(self) -> ClipNumbers:
-        """Everything that is not a picture. Raises Unreadable."""
+        """Everything that is not a picture or a landmark. Raises Unreadable."""
         return self._store.numbers(self)
 
     @property
@@ -140,7 +149,7 @@ class CorpusClip:
     @property
     def landmarks(self) -> Floats:
         """``[T, 478, 3]`` in crop pixels at the corpus' side. Raises Unreadable."""
-        return self.numbers.landmarks
+        return self._store.landmarks(self)
 
     @property
     def good(self) -> npt.NDArray[np.bool_]:
@@ -149,6 +158,7 @@ class CorpusClip:
 
     def check(self) -> None:
         """Read every byte of the clip and compare it with what was written. Raises Unreadable."""
+        self._store.landmarks(self)
         for t in range(self.frames):
             self._store.file(self, picture_name(self.name, t), int(self.numbers.sums[t, 0]))
             self._store.file(self, mask_name(self.name, t), int(self.numbers.sums[t, 1]))
@@ -172,24 +182,36 @@ class _Store:
     def file(self, clip: CorpusClip, name: str, checksum: int) -> bytes:
         data = self._shards[clip.shard].read(name)
         if zlib.crc32(data) != checksum:
-            raise Unreadable(f"{name} in the shard {self._shards[clip.shard].path} is damaged: {AGAIN}.")
+            raise self._damaged(clip, name)
         return data
 
     def numbers(self, clip: CorpusClip) -> ClipNumbers:
-        def make() -> tuple[ClipNumbers, int]:
-            data = self.file(clip, numbers_name(clip.name), clip.checksum)
-            try:
-                numbers = from_bytes(data)
-                if len(numbers) != clip.frames:
-                    raise ValueError(f"{len(numbers)} frames where {clip.frames} are listed")
-            except ValueError as error:
-                where = self._shards[clip.shard].path
-                raise Unreadable(
-                    f"The numbers of {clip.name} in the shard {where} are damaged ({error}): {AGAIN}."
-                ) from error
-            return numbers, len(data)
+        def made(data: bytes) -> ClipNumbers:
+            numbers = from_bytes(data)
+            if len(numbers) != clip.frames:
+                raise ValueError(f"{len(numbers)} frames where {clip.frames} are listed")
+            return numbers
 
-        return self._lately.get(clip.name, make)
+        return self._read(clip, numbers_name(clip.name), clip.checksum, made)
+
+    def landmarks(self, clip: CorpusClip) -> Floats:
+        checksum = int(self.numbers(clip).landmarks_sum[0])
+        return self._read(
+            clip, landmarks_name(clip.name), checksum, lambda data: landmarks_from_bytes(data, clip.frames)
+        )
+
+    def _read(self, clip: CorpusClip, name: str, checksum: int, made: Callable[[bytes], T]) -> T:
+        def make() -> tuple[T, int]:
+            data = self.file(clip, name, checksum)
+            try:
+                return made(data), len(data)
+            except ValueError as error:
+                raise self._damaged(clip, f"{name} ({error})") from error
+
+        return self._lately.get(name, make)
+
+    def _damaged(self, clip: CorpusClip, what: str) -> Unreadable:
+        return Unreadable(f"The shard {self._shards[clip.shard].path} is damaged at {what}: {AGAIN}.")
 
     def image(self, clip: CorpusClip, t: int, name: str, kind: int, side: int | None) -> Picture:
         from PIL import Image
@@ -289,7 +311,7 @@ class Corpus:
 
 WORK = "work"
 """Folder in a corpus that is being prepared."""
-_WORDS = ("name", "identity", "split", "frames", "shard", "checksum", "source", "source_bytes")
+_WORDS = ("name", "identity", "split", "frames", "good_frames", "shard", "checksum", "source", "source_bytes")
 
 
 def write_corpus(corpus: Corpus) -> None:

@@ -1,8 +1,8 @@
 """Shards: uncompressed tar files in which a clip's files lie together, read at random by name.
 
 Any tar program opens them, and a million small files become a few large ones, which disks, networks and
-backups like better (the idea of WebDataset, Aizman, Maltby and Breuel 2019). Random access needs no index beside
-the shard: tar's headers are read through once, and data by its place afterwards.
+backups like better (the idea of WebDataset, Aizman, Maltby and Breuel 2019). Random access needs no index
+beside the shard: its headers are read through once, and data by its place afterwards.
 """
 
 from __future__ import annotations
