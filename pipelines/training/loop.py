@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,9 @@ from pipelines.training.tree import shapes
 from studio.devices import explaining_memory
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted, Progress, silent
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Figures = Mapping[str, float]
 Curve = tuple[tuple[int, dict[str, float]], ...]
@@ -129,6 +132,7 @@ def train(
     preview: Preview | None = None,
     more: Mapping[str, Stateful] | None = None,
     clock: Callable[[], float] = time.monotonic,
+    fabric: Fabric | None = None,
 ) -> TrainReport:
     """Train, continuing from the checkpoint in ``folder`` if there is one.
 
@@ -149,11 +153,15 @@ def train(
         preview: likewise.
         more: other things with a state.
         clock: seconds that only grow.
+        fabric: a launched Fabric: this process is one of its ranks. None: one process, on the device that the
+            modules are on.
 
     Raises:
         Interrupted: asked to stop; the checkpoint is written.
         Problem: memory or disk used up, or the training diverged.
     """
+    if fabric is not None and fabric.world_size > 1:
+        raise Problem("Training in several processes is not there yet: start one.")
     loop = TrainingLoop(
         modules, optimisers, step, order, settings, folder, what, progress, validate, preview, more, clock
     )
