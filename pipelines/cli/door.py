@@ -46,6 +46,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "See an avatar from many sides: is it one head, one person?",
     ),
     "controls": ("pipelines.cli.naming:command", "List what control files can name, with units and limits."),
+    "prepare": (
+        "pipelines.cli.preparing:command",
+        "Make a corpus of a folder of clips of many people, to train on.",
+    ),
     "demo": ("pipelines.cli.demonstrating:command", "Build and animate the bundled sample."),
     "bench": ("pipelines.cli.benching:command", "Measure the speed of tracking, rendering and export here."),
     "list": ("pipelines.cli.listing:command", "Show subjects, clips, avatars and unfinished jobs."),

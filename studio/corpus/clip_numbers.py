@@ -18,7 +18,7 @@ from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
 from studio.domain.sequence import LANDMARKS
 
-_FLOATS = ("coefficients", "offset", "square", "face")
+_FLOATS = ("coefficients", "offset", "square")
 _MOTION = tuple(field.name for field in fields(HeadMotion))
 
 
@@ -38,8 +38,6 @@ class ClipNumbers:
     """``[T]`` which frames of the source clip these are, ascending."""
     square: Floats
     """``[4]`` the crop: similarity (scale, angle, x, y) from source pixels to the unit square."""
-    face: Floats
-    """``[D]`` what the person was compared with others by; empty where it was by name only."""
     sums: npt.NDArray[np.uint32]
     """``[T, 2]`` CRC-32 of each frame's picture file and mask file."""
     landmarks_sum: npt.NDArray[np.uint32]

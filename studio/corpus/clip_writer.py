@@ -32,7 +32,6 @@ def write_clip(
     flags: npt.NDArray[np.int32],
     frames: npt.NDArray[np.int32],
     square: Floats,
-    face: Floats,
 ) -> int:
     """Append a clip to a shard.
 
@@ -40,7 +39,7 @@ def write_clip(
         shard: where it goes.
         name: what it is called; at most 80 letters, digits, points and hyphens.
         images: for each frame the picture ``[side, side, 3]`` and the mask ``[side, side]``.
-        motion, coefficients, offset, flags, frames, square, face: as in :class:`ClipNumbers`.
+        motion, coefficients, offset, flags, frames, square: as in :class:`ClipNumbers`.
         landmarks: ``[T, 478, 3]`` in crop pixels, larger z is nearer.
 
     Returns:
@@ -69,7 +68,6 @@ def write_clip(
         flags=flags,
         frames=frames,
         square=square,
-        face=face,
         sums=sums,
         landmarks_sum=np.array([zlib.crc32(marks)], np.uint32),
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -71,8 +71,12 @@ class LeftOut:
     """The file's path below the folder that was prepared."""
     why: str
     """One sentence."""
+    source_bytes: int
+    """The file's size, by which a changed one is known."""
     whole: bool = True
     """Whether nothing of the file is in the corpus; False where ``why`` is only to be known."""
+    again: bool = False
+    """Whether preparing the folder again tries it again: not the file, but this machine was at fault."""
 
 
 @dataclass(frozen=True)
@@ -261,6 +265,10 @@ class Corpus:
     """What is not in it and what else is to be known."""
     shards: dict[str, int]
     """File name and bytes of each shard."""
+    settings: dict[str, Any]
+    """What its pictures were made with, as plain values."""
+    held_out: float
+    """Share of the people that was asked to be held out."""
     _store: _Store = field(repr=False, compare=False, kw_only=True)
 
     @staticmethod
@@ -317,21 +325,26 @@ _WORDS = ("name", "identity", "split", "frames", "good_frames", "shard", "checks
 def write_corpus(corpus: Corpus) -> None:
     """Write ``corpus.json``, atomically. Raises Problem when the disk says no."""
     clips = [
-        {word: getattr(clip, word) for word in _WORDS}
-        | {"rate": [clip.rate.numerator, clip.rate.denominator]}
-        for clip in corpus.clips
+        clip_words(clip) | {"rate": [clip.rate.numerator, clip.rate.denominator]} for clip in corpus.clips
     ]
-    left_out = [{"source": one.source, "why": one.why, "whole": one.whole} for one in corpus.left_out]
+    left_out = [asdict(one) for one in corpus.left_out]
     content = {
         "side": corpus.side,
         "head_model": corpus.head_model,
         "tracker": corpus.tracker,
         "measure": corpus.measure,
+        "settings": corpus.settings,
+        "held_out": corpus.held_out,
         "shards": corpus.shards,
         "clips": clips,
         "left_out": left_out,
     }
     write_document(corpus.folder / FILE, CORPUS, content)
+
+
+def clip_words(clip: CorpusClip) -> dict[str, Any]:
+    """A clip as :func:`make_corpus` takes it."""
+    return {word: getattr(clip, word) for word in (*_WORDS, "rate")}
 
 
 def make_corpus(
@@ -343,6 +356,8 @@ def make_corpus(
     measure: str,
     shards: dict[str, int],
     clips: Sequence[dict[str, Any]],
+    settings: dict[str, Any],
+    held_out: float,
     left_out: Sequence[LeftOut] = (),
     memory: int = MEMORY,
 ) -> Corpus:
@@ -364,7 +379,17 @@ def make_corpus(
         if sides.setdefault(clip.identity, clip.split) != clip.split:
             raise ValueError(f"{clip.identity} is both learnt from and held out")
     return Corpus(
-        folder, side, head_model, tracker, measure, made, tuple(left_out), dict(shards), _store=store
+        folder=folder,
+        side=side,
+        head_model=head_model,
+        tracker=tracker,
+        measure=measure,
+        clips=made,
+        left_out=tuple(left_out),
+        shards=dict(shards),
+        settings=dict(settings),
+        held_out=held_out,
+        _store=store,
     )
 
 
@@ -396,6 +421,8 @@ def _from_plain(folder: Path, content: dict[str, Any], memory: int) -> Corpus:
         measure=str(content["measure"]),
         shards={str(name): int(size) for name, size in content["shards"].items()},
         clips=clips,
-        left_out=[LeftOut(str(o["source"]), str(o["why"]), bool(o["whole"])) for o in content["left_out"]],
+        settings=dict(content["settings"]),
+        held_out=float(content["held_out"]),
+        left_out=[LeftOut(**one) for one in content["left_out"]],
         memory=memory,
     )

@@ -94,7 +94,7 @@ class _SameClip(Generic[E]):
         usable = sorted((c for c in self.clips if c.good_frames >= self.needed), key=lambda clip: clip.name)
         if not usable:
             raise Problem(
-                f"None of {len(self.clips)} clips has {self.needed} good frames: prepare more, or longer ones."
+                f"None of {len(self.clips)} clips has {self.needed} good frames: prepare longer ones."
             )
         object.__setattr__(self, "_long", tuple(usable))
 
