@@ -27,29 +27,34 @@ class Keypoint:
     """In words."""
     vertex: int
     """MediaPipe's index."""
+    holds: float
+    """How much it says about where the head is and how it is turned: 1 on bone, little on what moves."""
 
 
 KEYPOINTS = (
-    Keypoint("tip of the nose", 4),
-    Keypoint("left eye's outer corner", 33),
-    Keypoint("right eye's outer corner", 263),
-    Keypoint("upper lip, inner edge", 13),
-    Keypoint("lower lip, inner edge", 14),
-    Keypoint("left corner of the mouth", 61),
-    Keypoint("right corner of the mouth", 291),
-    Keypoint("left upper lid", 159),
-    Keypoint("right upper lid", 386),
-    Keypoint("chin", 152),
-    Keypoint("left edge of the face", 234),
-    Keypoint("right edge of the face", 454),
-    Keypoint("left iris", 468),
-    Keypoint("right iris", 473),
-    Keypoint("left brow", 105),
-    Keypoint("right brow", 334),
+    Keypoint("tip of the nose", 4, 1.0),
+    Keypoint("left eye's outer corner", 33, 1.0),
+    Keypoint("right eye's outer corner", 263, 1.0),
+    Keypoint("upper lip, inner edge", 13, 0.02),
+    Keypoint("lower lip, inner edge", 14, 0.02),
+    Keypoint("left corner of the mouth", 61, 0.05),
+    Keypoint("right corner of the mouth", 291, 0.05),
+    Keypoint("left upper lid", 159, 0.1),
+    Keypoint("right upper lid", 386, 0.1),
+    Keypoint("chin", 152, 0.1),
+    Keypoint("left edge of the face", 234, 1.0),
+    Keypoint("right edge of the face", 454, 1.0),
+    Keypoint("left iris", 468, 0.1),
+    Keypoint("right iris", 473, 0.1),
+    Keypoint("left brow", 105, 0.3),
+    Keypoint("right brow", 334, 0.3),
 )
 """Most important first: a stream that has room for n points carries the first n, which are the paper's five
 for n = 5. Ten are on eyes, brows and mouth; the rest hold the head: nose, chin, both edges."""
 VERTICES = tuple(point.vertex for point in KEYPOINTS)
+"""Their vertices."""
+HOLDING = tuple(point.holds for point in KEYPOINTS)
+"""Their weights when the turn of the head is found from them."""
 
 
 def head_keypoints(

@@ -73,19 +73,19 @@ class SemanticSettings:
     decoder_blocks: Annotated[int, Ge(1)] = 6
     """How many blocks those are."""
     decoder_last: Annotated[int, Ge(4)] = 64
-    """Channels at the picture's own resolution; between, they halve from step to step."""
+    """Channels of the decoder's last block; from the first ones they halve with every enlargement."""
     spade_hidden: Annotated[int, Ge(4)] = 128
     """Channels between the condition and what modulates."""
-    coarse_modulation: bool = False
-    """Whether modulation is worked out at the volume's resolution and enlarged: many times cheaper. Off: at
-    each block's own (paper)."""
+    light: bool = False
+    """Whether layers have cheaper forms: halvings by strided convolutions, one condition for each block of
+    the decoder, worked out at the volume's resolution and enlarged. Off: the paper's."""
     norm: Literal["batch", "group"] = "batch"
     """What extractor and motion estimator normalise by: statistics of the batch (paper) or of one example."""
     spectral: bool = True
     """Whether the decoder's weights are divided by their largest singular value."""
     paint_over: bool = False
-    """Whether the same flow also warps the source picture itself and the decoder paints over that. Off: the
-    decoder gives the whole picture (paper)."""
+    """Whether the same flow also warps the source picture itself, at full resolution, and the decoder, which
+    then ends at half of that, refines the flow and paints over. Off: it gives the whole picture (paper)."""
     code_dropout: Annotated[float, Interval(ge=0, le=1)] = 0.5
     """Share of training examples whose code loses some of its last numbers."""
     keypoint_dropout: Annotated[float, Interval(ge=0, le=1)] = 0.0
@@ -125,9 +125,9 @@ SMALL = SemanticSettings(
     label_channels=64,
     decoder_channels=96,
     decoder_blocks=3,
-    decoder_last=16,
+    decoder_last=32,
     spade_hidden=32,
-    coarse_modulation=True,
+    light=True,
     norm="group",
     spectral=False,
     paint_over=True,
@@ -154,7 +154,7 @@ MIDDLE = replace(
     decoder_blocks=4,
     decoder_last=32,
     spade_hidden=64,
-    coarse_modulation=True,
+    light=True,
     norm="group",
     paint_over=True,
     keypoint_dropout=0.2,
@@ -169,11 +169,18 @@ SIZES: dict[Size, SemanticSettings] = {"tiny": TINY, "small": SMALL, "middle": M
 def semantic_settings(size: Size, side: Side = 256) -> SemanticSettings:
     """The settings of a named size for pictures of a side.
 
-    The volume keeps its side where it can (64 for full and middle, 32 for small and tiny) and has at most half
-    of the picture's. ValueError for a size or side that is none.
+    The volume keeps its side where it can (64 for full and middle, 32 for small and tiny) and has at most
+    half of the picture's. ValueError for a size or side that is none.
     """
     if size not in SIZES or side not in get_args(Side):
         raise ValueError(f"no semantic network is called {size} at {side}")
     shape = SIZES[size]
     volume = min(shape.volume_side, side // 2)
-    return replace(shape, side=side, volume_side=volume, motion_side=min(shape.motion_side, volume))
+    return replace(
+        shape,
+        side=side,
+        volume_side=volume,
+        motion_side=min(shape.motion_side, volume),
+        # Patches must fit into the smallest picture that is judged.
+        critic_scales=shape.critic_scales if side > 64 else 1,
+    )

@@ -1,0 +1,130 @@
+"""From warped features to a picture: SPADE blocks told by the features and what the frame expresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils import parametrizations
+
+from studio.engines.semantic.settings import SemanticSettings
+from studio.networks.keypoint_flow import warp_picture
+from studio.networks.norms import norm
+from studio.networks.spade import SLOPE, SpadeBlock
+
+REFINED = 0.1
+"""Farthest that the decoder moves what the flow found, in half sides of the picture."""
+UNPAINTED = -3.0
+"""Logit of the paint's share to begin with: a twentieth."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """B pictures and what they are made of."""
+
+    picture: Tensor
+    """``[B, 3, S, S]`` -1..1."""
+    picture_flow: Tensor | None = None
+    """``[B, 2, S, S]`` by which the source picture was warped; None where there is no painting over."""
+    warped: Tensor | None = None
+    """``[B, 3, S, S]`` the source picture warped."""
+    share: Tensor | None = None
+    """``[B, 1, S, S]`` of the paint that lies over it, 0..1."""
+
+
+class SemanticDecoder(nn.Module):
+    """The generator of the paper's figure 2(b)."""
+
+    def __init__(self, shape: SemanticSettings, numbers: int) -> None:
+        """
+        Args:
+            shape: its size.
+            numbers: how many numbers hold for the whole picture.
+        """
+        super().__init__()
+        label, wide = shape.label_channels, shape.decoder_channels
+        self.gather = nn.Conv2d(shape.volume_channels * shape.volume_depth, label, 3, padding=1)
+        self.gather_norm = norm(shape.norm, label)
+        self.mix = nn.Conv2d(label, label, 1)
+        self.widen = nn.Conv2d(label, wide, 3, padding=1)
+        told = (label, numbers, shape.spade_hidden, shape.spectral, shape.light)
+        self.blocks = nn.ModuleList(SpadeBlock(wide, wide, *told) for _ in range(shape.decoder_blocks))
+        ups = shape.halvings - (1 if shape.paint_over else 0)
+        widths = [max(shape.decoder_last, wide >> step) for step in range(ups + 1)]
+        if not shape.paint_over:
+            widths[-1] = shape.decoder_last
+        self.ups = nn.ModuleList(SpadeBlock(a, b, *told) for a, b in zip(widths, widths[1:]))
+        self.painter = Painter(widths[-1], shape.spectral) if shape.paint_over else None
+        self.last = None if shape.paint_over else nn.Conv2d(widths[-1], 3, 3, padding=1)
+        self.light = shape.light
+
+    def forward(
+        self,
+        volume: Tensor,
+        occlusion: Tensor,
+        numbers: Tensor | None,
+        source: Tensor,
+        flow: Tensor | None,
+    ) -> Drawn:
+        """
+        Args:
+            volume: ``[B, C, D, h, w]`` warped.
+            occlusion: ``[B, 1, h, w]``.
+            numbers: ``[B, N]``, or None.
+            source: ``[B, 3, S, S]`` the source picture.
+            flow: ``[B, 2, h, w]`` of what is seen; None where there is no painting over.
+        """
+        features = functional.leaky_relu(self.gather_norm(self.gather(volume.flatten(1, 2))), SLOPE)
+        features = self.mix(features) * occlusion.to(features.dtype)
+        x = self.widen(features)
+        for block in self.blocks:
+            x = block(x, features, numbers)
+        for up in self.ups:
+            x = functional.interpolate(x, scale_factor=2.0, mode="bilinear" if self.light else "nearest")
+            x = up(x, features, numbers)
+        if self.painter is not None:
+            if flow is None:
+                raise ValueError("painting over needs the flow of what is seen")
+            drawn: Drawn = self.painter(functional.leaky_relu(x, SLOPE), source, flow)
+            return drawn
+        assert self.last is not None
+        return Drawn((self.last(functional.leaky_relu(x, SLOPE)).float() * 0.5).tanh())
+
+
+class Painter(nn.Module):
+    """Ends the decoder where it paints over the warped source picture.
+
+    At half the picture's resolution: the flow is refined, the source is warped by it at full resolution and
+    laid out four pixels to a place, and two convolutions see both and give paint and its share.
+    """
+
+    def __init__(self, channels: int, spectral: bool) -> None:
+        super().__init__()
+        self.refine = nn.Conv2d(channels, 2, 3, padding=1)
+        self.join = nn.Conv2d(channels + 12, channels, 3, padding=1)
+        self.paint = nn.Conv2d(channels, 16, 3, padding=1)
+        for layer in (self.refine, self.paint):  # it begins with the warped picture
+            nn.init.normal_(layer.weight, std=1e-3)
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+        if spectral:
+            parametrizations.spectral_norm(self.join)
+
+    def forward(self, x: Tensor, source: Tensor, flow: Tensor) -> Drawn:
+        """Features ``[B, C, S/2, S/2]``, source ``[B, 3, S, S]``, flow ``[B, 2, h, w]``."""
+        side = source.shape[2:]
+        more = REFINED * self.refine(x).float().tanh()
+        moved = _enlarged(flow.float(), side) + _enlarged(more, side)
+        warped = warp_picture(source.float(), moved)
+        seen = functional.pixel_unshuffle(warped, 2).to(x.dtype)
+        y = functional.leaky_relu(self.join(torch.cat([x, seen], 1)), SLOPE)
+        told = functional.pixel_shuffle(self.paint(y), 2).float()
+        share = (told[:, 3:] + UNPAINTED).sigmoid()
+        return Drawn(warped + share * (told[:, :3].tanh() - warped), moved, warped, share)
+
+
+def _enlarged(flow: Tensor, side: torch.Size) -> Tensor:
+    """A flow at another resolution; its unit, half a side, stays."""
+    return functional.interpolate(flow, side, mode="bilinear", align_corners=False)

@@ -1,0 +1,242 @@
+"""The whole semantic network: a source picture once to a volume, then a picture for every driving frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from studio.engines.semantic.decoder import SemanticDecoder
+from studio.engines.semantic.keypoints import HOLDING
+from studio.engines.semantic.settings import CODE, JAW, SemanticSettings
+from studio.networks.dense_motion import DenseMotionNetwork
+from studio.networks.feature_volume import AppearanceExtractor
+from studio.networks.keypoint_detector import KeypointDetector
+from studio.networks.keypoint_flow import head_turn, warp_volume, within_head
+
+WITHIN = 10.0
+"""Keypoints' moves within the head, in half sides of the picture, are multiplied by this to be about one."""
+
+
+@dataclass(frozen=True)
+class SemanticOutput:
+    """B drawn pictures and what they are made of."""
+
+    picture: Tensor
+    """``[B, 3, S, S]`` -1..1."""
+    flow: Tensor
+    """``[B, 3, D, h, w]`` from each place of the driving frame to the source's, away from it, -1..1 wide."""
+    masks: Tensor
+    """``[B, K + 1, D, h, w]`` share of each keypoint's flow, before them that of what does not move."""
+    occlusion: Tensor
+    """``[B, 1, h, w]`` how much of what is seen the source shows, 0..1."""
+    volume: Tensor
+    """``[B, C, D, h, w]`` the source's features, warped."""
+    source_keypoints: Tensor
+    """``[B, K, 3]`` as given, or as found by the network's own detector."""
+    driving_keypoints: Tensor
+    """``[B, K, 3]`` the same of the driving frame."""
+    picture_flow: Tensor | None
+    """``[B, 2, S, S]`` by which the source picture itself was warped; None without painting over."""
+    warped: Tensor | None
+    """``[B, 3, S, S]`` the source picture, warped."""
+    share: Tensor | None
+    """``[B, 1, S, S]`` how much of the paint lies over it, 0..1."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How much of what drives B frames is known to the network."""
+
+    code: Tensor
+    """``[B]`` numbers of the code, 0..53: the jaw's three, then expression from its first on."""
+    keypoints: Tensor
+    """``[B]`` keypoints, 1..K, from the first on."""
+
+    @staticmethod
+    def all(shape: SemanticSettings, batch: int, device: torch.device | str = "cpu") -> Kept:
+        """Everything."""
+        return Kept(
+            torch.full((batch,), CODE, device=device),
+            torch.full((batch,), shape.keypoints, device=device),
+        )
+
+    @staticmethod
+    def drawn(shape: SemanticSettings, batch: int, chance: torch.Generator | None = None) -> Kept:
+        """As training draws it: some examples lose their last numbers, or keypoints, evenly many."""
+
+        def draw(share: float, least: int, most: int) -> Tensor:
+            some = torch.randint(least, most + 1, (batch,), generator=chance)
+            return torch.where(torch.rand(batch, generator=chance) < share, some, most)
+
+        return Kept(
+            draw(shape.code_dropout, 0, CODE),
+            draw(shape.keypoint_dropout, min(5, shape.keypoints), shape.keypoints),
+        )
+
+
+def kept_code(code: Tensor, kept: Tensor) -> Tensor:
+    """A code ``[B, 53]`` of which only so many numbers ``[B]`` are known; the others are 0.
+
+    Jaw before expression, and expression from its first coefficient on: the head model's are sorted by how
+    much they explain.
+    """
+    order = torch.arange(CODE, device=code.device)
+    rank = torch.where(order < CODE - JAW, order + JAW, order - (CODE - JAW))
+    return code * (rank < kept.to(code.device)[:, None])
+
+
+class SemanticNetwork(nn.Module):
+    """Extractor, motion and decoder; a keypoint detector where keypoints are not the head model's."""
+
+    holding: Tensor
+    """``[K]`` how much each keypoint says about the head's own pose."""
+
+    def __init__(self, shape: SemanticSettings) -> None:
+        super().__init__()
+        self.shape = shape
+        self.extractor = AppearanceExtractor(
+            shape.halvings,
+            shape.first_channels,
+            shape.most_channels,
+            shape.volume_channels,
+            shape.volume_depth,
+            shape.volume_blocks,
+            shape.norm,
+            shape.light,
+        )
+        self.motion = DenseMotionNetwork(
+            shape.volume_channels,
+            shape.volume_depth,
+            shape.keypoints,
+            shape.compressed,
+            shape.hourglass_first,
+            shape.hourglass_most,
+            shape.hourglass_levels,
+            shape.mask_kernel,
+            shape.keypoint_variance,
+            shape.norm,
+            side=shape.motion_side,
+            reach=shape.mask_reach,
+            surface=shape.paint_over,
+        )
+        numbers = (CODE + 1) * shape.expression_code + 3 * shape.keypoints * shape.keypoint_code
+        self.decoder = SemanticDecoder(shape, numbers)
+        self.detector: KeypointDetector | None = None
+        if shape.keypoint_source == "unsupervised":
+            levels = min(5, (shape.volume_side - 1).bit_length())
+            self.detector = KeypointDetector(
+                shape.keypoints,
+                shape.side // shape.volume_side,
+                shape.hourglass_first,
+                shape.hourglass_most,
+                levels,
+                shape.volume_depth,
+                shape.norm,
+            )
+        weights = HOLDING if shape.keypoint_source == "head_model" else (1.0,) * len(HOLDING)
+        self.register_buffer("holding", torch.tensor(weights[: shape.keypoints]), persistent=False)
+
+    def forward(
+        self,
+        source: Tensor,
+        source_keypoints: Tensor | None,
+        driving_keypoints: Tensor | None,
+        code: Tensor,
+        kept: Kept | None = None,
+        driving: Tensor | None = None,
+    ) -> SemanticOutput:
+        """What training calls: source to picture.
+
+        Args:
+            source: ``[B, 3, S, S]`` -1..1.
+            source_keypoints: ``[B, 16, 3]``; None where the network finds its own.
+            driving_keypoints: ``[B, 16, 3]``; None likewise.
+            code: ``[B, 53]`` of the driving frame.
+            kept: how much of code and keypoints is known; None for all.
+            driving: ``[B, 3, S, S]`` the driving frame, looked at only by the network's own detector.
+        """
+        if source_keypoints is None or driving_keypoints is None:
+            if driving is None:
+                raise ValueError("keypoints, or the driving frame to find them in")
+            source_keypoints, driving_keypoints = self.detect(source), self.detect(driving)
+        volume = self.encode(source)
+        return self.draw(source, volume, source_keypoints, driving_keypoints, code, kept)
+
+    def detect(self, picture: Tensor) -> Tensor:
+        """Keypoints ``[B, K, 3]`` that the network finds; ValueError where they are the head model's."""
+        if self.detector is None:
+            raise ValueError("this network is driven by the head model's keypoints")
+        points: Tensor = self.detector(picture)
+        return points
+
+    def encode(self, source: Tensor) -> Tensor:
+        """Source pictures ``[B, 3, S, S]`` in -1..1 to volumes ``[B, C, D, h, w]``; once for each picture."""
+        volume: Tensor = self.extractor(source)
+        return volume
+
+    def draw(
+        self,
+        source: Tensor,
+        volume: Tensor,
+        source_keypoints: Tensor,
+        driving_keypoints: Tensor,
+        code: Tensor,
+        kept: Kept | None = None,
+    ) -> SemanticOutput:
+        """The source as it is driven; the source's side of B may be 1 for many driving frames.
+
+        Args:
+            source: ``[B, 3, S, S]`` -1..1.
+            volume: ``[B, C, D, h, w]`` from :meth:`encode`.
+            source_keypoints: ``[B, 16, 3]``; those beyond the settings' number are not looked at.
+            driving_keypoints: ``[B, 16, 3]``.
+            code: ``[B, 53]`` of the driving frame.
+            kept: how much of code and keypoints is known; None for all.
+        """
+        shape, batch = self.shape, len(driving_keypoints)
+        if len(source) == 1 and batch > 1:
+            source, volume = (x.expand(batch, *x.shape[1:]) for x in (source, volume))
+            source_keypoints = source_keypoints.expand(batch, -1, -1)
+        ours = source_keypoints[:, : shape.keypoints].float()
+        theirs = driving_keypoints[:, : shape.keypoints].float()
+        valid = None
+        if kept is not None:
+            order = torch.arange(shape.keypoints, device=ours.device)
+            valid = (order < kept.keypoints.to(ours.device)[:, None]).float()
+        with torch.autocast(volume.device.type, enabled=False):
+            weights = self.holding.expand(batch, -1) * (1.0 if valid is None else valid)
+            need = shape.turning or shape.keypoint_code
+            turn = head_turn(ours, theirs, weights) if need else None
+            numbers = []
+            if shape.expression_code:
+                known = torch.full((batch,), CODE, device=code.device) if kept is None else kept.code
+                numbers.append(kept_code(code.float(), known).asinh())
+                numbers.append((known.to(code.device) / CODE)[:, None].to(torch.float32))
+            if shape.keypoint_code and turn is not None:
+                within = within_head(ours, theirs, turn, weights)
+                if valid is not None:
+                    within = within * valid[..., None]
+                numbers.append((WITHIN * within).asinh().flatten(1))
+        motion = self.motion(volume, ours, theirs, valid, turn if shape.turning else None)
+        warped = warp_volume(volume, motion.flow)
+        drawn = self.decoder(
+            warped,
+            motion.occlusion,
+            torch.cat(numbers, 1) if numbers else None,
+            source,
+            motion.picture_flow if shape.paint_over else None,
+        )
+        return SemanticOutput(
+            drawn.picture,
+            motion.flow,
+            motion.masks,
+            motion.occlusion,
+            warped,
+            ours,
+            theirs,
+            drawn.picture_flow,
+            drawn.warped,
+            drawn.share,
+        )
