@@ -1,4 +1,4 @@
-"""What a video file is, before anything is made of it."""
+"""What a video file or a photo is, before anything is made of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from studio.media.container import open_video
-from studio.media.reader import Film
+from studio.media.reader import open_film
 from studio.media.timeline import read_timeline
 
 
@@ -45,25 +45,25 @@ class ClipInfo:
     """The file is cut short; what is there is read."""
     warnings: tuple[str, ...] = ()
     """One sentence for each thing the user should know."""
+    photo: bool = False
+    """It is a photo: one frame, and its rate means nothing."""
 
 
 def probe(path: Path) -> ClipInfo:
-    """Look at a video file: its whole index and its first picture.
+    """Look at a video file, its whole index and its first picture, or at a photo.
 
     Raises:
-        Problem: missing, a folder, unreadable, not a video, sound only, or without one decodable frame.
+        Problem: missing, a folder, unreadable, neither video nor photo, sound only, or without one decodable frame.
     """
     path = Path(path)
     timeline = read_timeline(path)
-    film = Film(path, timeline)
+    film = open_film(path, timeline)
     try:
         developer = film.developer
         bits = film.bit_depth
     finally:
         film.close()
-    container, _ = open_video(path)
-    with container:
-        sound = any(stream.codec_context is not None for stream in container.streams.audio)
+    sound = not timeline.photo and _has_sound(path)
     warnings = []
     if timeline.truncated:
         warnings.append(f"“{path.name}” is cut short; the part that is there is used.")
@@ -82,4 +82,11 @@ def probe(path: Path) -> ClipInfo:
         variable_rate=not np.array_equal(timeline.shown, np.arange(len(timeline.stamps))),
         truncated=timeline.truncated,
         warnings=tuple(warnings),
+        photo=timeline.photo,
     )
+
+
+def _has_sound(path: Path) -> bool:
+    container, _ = open_video(path)
+    with container:
+        return any(stream.codec_context is not None for stream in container.streams.audio)

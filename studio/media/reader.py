@@ -15,6 +15,7 @@ import numpy as np
 
 from studio.domain.problem import Problem
 from studio.media.container import open_video
+from studio.media.photo import PhotoFilm
 from studio.media.pictures import Developer, Picture
 from studio.media.timeline import Timeline, read_timeline
 
@@ -64,12 +65,17 @@ def read_selected(path: Path, frames: Iterable[int]) -> Iterator[tuple[int, Pict
 
 
 def _pictures(path: Path, timeline: Timeline, numbers: Iterable[int]) -> Iterator[tuple[int, Picture]]:
-    film = Film(path, timeline)
+    film = open_film(path, timeline)
     try:
         for number in numbers:
             yield number, film.picture(int(timeline.shown[number]))
     finally:
         film.close()
+
+
+def open_film(path: Path, timeline: Timeline) -> Film | PhotoFilm:
+    """A clip or a photo, opened; the caller closes it. Raises Problem where it cannot be decoded."""
+    return PhotoFilm(path) if timeline.photo else Film(path, timeline)
 
 
 class Film:

@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from studio.domain.problem import Problem
 from studio.media.container import open_video
+from studio.media.photo import RATE as PHOTO_RATE
+from studio.media.photo import photo_kind
 from studio.media.rates import choose_rate, shown_frames
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class Timeline:
     """The container has no times: ``stamps`` just count frames in decoding order, and seeking is unsafe."""
     truncated: bool
     """The file ends before its own index or stated duration says it should."""
+    photo: bool = False
+    """It is a photo: one frame that no time passes in."""
 
     def __len__(self) -> int:
         return len(self.shown)
@@ -58,7 +62,7 @@ class Timeline:
 
 
 def read_timeline(path: Path) -> Timeline:
-    """The timeline of a video file; remembered for the last few files while they do not change.
+    """The timeline of a video file or a photo; remembered for the last few files while they do not change.
 
     Raises:
         Problem: as `open_video`, or when there is not one frame.
@@ -76,6 +80,9 @@ def _remembered(path: Path, modified: int, size: int) -> Timeline:
 
 
 def _read(path: Path) -> Timeline:
+    if photo_kind(path) is not None:
+        only = np.zeros(1, np.int64)
+        return Timeline(only, only, 1 / PHOTO_RATE, PHOTO_RATE, only, True, False, photo=True)
     container, stream = open_video(path)
     with container:
         packets, end = _packets(container, stream)

@@ -63,13 +63,6 @@ def test_text(tmp_path, name):
     refuse(path, "cannot be read as a video")
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_picture_renamed(tmp_path, suffix):
-    path = tmp_path / "photo.mp4"
-    path.write_bytes(cv2.imencode(suffix, np.full((64, 64, 3), 90, np.uint8))[1].tobytes())
-    refuse(path, "cannot be read as a video")
-
-
 def test_noise(tmp_path):
     path = tmp_path / "noise.mov"
     path.write_bytes(np.random.default_rng(0).bytes(200_000))

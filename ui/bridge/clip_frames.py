@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PySide6.QtCore import QObject, Qt, Signal
 
 if TYPE_CHECKING:
+    from studio.media.photo import PhotoFilm
     from studio.media.reader import Film
     from studio.media.timeline import Timeline
 
@@ -198,10 +199,10 @@ class Reel:
         """Free the decoder."""
         self._film.close()
 
-    def _opened(self) -> Film:
-        from studio.media.reader import Film
+    def _opened(self) -> Film | PhotoFilm:
+        from studio.media.reader import open_film
 
-        return Film(self._path, self._timeline)
+        return open_film(self._path, self._timeline)
 
     def _scaled(self, picture: Pixels) -> Pixels:
         import cv2
