@@ -95,6 +95,15 @@ def test_no_file_without_a_subject() -> None:
 
 
 @pytest.mark.qt
+def test_pydantic_is_there_before_qt_whose_import_hook_it_does_not_bear() -> None:
+    pytest.importorskip("PySide6.QtWidgets")
+    _in_a_new_process(
+        "import sys, ui\n"
+        "assert 'pydantic.type_adapter' in sys.modules\n"
+        "assert not any(name.startswith(('PySide6', 'shiboken6')) for name in sys.modules)"
+    )
+
+
 def test_the_window_opens_with_nothing_heavy_and_no_page_renders() -> None:
     pytest.importorskip("PySide6.QtWidgets")
     assert _dragged_along("import ui.app, ui.pages.library") <= {"PySide6"}

@@ -5,6 +5,11 @@ from __future__ import annotations
 import ctypes
 import sys
 
+# Before Qt: once PySide's signatures are in use, every module that is imported goes through
+# inspect.getsource(), which asks it for an attribute that it does not have; pydantic's answer to that imports
+# what is just being imported.
+from pydantic import TypeAdapter as TypeAdapter
+
 # PySide6 6.12 gives references to None, True and False away, with every emit() for example: it is built as if
 # they were immortal, which they are from Python 3.12 on. On 3.11 their count reaches zero after a while, and
 # the program ends. So many references never run out.
