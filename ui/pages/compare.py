@@ -339,6 +339,6 @@ class ComparePage(Page):
         made.setToolTip(self.tr("Any engine and preset, built or not"))
         made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         made.setMinimumWidth(160)
-        made.setMaximumWidth(270)
+        made.setMaximumWidth(330)
         made.activated.connect(lambda _: self._picked())
         return made
