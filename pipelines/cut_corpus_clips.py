@@ -27,6 +27,8 @@ from studio.project.sequence_files import MaskReader
 from studio.tracking.settings import TrackSettings
 
 CUT, SHARD = DocumentKind("clips of a video"), "clips.tar"
+PASSES = 4
+"""Finding the face, fitting the head, cutting the person out, cutting the clips."""
 VERSION = 1
 """Raised whenever equal videos give other clips."""
 
@@ -71,7 +73,7 @@ def cut_video(
         name: of its first clip; further ones are numbered.
         folder: where ``clips.tar`` and ``cut.json`` go.
         settings: see :class:`PrepareSettings`.
-        progress: told after every frame of the three passes, in thirds.
+        progress: told after every frame of each pass, in thousandths of the whole.
 
     Returns:
         What was written.
@@ -84,7 +86,7 @@ def cut_video(
     settings = settings or PrepareSettings()
     with new_folder(folder) as aside:
         tracking = aside / "track"
-        told = _Thirds(progress)
+        told = _AsOne(progress)
         # The rest is judged here: which frames are small depends on the corpus' side.
         smallest = round(settings.smallest_face * settings.side)
         sequence = track_video(video, tracking, TrackSettings(small_face=smallest), told)
@@ -235,17 +237,17 @@ def clip_fields(cut: CutVideo) -> list[dict[str, Any]]:
     ]
 
 
-class _Thirds:
-    """Two passes of tracking and one of cutting as one piece of work, in thousandths."""
+class _AsOne:
+    """The passes of tracking and that of cutting as one piece of work, in thousandths."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress, self._what, self._pass = progress, "", -1
 
     def __call__(self, done: int, total: int | None, what: str) -> None:
         if what != self._what:
-            self._what, self._pass = what, min(self._pass + 1, 2)
+            self._what, self._pass = what, min(self._pass + 1, PASSES - 1)
         share = done / total if total else 0.0
-        self._progress(round(1000 * (self._pass + min(1.0, share)) / 3), 1000, what)
+        self._progress(round(1000 * (self._pass + min(1.0, share)) / PASSES), 1000, what)
 
 
 def _remove(folder: Path) -> None:

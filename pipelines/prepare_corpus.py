@@ -476,7 +476,7 @@ def _told_apart(
     crowd = max((sum(1 for who in people.values() if who == one) for one in set(people.values())), default=0)
     if crowd > max(3, len(people) // 2):
         notes.append(
-            f"{crowd} of {len(people)} clips count as one person by this measure: check that, and name people "
+            f"{crowd} of {len(people)} clips count as one person by this measure: check that, and name them "
             "with --identities if they are several."
         )
     chosen = {name: (person, sides[person]) for name, person in people.items()}
