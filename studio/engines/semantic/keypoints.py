@@ -63,6 +63,7 @@ def head_keypoints(
     offset: npt.NDArray[np.floating],
     motion: HeadMotion,
     side: float,
+    face: bool = False,
 ) -> Floats:
     """Keypoints of a moving head in a square picture.
 
@@ -75,19 +76,23 @@ def head_keypoints(
         offset: ``[V, 3]`` the same person's, metres.
         motion: T frames, their camera in pixels of the picture.
         side: of the picture, pixels.
+        face: after the keypoints all of the head model's landmarks, for networks with a face's flow.
 
     Returns:
-        ``[T, 16, 3]``: x right and y down, -1..1 inside the picture; z in the same unit, nearer is larger, 0
+        ``[T, 16, 3]``, or ``[T, 16 + L, 3]``: x right and y down, -1..1 inside the picture; z in the same unit, nearer is larger, 0
         at the mean depth of the neutral face looking at the camera.
 
     Raises:
         Problem: when the head model lacks one of the points.
     """
-    return keypoint_maker(model, coefficients, offset)(motion, side)
+    return keypoint_maker(model, coefficients, offset, face)(motion, side)
 
 
 def keypoint_maker(
-    model: HeadModel, coefficients: npt.NDArray[np.floating], offset: npt.NDArray[np.floating]
+    model: HeadModel,
+    coefficients: npt.NDArray[np.floating],
+    offset: npt.NDArray[np.floating],
+    face: bool = False,
 ) -> Callable[[HeadMotion, float], Floats]:
     """:func:`head_keypoints` of one person, with all that is fixed prepared: for live driving."""
     place = {int(point): row for row, point in enumerate(model.landmark_ids)}
@@ -98,6 +103,8 @@ def keypoint_maker(
             "driven; track with the built-in head instead."
         )
     rows = [place[vertex] for vertex in VERTICES]
+    if face:
+        rows += range(len(model.landmark_ids))
     neutral = model.neutral(coefficients, offset)
     posed = model.posed_landmarks(neutral)
     middle = float(model.pick_landmarks(neutral)[:, 2].mean())

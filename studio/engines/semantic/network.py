@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from studio.engines.semantic.decoder import SemanticDecoder
-from studio.engines.semantic.keypoints import HOLDING
+from studio.engines.semantic.keypoints import HOLDING, VERTICES
 from studio.engines.semantic.settings import CODE, JAW, SemanticSettings
-from studio.networks.dense_motion import DenseMotionNetwork
+from studio.networks.dense_motion import DenseMotion, DenseMotionNetwork
+from studio.networks.face_flow import face_flow
 from studio.networks.feature_volume import AppearanceExtractor
 from studio.networks.keypoint_detector import KeypointDetector
 from studio.networks.keypoint_flow import head_turn, warp_volume, within_head
@@ -53,6 +55,8 @@ class Kept:
     """``[B]`` numbers of the code, 0..53: the jaw's three, then expression from its first on."""
     keypoints: Tensor
     """``[B]`` keypoints, 1..K, from the first on."""
+    face: Tensor | None = None
+    """``[B]`` whether the face's flow is known, where there is one; None: it is."""
 
     @staticmethod
     def all(shape: SemanticSettings, batch: int, device: torch.device | str = "cpu") -> Kept:
@@ -73,6 +77,7 @@ class Kept:
         return Kept(
             draw(shape.code_dropout, 0, CODE),
             draw(shape.keypoint_dropout, min(5, shape.keypoints), shape.keypoints),
+            torch.rand(batch, generator=chance) >= shape.face_dropout if shape.face_flow else None,
         )
 
 
@@ -190,8 +195,10 @@ class SemanticNetwork(nn.Module):
         Args:
             source: ``[B, 3, S, S]`` -1..1.
             volume: ``[B, C, D, h, w]`` from :meth:`encode`.
-            source_keypoints: ``[B, 16, 3]``; those beyond the settings' number are not looked at.
-            driving_keypoints: ``[B, 16, 3]``.
+            source_keypoints: ``[B, 16, 3]``; those beyond the settings' number are not looked at. After them,
+                where there is a face's flow, all of the face's points: ``[B, 16 + L, 3]``; without them, the
+                flow is that of the keypoints.
+            driving_keypoints: likewise.
             code: ``[B, 53]`` of the driving frame.
             kept: how much of code and keypoints is known; None for all.
         """
@@ -220,13 +227,19 @@ class SemanticNetwork(nn.Module):
                     within = within * valid[..., None]
                 numbers.append((WITHIN * within).asinh().flatten(1))
         motion = self.motion(volume, ours, theirs, valid, turn if shape.turning else None)
+        picture_flow = motion.picture_flow if shape.paint_over else None
+        if shape.face_flow and min(source_keypoints.shape[1], driving_keypoints.shape[1]) > len(VERTICES):
+            face = [points[:, len(VERTICES) :] for points in (source_keypoints, driving_keypoints)]
+            motion, picture_flow = _with_face(
+                motion, picture_flow, *face, None if kept is None else kept.face, shape.side // 2
+            )
         warped = warp_volume(volume, motion.flow)
         drawn = self.decoder(
             warped,
             motion.occlusion,
             torch.cat(numbers, 1) if numbers else None,
             source,
-            motion.picture_flow if shape.paint_over else None,
+            picture_flow,
         )
         return SemanticOutput(
             drawn.picture,
@@ -240,3 +253,35 @@ class SemanticNetwork(nn.Module):
             drawn.warped,
             drawn.share,
         )
+
+
+def _with_face(
+    motion: DenseMotion,
+    picture_flow: Tensor | None,
+    source: Tensor,
+    driving: Tensor,
+    known: Tensor | None,
+    side: int,
+) -> tuple[DenseMotion, Tensor | None]:
+    """Motion whose flow is, where the face is, that of the face's points.
+
+    Args:
+        motion: what keypoints say.
+        picture_flow: ``[B, 2, h, w]`` of what is seen, or None.
+        source: ``[B, P, 3]`` points of the face.
+        driving: ``[B, P, 3]`` the same in the driving frame.
+        known: ``[B]`` whether they are known; None: they are.
+        side: at which they are worked out: half of the picture's is fine enough for lips.
+    """
+    with torch.autocast(source.device.type, enabled=False):
+        flow, faith = face_flow(source, driving, side)
+        if known is not None:
+            faith = faith * known.to(faith)[:, None, None, None]
+        if picture_flow is not None:
+            wide = functional.interpolate(picture_flow.float(), (side, side), mode="bilinear")
+            picture_flow = wide + faith * (flow - wide)
+        size = motion.flow.shape[3:]
+        flow, faith = (functional.interpolate(x, size, mode="area")[:, :, None] for x in (flow, faith))
+        flat = motion.flow[:, :2]
+        whole = torch.cat([flat + faith * (flow - flat), motion.flow[:, 2:]], 1)
+    return replace(motion, flow=whole), picture_flow

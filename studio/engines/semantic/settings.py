@@ -52,6 +52,10 @@ class SemanticSettings:
     mask_reach: Annotated[float, Ge(0)] = 0.0
     """Masks begin as nearness to keypoints: what is farther than this from all of them, in half sides of the
     picture, stays where it was. What is learnt is added to that. 0: all of it is learnt (paper)."""
+    face_flow: bool = False
+    """Whether, where the face is, the flow is that of all the head model's points and not only of the keypoints
+    (studio.networks.face_flow). They are moved by the same numbers, so a receiver that has the head model needs
+    no more than pose and code. Off: keypoints alone (paper)."""
     compressed: Annotated[int, Ge(1)] = 4
     """Channels of the volume that motion is estimated from."""
     motion_side: Annotated[int, Ge(4)] = 64
@@ -90,6 +94,9 @@ class SemanticSettings:
     """Share of training examples whose code loses some of its last numbers."""
     keypoint_dropout: Annotated[float, Interval(ge=0, le=1)] = 0.0
     """Share of training examples that lose some of their last keypoints, for low bitrates."""
+    face_dropout: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    """Share of training examples that have keypoints alone where there is a face's flow, for receivers that
+    are sent no more."""
     critic_first: Annotated[int, Ge(4)] = 64
     """Channels of the discriminator's first layer; they double up to…"""
     critic_most: Annotated[int, Ge(8)] = 512
@@ -116,6 +123,7 @@ SMALL = SemanticSettings(
     keypoint_code=True,
     turning=True,
     mask_reach=0.5,
+    face_flow=True,
     compressed=2,
     motion_side=16,
     hourglass_first=24,
@@ -132,6 +140,7 @@ SMALL = SemanticSettings(
     spectral=False,
     paint_over=True,
     keypoint_dropout=0.2,
+    face_dropout=0.1,
     critic_first=24,
     critic_most=96,
     critic_layers=3,
@@ -145,6 +154,7 @@ MIDDLE = replace(
     keypoint_code=True,
     turning=True,
     mask_reach=0.5,
+    face_flow=True,
     motion_side=32,
     hourglass_most=256,
     hourglass_levels=4,
@@ -158,6 +168,7 @@ MIDDLE = replace(
     norm="group",
     paint_over=True,
     keypoint_dropout=0.2,
+    face_dropout=0.1,
     critic_first=48,
     critic_most=384,
 )
