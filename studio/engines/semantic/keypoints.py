@@ -79,8 +79,8 @@ def head_keypoints(
         face: after the keypoints all of the head model's landmarks, for networks with a face's flow.
 
     Returns:
-        ``[T, 16, 3]``, or ``[T, 16 + L, 3]``: x right and y down, -1..1 inside the picture; z in the same unit, nearer is larger, 0
-        at the mean depth of the neutral face looking at the camera.
+        ``[T, 16, 3]``, or ``[T, 16 + L, 3]``: x right and y down, -1..1 inside the picture; z in the same
+        unit, nearer is larger, 0 at the mean depth of the neutral face looking at the camera.
 
     Raises:
         Problem: when the head model lacks one of the points.

@@ -53,9 +53,9 @@ class SemanticSettings:
     """Masks begin as nearness to keypoints: what is farther than this from all of them, in half sides of the
     picture, stays where it was. What is learnt is added to that. 0: all of it is learnt (paper)."""
     face_flow: bool = False
-    """Whether, where the face is, the flow is that of all the head model's points and not only of the keypoints
-    (studio.networks.face_flow). They are moved by the same numbers, so a receiver that has the head model needs
-    no more than pose and code. Off: keypoints alone (paper)."""
+    """Whether, where the face is, the flow is that of all the head model's points and not only of the
+    keypoints (studio.networks.face_flow). They are moved by the same numbers, so a receiver that has the head
+    model needs no more than pose and code. Off: keypoints alone (paper)."""
     compressed: Annotated[int, Ge(1)] = 4
     """Channels of the volume that motion is estimated from."""
     motion_side: Annotated[int, Ge(4)] = 64
