@@ -83,16 +83,20 @@ def pick_pivots(
 
     Features are divided by their standard deviation (scipy's "whitening", as PVP does), see :func:`whitened`.
 
+    A photo's one frame is its one pivot.
+
     Raises:
-        Problem: fewer than two good frames to choose from, or a locked frame cannot be a pivot.
+        Problem: fewer than two good frames of a clip to choose from, or a locked frame cannot be a pivot.
     """
     candidates = np.arange(len(sequence))[train]
     candidates = candidates[sequence.good[candidates]]
-    if len(candidates) < 2:
+    if len(candidates) < 2 and not (sequence.still and len(candidates)):
         raise Problem(
             "Too few good frames to build from; record a longer clip with the face lit and in view."
         )
     check_wishes(sequence, settings, train)
+    if sequence.still:
+        return _only(sequence.motion)
     wishes = _Wishes(np.isin(candidates, settings.locked), np.isin(candidates, settings.forbidden))
     white, mean, deviation = whitened(sequence.motion.take(candidates))
     count = int(min(settings.count, max(2, len(candidates) // 2)))
@@ -115,6 +119,21 @@ def pick_pivots(
         mean=mean.astype(np.float32),
         deviation=deviation.astype(np.float32),
         learnt_from=(int(train.start or 0), int(len(sequence) if train.stop is None else train.stop)),
+    )
+
+
+def _only(motion: HeadMotion) -> PivotSet:
+    """A photo's one frame."""
+    _, mean, deviation = whitened(motion)
+    return PivotSet(
+        frames=np.zeros(1, np.int32),
+        members=np.ones(1, np.int32),
+        distance=np.zeros(1, np.float32),
+        reasons=(f"the only picture ({_pose(motion, 0)})",),
+        features=FEATURES,
+        mean=mean.astype(np.float32),
+        deviation=deviation.astype(np.float32),
+        learnt_from=(0, 1),
     )
 
 

@@ -1,4 +1,4 @@
-"""Video in, TrackedSequence out: whose face it is, where it is, and what its head does, frame by frame.
+"""Video or photo in, TrackedSequence out: whose face it is, where it is, and what its head does, frame by frame.
 
 Two passes over the file. The first finds every face; then the whole clip is known, and so who the person
 is, where smoothing may look and where the head will be. The second looks at the pictures again for
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from studio.domain.camera import Floats, Similarity
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
-from studio.domain.sequence import TrackedSequence, held_out_split
+from studio.domain.sequence import Flag, TrackedSequence, held_out_split
 from studio.head import HeadModel, builtin_head, fit_landmarks, load_flame
 from studio.head.ffhq_crop import crop_frames, crop_similarities, mask_squares, upright_similarities
 from studio.head.flame import EMBEDDING as FLAME_EMBEDDING
@@ -46,7 +46,7 @@ from studio.tracking.regions import OVAL
 from studio.tracking.settings import TrackSettings
 from studio.tracking.sighting import Sightings, each_sighting
 from studio.tracking.smoothing import fill_gaps, gaussian, segments, smooth_landmarks
-from studio.tracking.tracker import Picture, Tracker
+from studio.tracking.tracker import Picture, Settled, Tracker
 from studio.tracking.trimming import chosen_frames, in_whole_clip, with_edges
 
 # PVP's smoothing in frames at 30 frames per second (facts of its preprocessing: centre 1, axes 3).
@@ -74,7 +74,7 @@ def track_video(
     """Track one person through a clip and write the sequence and its masks into a folder.
 
     Args:
-        video: any readable video file.
+        video: any readable video file, or a photo, which becomes a sequence of one frame.
         folder: where the artefact goes; it appears complete (``sequence.npz``, ``sequence.json``,
             ``masks.zip``, perhaps ``scores.npz``, and ``people.json`` with pictures where there are several
             people) or, on any error or interruption, not at all.
@@ -87,7 +87,8 @@ def track_video(
         The sequence that was written.
 
     Raises:
-        Problem: not a video, nobody in it, too few frames of the person, no such person, a full disk.
+        Problem: neither video nor photo, nobody in it, too few frames of the person, a photo's face too small,
+            covered or cut off, no such person, a full disk.
     """
     settings = settings or TrackSettings()
     head = head or choose_head(settings)
@@ -97,6 +98,7 @@ def track_video(
         own = make_tracker(settings, float(info.rate)) if tracker is None else None
         used = tracker or own
         assert used is not None
+        used = Settled(used) if info.photo else used
         try:
             name, score_names = used.name, used.score_names
             seen = _see(video, part, used, progress)
@@ -104,8 +106,11 @@ def track_video(
             if own is not None:
                 own.close()
         rate = float(info.rate)
+        if info.photo and not seen.frames[0]:
+            raise Problem(NO_FACE)
         followed = follow(seen, info.width, info.height, rate, topology().positions, settings.person)
-        _refuse_too_few(followed, settings, part.stop - part.start < info.frames)
+        if not info.photo:
+            _refuse_too_few(followed, settings, part.stop - part.start < info.frames)
         around = part.start, info.frames - part.stop
         outline = _outline(followed, rate, settings)
         # Identity is learned from frames that show this person's face at rest between jumps.
@@ -115,6 +120,8 @@ def track_video(
         early = np.zeros(len(valid), bool)
         early[held_out_split(len(valid))[0]] = True
         fit = fit_landmarks(head, outline.landmarks, valid, progress=progress, shape_from=early)
+        if info.photo:  # there is no other frame to take instead, and a hand at a chin does no harm
+            settings = replace(settings, look_for_hands=False)
         detail, hands = _look_again(video, aside, followed, outline, rate, around, settings, progress)
         followed = replace(followed, covered=followed.covered | (hands & followed.seen))
         sequence = TrackedSequence(
@@ -135,6 +142,8 @@ def track_video(
             fit_error=fit.error.astype(np.float32),
             tracker=name,
         )
+        if info.photo:
+            _refuse_photo(sequence, settings)
         sequence = in_whole_clip(sequence, *around)
         if score_names:
             save_scores(aside, score_names, with_edges(_scores(followed, len(score_names)), *around))
@@ -196,6 +205,25 @@ def _refuse_too_few(followed: Followed, settings: TrackSettings, trimmed: bool) 
         f"A face was found in only {count} of {total} frames; at least {settings.fewest_frames} are needed: "
         "use a clip that shows the face, lit and from the front, for some ten seconds."
     )
+
+
+NO_FACE = (
+    "No face was found in this photo: use one that shows a face, lit, from the front, at least a tenth of the "
+    "picture high."
+)
+_UNFIT = {
+    Flag.SMALL: "The face in this photo is only {height} pixels high: use one in which it has at least {least}.",
+    Flag.EDGE: "The face in this photo goes beyond its edge: use one that shows the whole face.",
+    Flag.OCCLUDED: "The face in this photo is covered or turned too far away: use one that shows all of it.",
+}
+
+
+def _refuse_photo(sequence: TrackedSequence, settings: TrackSettings) -> None:
+    """Raise Problem where the one picture there is cannot be learnt from."""
+    height = round(float(np.ptp(sequence.landmarks[0, :, 1])))
+    for flag, sentence in _UNFIT.items():
+        if int(sequence.flags[0]) & int(flag):
+            raise Problem(sentence.format(height=height, least=settings.small_face))
 
 
 def _outline(followed: Followed, rate: float, settings: TrackSettings) -> _Outline:

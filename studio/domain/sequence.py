@@ -111,6 +111,11 @@ class TrackedSequence:
         return self.flags == int(Flag.GOOD)
 
     @property
+    def still(self) -> bool:
+        """Whether it is one picture, a photo: nothing moves in it and nothing can be held out of it."""
+        return len(self) == 1
+
+    @property
     def used(self) -> slice:
         """The part of the clip that was chosen, as frame numbers; all of it where nothing was trimmed."""
         inside = np.flatnonzero((self.flags & int(Flag.TRIMMED)) == 0)

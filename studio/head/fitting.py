@@ -99,7 +99,10 @@ def fit_landmarks(
         )
     filled = _fill_gaps(landmarks, usable)
     allowed = usable if shape_from is None else usable & shape_from
-    identity, offset = fit_person(model, filled[allowed if allowed.any() else usable], chosen, progress)
+    learnt_from = filled[allowed if allowed.any() else usable]
+    # A photo has no calmer frames; a clip's only usable one is likely a calm one.
+    learn = fit_person_once if len(landmarks) == 1 else fit_person
+    identity, offset = learn(model, learnt_from, chosen, progress)
     fitter = PersonFitter(model, identity, offset, chosen)
     motion = fitter.fit(filled)
     return HeadFit(identity, offset, motion, fitter.error(filled, motion))
@@ -132,6 +135,36 @@ def fit_person(
         offset = _offset(model, neutral - model.pick_landmarks(model.neutral(identity, offset * 0)))
         progress(turn + 1, settings.rounds, "fitting the head")
     return identity, offset
+
+
+ROUNDS_OF_ONE = 16
+"""Rounds after which identity and motion of a single frame no longer move."""
+
+
+def fit_person_once(
+    model: HeadModel,
+    landmarks: Floats,
+    settings: FitSettings,
+    progress: Progress = silent,
+) -> tuple[Floats, Floats]:
+    """A person's identity ``[I]`` and offset ``[V, 3]`` from one frame ``[1, 478, 3]``.
+
+    What is shape and what is expression, one picture cannot say: an open mouth may be how the face is made.
+    The model's statistics must. So both are sought together, each under its prior and in turns until neither
+    moves (the most probable pair), and only what neither explains becomes the offset. Learnt as from a clip,
+    whose calm frames are taken to be at rest, a laugh would become the resting face.
+    """
+    identity, nothing = np.zeros(model.identities, np.float32), np.zeros_like(model.template)
+    solve = _identity_solver(model, settings)
+    neutral = model.pick_landmarks(model.template)
+    for turn in range(ROUNDS_OF_ONE):
+        fitter = PersonFitter(model, identity, nothing, settings)
+        motion = fitter.fit(landmarks)
+        moved = fitter.deformed(motion) - fitter.neutral_landmarks
+        neutral = (fitter.unposed(landmarks, motion) - moved)[0]
+        identity = solve(neutral)
+        progress(turn + 1, ROUNDS_OF_ONE, "fitting the head")
+    return identity, _offset(model, neutral - model.pick_landmarks(model.neutral(identity, nothing)))
 
 
 class PersonFitter:

@@ -216,7 +216,7 @@ def _weight(person: Person, width: int, height: int) -> float:
 
 def _worth_counting(person: Person, main: Person) -> bool:
     count, most = sum(1 for _ in person.sightings), sum(1 for _ in main.sightings)
-    return person is main or count >= max(5, 0.05 * most)
+    return person is main or count >= max(min(5, most), 0.05 * most)
 
 
 def _in_order(people: list[Person], rate: float) -> list[Person]:

@@ -54,6 +54,44 @@ class Tracker(Protocol):
         """Free the network."""
 
 
+SETTLING = 6
+"""Times that a single picture is shown to a tracker. The first answer starts from a detector's rough box and
+is 0.4 to 3.3 % of the face's height away from what tracking through a clip finds there (five people); after
+five more looks, each from the landmarks of the one before, 0.25 to 0.65 %, and it moves no more."""
+
+
+class Settled:
+    """A tracker for one picture, which it looks at until the landmarks stay."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        """``tracker``: what looks; it must follow faces from picture to picture. Closed by this."""
+        self._tracker = tracker
+
+    @property
+    def name(self) -> str:
+        """As the tracker's."""
+        return self._tracker.name
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """As the tracker's."""
+        return self._tracker.score_names
+
+    def faces(self, picture: Picture) -> list[Face]:
+        """Every face; see :class:`Tracker`."""
+        found = self._tracker.faces(picture)
+        for _ in range(SETTLING - 1 if found else 0):
+            again = self._tracker.faces(picture)
+            if len(again) < len(found):
+                break  # it lost somebody whom it had
+            found = again
+        return found
+
+    def close(self) -> None:
+        """Free the network."""
+        self._tracker.close()
+
+
 def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
     """Intersection over union of two boxes (left, top, right, bottom), 0..1."""
     width = min(a[2], b[2]) - max(a[0], b[0])

@@ -256,3 +256,26 @@ def test_calm_frames_have_the_mouth_closed_and_the_eyes_open():
     assert motion.jaw[chosen, 0].max() < 0.03
     assert motion.eyelids[chosen].max() == 0
     assert len(chosen) >= 10
+
+
+def test_one_picture_of_an_open_mouth_is_not_taken_for_the_resting_face():
+    rng = np.random.default_rng(11)
+    identity, offset = someone(rng)
+    model = builtin_head()
+    motion = HeadMotion.neutral(1, np.array([1800.0, 320.0, 240.0]))
+    motion.jaw[:, 0] = 0.2
+    motion.expression[:] = 1.5 * model.handles["smile"].expression
+    motion.eyelids[:] = 0.8
+    fit = fit_landmarks(model, tracked(identity, offset, motion), np.ones(1, bool))
+
+    def lips_apart(neutral):
+        return 1000.0 * np.linalg.norm(neutral[13] - neutral[14])
+
+    rest = lips_apart(model.neutral(identity, offset))
+    opened = lips_apart(model.vertices(identity, offset, motion)[0])
+    assert opened - rest > 10.0  # millimetres: there is something to be mistaken for
+    assert abs(lips_apart(model.neutral(fit.identity, fit.offset)) - rest) < 1.5
+    assert abs(np.rad2deg(fit.motion.jaw[0, 0] - 0.2)) < 2.5
+    assert np.abs(fit.motion.eyelids - 0.8).max() < 0.15
+    # Both together are the picture.
+    assert fit.error[0] < 0.01

@@ -118,3 +118,22 @@ def test_nothing_to_choose_from_is_explained() -> None:
     sequence = replace(sequence_of(three_poses(10)), flags=np.full(30, int(Flag.BLURRED), np.int32))
     with pytest.raises(Problem, match="record a longer clip"):
         pick_pivots(sequence, PivotSettings(), slice(0, 30))
+
+
+def test_a_photo_is_its_only_pivot_and_a_bad_one_is_none() -> None:
+    motion = HeadMotion.neutral(1, CAMERA)
+    photo = sequence_of(motion)
+    pivots = pick_pivots(photo, PivotSettings(), photo.used)
+    assert pivots.frames.tolist() == [0] and pivots.learnt_from == (0, 1)
+    assert pivots.reasons == ("the only picture (yaw +0°, pitch +0°)",)
+    with pytest.raises(Problem, match="locked and forbidden"):
+        pick_pivots(photo, PivotSettings(locked=(0,), forbidden=(0,)), photo.used)
+    covered = replace(photo, flags=np.array([int(Flag.OCCLUDED)], np.int32))
+    with pytest.raises(Problem, match="Too few good frames"):
+        pick_pivots(covered, PivotSettings(), covered.used)
+    # A clip of which one good frame is left is no photo.
+    flags = np.full(120, int(Flag.BLURRED), np.int32)
+    flags[7] = 0
+    clip = replace(sequence_of(three_poses()), flags=flags)
+    with pytest.raises(Problem, match="Too few good frames"):
+        pick_pivots(clip, PivotSettings(), clip.used)

@@ -93,3 +93,16 @@ def test_hair_that_lags_behind_the_head_is_measured(mesh: PersonMesh) -> None:
     slope = np.median(learnt.coefficients[1, ring, 0])
     assert 0.006 < slope < 0.018
     assert abs(np.median(learnt.coefficients[1, ring, 1])) < 0.003
+
+
+def test_one_picture_gives_what_shows_of_its_background() -> None:
+    picture = np.zeros((1, 60, 80, 4), np.uint8)
+    picture[..., :3] = np.arange(80, dtype=np.uint8)[:, None] * (1, 2, 3)
+    picture[0, 15:60, 30:50, :3] = 250
+    picture[0, 15:60, 30:50, 3] = 255
+    plate = recover_plate(picture)
+    assert plate.still
+    shown = plate.image[..., :3].astype(int)
+    assert np.array_equal(shown[:, :20], picture[0, :, :20, :3])
+    # Behind the person it goes on from one side to the other, and nothing of the person is left.
+    assert np.abs(shown[40, 30:50] - picture[0, 0, 30:50, :3]).max() < 20
