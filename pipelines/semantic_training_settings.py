@@ -1,0 +1,113 @@
+"""Settings of the semantic prior's training on people. They import no torch: the command line reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Interval
+
+from pipelines.training.schedule import Schedule
+from pipelines.training.settings import LoopSettings
+from studio.engines.semantic.settings import SemanticSettings, Size, semantic_settings
+
+SMALL_LOOP = LoopSettings(
+    steps=1_000_000,
+    minutes=40.0,
+    batch=8,
+    schedule=Schedule("cosine", warmup=0.02, hold=0.3, final=0.01),
+    clip_norm=1.0,
+    average_decay=0.998,
+    validate_seconds=150.0,
+    validate_start=False,
+    checkpoint_seconds=60.0,
+    preview_seconds=60.0,
+    log_steps=50,
+)
+"""Ends by the clock, so that a slow machine gets a coarser network and not a longer wait."""
+FULL_LOOP = LoopSettings(
+    steps=300_000,
+    batch=32,
+    schedule=Schedule("constant", warmup=0.005),
+    average_decay=0.999,
+    validate_steps=5_000,
+    checkpoint_seconds=300.0,
+    preview_seconds=300.0,
+    log_steps=100,
+)
+"""For graphics cards: what the paper's batch and schedule come to, ended by steps."""
+
+
+@dataclass(frozen=True)
+class FrameSettings:
+    """How pictures reach the training."""
+
+    memory_gigabytes: Annotated[float, Gt(0)] = 3.0
+    """Memory for decoded pictures of the training's side. A 128² picture takes 49 kB: 20 000 fit into 1 GB.
+    What does not fit is decoded again when it is needed."""
+    workers: Annotated[int, Ge(0)] = 1
+    """Processes that decode ahead of the training; 0: it decodes by itself."""
+    ahead: Annotated[int, Ge(1)] = 4
+    """Steps that they are ahead."""
+
+
+@dataclass(frozen=True)
+class SemanticTrainingSettings:
+    """How a semantic network is trained on people."""
+
+    network: SemanticSettings = field(default_factory=lambda: semantic_settings("small", 128))
+    """How large the network is and which of its parts are on."""
+    learning_rate: Annotated[float, Gt(0)] = 2e-4
+    """Adam's, at its height (paper: 2e-4); β are 0.5 and 0.999."""
+    perceptual_weight: Annotated[float, Ge(0)] = 10.0
+    """Weight of how different pictures look."""
+    eyes_and_mouth: Annotated[float, Ge(0)] = 0.0
+    """Weight of an absolute difference around the keypoints in addition, where faces are read. Paper: 0."""
+    warped_weight: Annotated[float, Ge(0)] = 0.0
+    """Weight of the same differences for the warped source picture alone, so that the flow is learnt before
+    the painting is. Needs `network.paint_over`. Paper: 0."""
+    critic_weight: Annotated[float, Ge(0)] = 1.0
+    """Weight of the discriminator's verdict; 0: there is none."""
+    features_weight: Annotated[float, Ge(0)] = 10.0
+    """Weight of matching the discriminator's features."""
+    critic_from: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    """Share of the budget after which the discriminator takes part; 1: never."""
+    flip: bool = True
+    """Whether half of the pairs are seen in a mirror."""
+    jitter: Annotated[float, Interval(ge=0, lt=1)] = 0.1
+    """Largest change of brightness, contrast and saturation, alike for both pictures of a pair."""
+    zoom: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    """Largest share by which both pictures of a pair are enlarged and shifted. Paper: 0."""
+    validation_identities: Annotated[int, Ge(0)] = 3
+    """People of the training side by whom training is judged and from whom it never learns. Held-out people
+    are not looked at before the end."""
+    validation_pairs: Annotated[int, Ge(1)] = 48
+    """Pairs of theirs that are looked at each time."""
+    frames: FrameSettings = field(default_factory=FrameSettings)
+    """How pictures reach the training."""
+    loop: LoopSettings = SMALL_LOOP
+    """Minutes, batch, average and memory."""
+
+
+_SMALL = SemanticTrainingSettings(
+    learning_rate=1e-3,
+    eyes_and_mouth=5.0,
+    warped_weight=2.0,
+    critic_from=1.0,
+    zoom=0.1,
+)
+
+
+def training_settings(size: Size, side: int) -> SemanticTrainingSettings:
+    """The settings of a training by the network's size: small and tiny for two processor cores, others for cards.
+
+    ValueError for a side that there is no network for.
+    """
+    network = semantic_settings(size, side)  # type: ignore[arg-type]
+    if size in ("small", "tiny"):
+        return SemanticTrainingSettings(**{**_plain(_SMALL), "network": network})
+    return SemanticTrainingSettings(network=network, loop=FULL_LOOP)
+
+
+def _plain(settings: SemanticTrainingSettings) -> dict[str, object]:
+    return {name: getattr(settings, name) for name in settings.__dataclass_fields__}
