@@ -17,8 +17,8 @@ from studio.domain.problem import Problem
 from studio.editing.person import LatentPerson
 from studio.engines.pvp.artefact import PvpParts, save_pvp
 from studio.engines.pvp.engine import PvpEngine
-from studio.engines.pvp.lay_over import FADE
 from studio.engines.pvp.mappers import mapper_inputs, within_range
+from studio.warping.lay_over import FADE
 from tests.engines.pvp.small_avatar import (
     RANGE,
     SIDE,

@@ -12,10 +12,10 @@ from studio.domain.controls import ControlSheet
 from studio.domain.edits import EditStack
 from studio.domain.rendering import Frame, RenderRequest
 from studio.engines.pvp.artefact import PvpParts
-from studio.engines.pvp.lay_over import lay_over, lay_picture
 from studio.engines.pvp.live_network import LiveNetwork
 from studio.engines.pvp.mappers import within_range
 from studio.head.neutral_crop import aligned_crop
+from studio.warping.lay_over import lay_over, lay_picture
 from studio.warping.reshape import reread
 from studio.warping.warper import UNEDITED, Warper
 

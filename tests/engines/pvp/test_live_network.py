@@ -15,12 +15,12 @@ from studio.domain.camera import Similarity, View
 from studio.domain.rendering import Frame, Quality, RenderRequest
 from studio.engines.pvp.artefact import PvpParts
 from studio.engines.pvp.engine import PvpEngine
-from studio.engines.pvp.lay_over import lay_over, lay_picture
 from studio.engines.pvp.live_network import LiveNetwork
 from studio.engines.pvp.mappers import mapper_inputs
 from studio.engines.pvp.painter import bounded
 from studio.head.neutral_crop import aligned_crop
 from studio.networks.stylegan2_live import LiveSynthesis
+from studio.warping.lay_over import lay_over, lay_picture
 from studio.warping.warper import Warper
 from tests.engines.pvp.small_avatar import (
     SIDE,

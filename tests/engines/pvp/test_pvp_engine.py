@@ -20,11 +20,11 @@ from studio.domain.rendering import RenderRequest
 from studio.engines.engine import Engine
 from studio.engines.pvp.artefact import PvpParts, load_pvp, save_pvp
 from studio.engines.pvp.engine import PvpEngine
-from studio.engines.pvp.lay_over import FADE
 from studio.engines.pvp.mappers import mapper_inputs
 from studio.engines.pvp.painter import Painter
 from studio.engines.pvp.spec import SPEC
 from studio.head.neutral_crop import aligned_crop
+from studio.warping.lay_over import FADE
 from studio.warping.warper import Warper
 from tests.engines.pvp.small_avatar import (
     RANGE,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from studio.domain.camera import Similarity
-from studio.engines.pvp.lay_over import lay_over, lay_picture, window
+from studio.warping.lay_over import lay_over, lay_picture, window
 
 
 def fade(place: float) -> float:
