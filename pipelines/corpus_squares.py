@@ -98,6 +98,7 @@ def _square(low: Floats, high: Floats, margin: float, sequence: TrackedSequence)
     picture = np.array([sequence.width, sequence.height], np.float64)
     box = float((high - low).max())
     # A picture that was cut tightly has no more around the face: the square shrinks, but not into the face.
+    # A picture that is smaller than the face lies in the square's middle.
     side = max(box, min(margin * box, float(picture.min())))
     corner = (low + high) / 2 - side / 2
     room = picture - side

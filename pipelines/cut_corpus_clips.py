@@ -87,7 +87,6 @@ def cut_video(
     with new_folder(folder) as aside:
         tracking = aside / "track"
         told = _AsOne(progress)
-        # The rest is judged here: which frames are small depends on the corpus' side.
         smallest = round(settings.smallest_face * settings.side)
         sequence = track_video(video, tracking, TrackSettings(small_face=smallest), told)
         kept, notes = _kept(sequence, settings)
@@ -142,23 +141,21 @@ def _kept(sequence: TrackedSequence, settings: PrepareSettings) -> tuple[list[St
     """The stretches that are worth keeping, and clauses about the rest."""
     found = stretches(sequence, settings)
     kept, notes = [], []
-    smallest = settings.smallest_face * settings.side
     for part in found:
         flags = sequence.flags[part.first : part.stop]
         good = int((flags == 0).sum())
         where = f"frames {part.first} to {part.stop - 1}"
-        if part.face < smallest:
-            notes.append(
-                f"the face is too small in {where} ({part.face:.0f} pixels high, {smallest:.0f} are needed)"
-            )
-        elif good < settings.fewest_frames:
+        if good < settings.fewest_frames:
             notes.append(f"{where} are too few ({good} good ones, {settings.fewest_frames} are needed)")
         elif good < settings.fewest_good * len(flags):
             notes.append(f"only {good} of {where} are good: {_reasons(sequence, part)}")
         else:
             kept.append(part)
     if not found:
-        notes.append(f"no frame is good: {_reasons(sequence, None)}")
+        small = settings.smallest_face * settings.side
+        height = float(np.median(np.ptp(sequence.landmarks[..., 1], axis=1)))
+        sizes = f" ({height:.0f} pixels high, {small:.0f} are needed)" if height < small else ""
+        notes.append(f"no frame is good: {_reasons(sequence, None)}{sizes}")
     cuts = sum(part.new_scene for part in found[1:])
     moves = len(found) - 1 - cuts
     if cuts > 0:

@@ -67,6 +67,8 @@ ENDINGS = (
 """Files with these endings are videos; others are passed over."""
 SHARD_BYTES = 256_000_000
 """A shard is closed when the next clip would make it larger."""
+SAID = 10
+"""Files that are no videos of which each is told by itself."""
 FACES, PEOPLE, PLAN, LOG = "faces.safetensors", "identities.txt", "plan.json", "log"
 _PLAN = DocumentKind("plan of a corpus")
 _BEGUN = DocumentKind("begun corpus")
@@ -120,6 +122,7 @@ def prepare_corpus(
     with _alone(out):
         _begin(out, settings)
         before = Corpus.open(out) if (out / FILE).is_file() else None
+        _tell_others(others, before, say)
         known = _known(before, videos)
         names = _names(videos, before)
         todo = [
@@ -166,6 +169,16 @@ def _look_through(clips: Path, out: Path) -> tuple[list[_Video], list[LeftOut]]:
     if not videos:
         raise Problem(f"There is no video in {clips}: give the folder that holds the clips.")
     return sorted(videos, key=lambda video: video.source), others
+
+
+def _tell_others(others: Sequence[LeftOut], before: Corpus | None, say: Callable[[str], None]) -> None:
+    """A sentence about each file that is no video, unless it was there the last time."""
+    told = set(before.left_out) if before else set()
+    new = [one for one in others if one not in told]
+    for one in new[:SAID]:
+        say(f"{one.source}: {one.why}")
+    if len(new) > SAID:
+        say(f"… and {len(new) - SAID} more files that are no videos.")
 
 
 @contextmanager
