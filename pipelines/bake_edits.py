@@ -6,7 +6,8 @@ is. What is the same is linked and not copied.
 
 Latents go into a generator (:mod:`pipelines.bake_latents`), colours and lights into the pictures that warping
 reads (:mod:`pipelines.bake_colours`), and shapes into the mesh that it draws on, where turning what was added
-with the head still costs what one shape edit costs. What is not exact is measured: see :func:`signed`.
+with the head still costs what one shape edit costs. A volume is tuned to show them all by itself
+(:mod:`pipelines.bake_volume`). What is not exact is measured: see :func:`signed`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ import torch
 from pipelines.bake_engines import BAKERS, Baking
 from pipelines.bake_job import BAKED_INTO, baked_into
 from pipelines.bake_latents import FitSettings
+from pipelines.bake_volume_settings import VolumeFitSettings
 from pipelines.build_job import BAKED
 from pipelines.edit_avatar import check_strength
 from studio.devices import choose_device
@@ -46,6 +49,8 @@ def bake(
     progress: Progress = silent,
     settings: FitSettings | None = None,
     device: str | None = None,
+    volume: VolumeFitSettings | None = None,
+    scratch: Path | None = None,
 ) -> Avatar:
     """A copy of an avatar into which its edits are baked; what is there already is found again.
 
@@ -56,6 +61,9 @@ def bake(
         progress: told often; may raise Interrupted, and then nothing is left.
         settings: how latent mappers are trained in.
         device: torch's word for where; None for the fastest.
+        volume: how a volume is tuned.
+        scratch: where checkpoints go, from which a tuning that was stopped or killed goes on; None for nowhere
+            that lasts.
 
     Raises:
         Problem: there is nothing to bake, a strength is beyond its limits, an edit does not fit the avatar or
@@ -65,18 +73,22 @@ def bake(
     chosen = [(edit, asked[edit.name]) for edit in avatar.edits.edits if asked[edit.name]]
     if not chosen:
         raise Problem("There is nothing to bake: no edit of this avatar is shown.")
-    fit = settings or FitSettings()
+    fit, tuned = settings or FitSettings(), volume or VolumeFitSettings()
     _refuse(avatar, [edit for edit, _ in chosen])
-    key = baked_key(avatar, chosen, fit)
+    key = baked_key(avatar, chosen, fit, tuned)
     target = subject.avatar(avatar.engine, key)
     if (target / "avatar.json").is_file():
         return load_avatar(target)
     # All that can fail for what is in the edits does so before anything is written.
-    baking = Baking(subject, avatar, chosen, fit, progress, torch.device(device or choose_device().kind))
-    made = BAKERS[avatar.engine](baking)
-    with new_folder(target) as folder:
-        made.write(folder)
-        save_avatar(folder, signed(avatar, chosen, key, folder, made.figures))
+    where = torch.device(device or choose_device().kind)
+    with TemporaryDirectory() as passing:
+        # By its key, because edits may have been changed since somebody stopped.
+        lasting = Path(passing) if scratch is None else scratch / key
+        baking = Baking(subject, avatar, chosen, fit, tuned, lasting, progress, where)
+        made = BAKERS[avatar.engine](baking)
+        with new_folder(target) as folder:
+            made.write(folder)
+            save_avatar(folder, signed(avatar, chosen, key, folder, made.figures))
     return load_avatar(target)
 
 
@@ -93,14 +105,18 @@ def asked_strengths(edits: EditStack, strengths: Mapping[str, float] | None) -> 
     return found
 
 
-def baked_key(avatar: Avatar, chosen: list[tuple[Edit, float]], settings: FitSettings) -> str:
+def baked_key(
+    avatar: Avatar, chosen: list[tuple[Edit, float]], settings: FitSettings, volume: VolumeFitSettings
+) -> str:
     """The copy's key, by what changes it: the original, what edits do in their order, and how a latent mapper
-    is trained in, where there is one."""
+    or a volume is trained, where there is one."""
     fitted = any(isinstance(edit.effect, LatentMap) for edit, _ in chosen)
-    content = {
+    content: dict[str, Any] = {
         "edits": [{"effect": effect_key(edit), "strength": strength} for edit, strength in chosen],
         "fit": settings if fitted else None,
     }
+    if avatar.engine == "tri2plane":
+        content["volume"] = volume
     return key_of("bake", VERSION, {"avatar": avatar.key}, content)
 
 
@@ -121,8 +137,8 @@ def signed(
     """The copy's card; its lineage says what is baked in: ``from``, the folder's name of the original;
     ``edits``, what each is called, does and how strongly; and ``figures``, what was measured where baking is
     not exact: under ``latents`` where a mapper was trained in (see :func:`latents_baked`), and under
-    ``colours``, mean differences of pictures in levels of 255, ``levels`` to the edited ones and ``changed``
-    between those and the plain ones."""
+    ``colours``, or ``volume`` where that was tuned, mean differences of pictures in levels of 255, ``levels``
+    to the edited ones and ``changed`` between those and the plain ones."""
     lineage: dict[str, Any] = {
         **avatar.lineage,
         "inputs": {**avatar.lineage.get("inputs", {}), "avatar": avatar.key},

@@ -16,6 +16,8 @@ from pipelines.animate_avatar import source_sequence
 from pipelines.bake_colours import textures_recoloured
 from pipelines.bake_job import COLOUR
 from pipelines.bake_latents import Change, FitSettings, latents_baked
+from pipelines.bake_volume import judged_of, moments_of, volume_baked
+from pipelines.bake_volume_settings import VolumeFitSettings
 from pipelines.edit_person import typical_moments
 from studio.domain.avatar import Avatar
 from studio.domain.camera import Floats
@@ -28,6 +30,8 @@ from studio.engines.engine import Engine
 from studio.engines.pvp.artefact import load_pvp, save_pvp
 from studio.engines.pvp.engine import PvpEngine
 from studio.engines.pvp.latent_edits import check_latent_edits
+from studio.engines.tri2plane.artefact import load_tri2plane, save_tri2plane
+from studio.engines.tri2plane.engine import Tri2PlaneEngine
 from studio.project.sequence_files import load_sequence
 from studio.project.store import SubjectFolder
 from studio.warping.parts import WarpParts
@@ -48,6 +52,10 @@ class Baking:
     """Edits and their strengths, in the stack's order."""
     fit: FitSettings
     """How latent mappers are trained in."""
+    volume: VolumeFitSettings
+    """How a volume is tuned."""
+    scratch: Path
+    """For checkpoints."""
     progress: Progress
     """Told often; may raise Interrupted."""
     device: torch.device
@@ -81,7 +89,12 @@ def _bake_pvp(baking: Baking) -> Made:
         latent_only, recoloured = baked, replace(baked, base=replace(base, change=parts.base.change))
         where = str(baking.device)
         figures["colours"] = _differences(
-            lambda edits: PvpEngine(latent_only, where, edits), PvpEngine(recoloured, where), base, baking
+            lambda edits: PvpEngine(latent_only, where, edits),
+            PvpEngine(recoloured, where),
+            base,
+            baking,
+            colours,
+            motion,
         )
     baked = replace(
         baked,
@@ -105,11 +118,51 @@ def _bake_instant(baking: Baking) -> Made:
     figures: dict[str, Any] = {}
     if colours:
         recoloured = Warper(replace(base, change=own.change))
-        figures["colours"] = _differences(lambda edits: Warper(own, edits), recoloured, base, baking)
+        motion = _motion(baking.subject, baking.avatar)
+        figures["colours"] = _differences(
+            lambda edits: Warper(own, edits), recoloured, base, baking, colours, motion
+        )
     return Made(write, figures)
 
 
-BAKERS: Mapping[str, Callable[[Baking], Made]] = {"pvp": _bake_pvp, "instant": _bake_instant}
+def _bake_tri2plane(baking: Baking) -> Made:
+    parts, motion = load_tri2plane(baking.avatar.folder), _motion(baking.subject, baking.avatar)
+    base, write_base = _bake_base(parts.base, baking.avatar.folder / "base", baking)
+    some, where = moments_of(motion, parts, baking.volume), str(baking.device)
+    baked = volume_baked(
+        parts, base, baking.chosen, some, baking.volume, baking.scratch, baking.progress, baking.device
+    )
+    figures = {
+        "volume": _differences(
+            lambda edits: Tri2PlaneEngine(parts, where, edits),
+            Tri2PlaneEngine(baked, where),
+            base,
+            baking,
+            baking.chosen,
+            some.take(judged_of(len(some))),
+        )
+    }
+    baked = replace(
+        baked,
+        notes=(*parts.notes, *_notes(baking.chosen, figures)),
+        figures={**parts.figures, "bake": figures},
+    )
+
+    def write(folder: Path) -> None:
+        aside = folder / "made"
+        aside.mkdir()
+        write_base(aside)
+        save_tri2plane(folder, baked, aside)
+        shutil.rmtree(aside)
+
+    return Made(write, figures)
+
+
+BAKERS: Mapping[str, Callable[[Baking], Made]] = {
+    "pvp": _bake_pvp,
+    "instant": _bake_instant,
+    "tri2plane": _bake_tri2plane,
+}
 """Engine id to what works out a copy."""
 
 
@@ -125,24 +178,30 @@ def _bake_base(own: WarpParts, folder: Path, baking: Baking) -> tuple[WarpParts,
 
 
 def _differences(
-    engine: Callable[[EditStack], Engine], copied: Engine, base: WarpParts, baking: Baking
+    engine: Callable[[EditStack], Engine],
+    copied: Engine,
+    base: WarpParts,
+    baking: Baking,
+    chosen: list[tuple[Edit, float]],
+    motion: HeadMotion,
 ) -> dict[str, float]:
     """Mean differences of whole pictures of a clip's typical moments, levels of 255.
 
     Args:
         engine: the avatar with edits.
-        copied: with colours and lights in it.
+        copied: the one that has these in it.
         base: what warping draws with.
         baking: what is done.
+        chosen: edits, and their strengths.
+        motion: frames among which moments are typical.
 
     Returns:
-        ``levels`` between the copy and the avatar with edits of colour, and ``changed`` between that and the
+        ``levels`` between the copy and the avatar with these edits, and ``changed`` between that and the
         avatar without them.
     """
-    colours, motion = baking.of(*COLOUR), _motion(baking.subject, baking.avatar)
-    edits = EditStack(tuple(edit for edit, _ in colours))
+    edits = EditStack(tuple(edit for edit, _ in chosen))
     plain, edited = engine(EditStack()), engine(edits)
-    strengths = np.array([strength for _, strength in colours], np.float32)
+    strengths = np.array([strength for _, strength in chosen], np.float32)
     places, _ = typical_moments(motion)
     track = track_from_motion(motion.take(places), base.mesh.rest_camera, Fraction(1))
     found = []
@@ -182,7 +241,7 @@ def _motion(subject: SubjectFolder, avatar: Avatar) -> HeadMotion:
 def _notes(chosen: list[tuple[Edit, float]], figures: Mapping[str, Any]) -> list[str]:
     titles = ", ".join(f"“{edit.title}” at {strength:g}" for edit, strength in chosen)
     notes = [f"Baked into this copy: {titles}."]
-    latents, colours = figures.get("latents"), figures.get("colours")
+    latents, colours, volume = (figures.get(name) for name in ("latents", "colours", "volume"))
     if latents:
         notes.append(
             "What follows the face's own latents was trained in: on frames left out of that training, "
@@ -194,5 +253,11 @@ def _notes(chosen: list[tuple[Edit, float]], figures: Mapping[str, Any]) -> list
             "Colours and lights are in the pictures that this copy is warped from: its frames differ from "
             f"the edited ones by {colours['levels']:.2f} levels of 255 on average, where the edits change "
             f"{colours['changed']:.2f}."
+        )
+    if volume:
+        notes.append(
+            "The volume was tuned to show this by itself: in moments left out of that, its frames differ from "
+            f"the edited ones by {volume['levels']:.2f} levels of 255 on average, where the edits change "
+            f"{volume['changed']:.2f}."
         )
     return notes

@@ -33,6 +33,7 @@ COLOUR: tuple[type[Effect], ...] = (Recolour, Relight)
 BAKED_INTO: Mapping[str, tuple[type[Effect], ...]] = {
     "pvp": (*LATENT, ShapeShift, *COLOUR),
     "instant": (ShapeShift, *COLOUR),
+    "tri2plane": (ShapeShift, *COLOUR),
 }
 """Engine id to the effects that can be baked into its avatars; see :func:`baked_into` for one of them."""
 
@@ -93,7 +94,8 @@ def bake_edits(task: Task) -> None:
     avatar = edited(load_avatar(task.inputs["avatar"]))
     subject = SubjectFolder(task.progress.folder.parents[1], task.subject)
     chosen = _chosen(avatar, avatar.edits, settings.names)
-    copy = bake(subject, replace(avatar, edits=EditStack(tuple(chosen))), progress=task.progress)
+    shown = replace(avatar, edits=EditStack(tuple(chosen)))
+    copy = bake(subject, shown, progress=task.progress, scratch=task.progress.scratch(task.step))
     for edit in avatar.edits.edits:
         if edit not in chosen and not isinstance(edit.effect, LATENT):
             put_edit(copy, edit)

@@ -28,6 +28,13 @@ PHASES: dict[str, dict[str, float]] = {
     },
     "volume_material": {"Cutting out what to learn from": 100},
     "tri2plane": {"training the volume": 100},
+    "bake": {
+        "Training the edit into the avatar": 10,
+        "Recolouring pictures": 5,
+        "Drawing pictures with the edits": 10,
+        "training the edits in": 70,
+        "Looking at the copy": 5,
+    },
 }
 """Stage to what it reports, in order, and how long that takes, in hundredths of the stage. One that is not
 here counts once from nothing to all."""

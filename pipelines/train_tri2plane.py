@@ -21,6 +21,7 @@ from pipelines.training.reporter import Repeating
 from pipelines.tri2plane_training_settings import Tri2PlaneSettings
 from studio.domain.camera import rotation_from_angles
 from studio.domain.progress import Progress, silent
+from studio.engines.tri2plane.artefact import Tri2Parts
 from studio.engines.tri2plane.generator import enlarged
 from studio.engines.tri2plane.moments import drive_of, standardised
 from studio.engines.tri2plane.network import Moment, Tri2Network
@@ -56,6 +57,8 @@ def train_tri2plane(
     progress: Progress = silent,
     device: torch.device | str = "cpu",
     perceptual: Perceptual | None = None,
+    start: Tri2Parts | None = None,
+    what: str = "training the volume",
 ) -> Trained:
     """Train on a clip's material.
 
@@ -67,21 +70,23 @@ def train_tri2plane(
         progress: told at every step.
         device: what to compute on.
         perceptual: LPIPS on ``[B, 3, H, W]`` in -1..1 to ``[B]``, where it can be had.
+        start: an avatar to go on from, left as it is; all frames have its code, which is not trained.
+        what: what a person reads.
 
     Raises:
         Interrupted: asked to stop; the checkpoint is written.
         Problem: memory or disk used up.
         ValueError: shape and material do not fit.
     """
-    what = "training the volume"
     report_to = Repeating(progress, what)
-    teaching = _Teaching(material, settings, device, report_to.again, perceptual)
+    teaching = _Teaching(material, settings, device, report_to.again, perceptual, start)
     network, codes = teaching.network, teaching.codes
     standing = {id(p) for p in network.generator.standing}
     groups: list[dict[str, Any]] = [
         {"params": [p for p in network.parameters() if id(p) not in standing]},
-        {"params": list(codes.parameters())},
     ]
+    if start is None:
+        groups.append({"params": list(codes.parameters())})
     if standing:
         groups.append({"params": list(network.generator.standing), "lr": settings.standing_rate})
     optimiser = torch.optim.Adam(groups, settings.learning_rate, betas=(0.9, 0.99))
@@ -108,6 +113,7 @@ class _Teaching:
         device: torch.device | str,
         alive: Callable[[], None],
         perceptual: Perceptual | None,
+        start: Tri2Parts | None = None,
     ) -> None:
         """``alive`` is called between the pictures of a judgement and may raise Interrupted."""
         shape = settings.shape
@@ -127,6 +133,10 @@ class _Teaching:
         learnt = drive[np.asarray(material.train)]
         self.mean = torch.from_numpy(learnt.mean(0))
         self.deviation = torch.from_numpy(learnt.std(0) + LIVELY)
+        if start is not None:
+            self.network.load_state_dict(start.network.state_dict())
+            self.codes.weight.requires_grad_(False)[:] = start.code.to(self.device)
+            self.mean, self.deviation = start.mean, start.deviation
         standard = standardised(drive, self.mean.numpy(), self.deviation.numpy())
         self.drive = torch.from_numpy(standard).to(self.device)
         self.rotation = torch.from_numpy(rotation_from_angles(material.motion.angles)).to(self.device)

@@ -12,13 +12,31 @@ Indices = npt.NDArray[np.int64]
 
 
 class Order(Protocol):
-    """The examples of step ``step``: indices ``[B]``. None (B = 0) ends the training.
+    """The examples of step ``step``: indices ``[B]``. None (B = 0) ends the training. With several processes
+    these are the examples of all: the loop shares them out, so that the order does not know how many there are.
 
     An order that depends on more than the step keeps that in a module's buffer or in ``more``, which
     checkpoints hold.
     """
 
     def __call__(self, step: int) -> Indices: ...
+
+
+def part_of(indices: Indices, rank: int, world: int) -> tuple[Indices, int, float]:
+    """What one of several processes does of a step's batch; all parts together are the batch.
+
+    Args:
+        indices: ``[B]`` examples of the step.
+        rank, world: which process, of how many.
+
+    Returns:
+        Its examples, which follow one another in the batch, where in it they begin, and 1. If there are fewer
+        examples than processes, those without one are given the first example with 0: it does not count.
+    """
+    bounds = [len(indices) * number // world for number in (rank, rank + 1)]
+    if bounds[0] == bounds[1]:
+        return indices[:1], 0, 0.0
+    return indices[bounds[0] : bounds[1]], bounds[0], 1.0
 
 
 @dataclass(frozen=True)

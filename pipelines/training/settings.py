@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipelines.training.schedule import Schedule
+from studio.devices import DeviceChoice
+
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -17,15 +20,19 @@ class LoopSettings:
     minutes: float = 0.0
     """Minutes at most, those before an interruption included; 0: no limit."""
     batch: int = 4
-    """Examples that one optimiser step learns from."""
+    """Examples that one optimiser step learns from, those of all processes together."""
     micro_batch: int = 0
-    """Examples in memory at once, the gradients being accumulated; 0: all. Halved when memory runs out."""
+    """Examples in memory at once, the gradients being accumulated; 0: all. Halved when memory runs out. With
+    several processes it is that of each."""
     schedule: Schedule = field(default_factory=Schedule)
     """The learning rate along the way."""
     clip_norm: float = 0.0
-    """Longest gradient that is not shortened; 0: none is."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Longest gradient of an optimiser's parameters that is not shortened; 0: none is."""
+    precision: Precision = "auto"
     """Arithmetic of the networks; auto: bfloat16 where a CUDA card does it natively, float32 elsewhere."""
+    recompute: bool = field(default=False, metadata={"invalidates": False})
+    """Calculate what lies between layers once more on the way back instead of keeping it: less memory, about
+    a third more time, same result. For networks that can (gradient checkpointing)."""
     memory_gigabytes: float = 0.0
     """Memory of the graphics card it may take; 0: all that is free."""
     average_decay: float = 0.0
@@ -51,3 +58,16 @@ class LoopSettings:
     """Steps whose mean losses make one point of the curve."""
     seed: int = 0
     """Seed of the order and of everything random in the steps."""
+    tensorboard: str = field(default="", metadata={"invalidates": False})
+    """Folder for TensorBoard: all figures and previews go there as well. Empty: nothing is written."""
+
+
+@dataclass(frozen=True)
+class MachineSettings:
+    """What a training runs on. Under torchrun and SLURM these say how many processes there are."""
+
+    device: DeviceChoice = "auto"
+    """Kind of device; auto: the fastest there is."""
+    processes: int = 0
+    """Processes on this machine, each with a graphics card of its own; 0: as many as there are cards, and one
+    without any. Under torchrun and srun: leave it."""

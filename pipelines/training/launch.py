@@ -1,0 +1,121 @@
+"""Fabrics: one process on a device, or this process as one of many.
+
+Many processes come about in three ways: torchrun starts them, SLURM's srun does, or Fabric starts this program
+once more for each further graphics card of this machine. They talk by NCCL between cards and by gloo between
+processors.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Literal
+
+from pipelines.training.settings import MachineSettings, Precision
+from studio.devices import choose_device
+from studio.domain.problem import Problem
+
+if TYPE_CHECKING:
+    import torch
+    from lightning_fabric import Fabric
+
+
+def one_process(device: torch.device, precision: Precision = "auto") -> Fabric:
+    """This process alone.
+
+    Args:
+        device: what it computes on.
+        precision: arithmetic of the networks, see :class:`~pipelines.training.settings.LoopSettings`.
+    """
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
+
+    _quiet()
+    devices: int | list[int] = 1
+    if device.type == "cuda":
+        import torch
+
+        devices = [torch.cuda.current_device() if device.index is None else device.index]
+    return Fabric(
+        accelerator=device.type,
+        devices=devices,
+        precision=_arithmetic(precision, device.type),
+        # Whatever has started this process: it trains by itself.
+        plugins=[LightningEnvironment()],
+    )
+
+
+def launch(machines: MachineSettings, precision: Precision = "auto") -> Fabric:
+    """Join the processes that torchrun or srun have started, or start one for each graphics card.
+
+    Further processes run the same command line from its beginning and come to this same call. All must then do
+    the same; only the first (``fabric.is_global_zero``) tells people about it and writes files.
+
+    Raises:
+        Problem: the machine does not have what was asked for, or torchrun and the settings disagree.
+    """
+    import torch
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies import DDPStrategy
+
+    _quiet()
+    kind = choose_device(machines.device).kind
+    outside = _started_from_outside()
+    cards = torch.cuda.device_count() if kind == "cuda" else 0
+    if outside is None:
+        here, nodes = machines.processes or max(cards, 1), 1
+    else:
+        here, nodes = outside
+        if machines.processes not in (0, here):
+            raise Problem(
+                f"{here} processes have been started on this machine, and {machines.processes} are asked for: "
+                "leave out how many, torchrun or srun decide."
+            )
+    if here * nodes == 1:
+        return one_process(torch.device(kind), precision)
+    if kind == "mps":
+        raise Problem("An Apple GPU trains in one process only: ask for one, or for the processor.")
+    if kind == "cuda" and here > cards:
+        raise Problem(
+            f"{here} processes are asked for on this machine, of whose graphics cards {cards} can be seen: "
+            "start one a card. (With srun, each process must see all cards of its machine.)"
+        )
+    fabric = Fabric(
+        accelerator=kind,
+        devices=here,
+        num_nodes=nodes,
+        precision=_arithmetic(precision, kind),
+        # Trainings may leave networks out for a while; buffers are the first process's where they matter, and
+        # sending them before each step would go wrong where one process alone has to begin a step again.
+        strategy=DDPStrategy(find_unused_parameters=True, broadcast_buffers=False),
+    )
+    fabric.launch()
+    return fabric
+
+
+def _started_from_outside() -> tuple[int, int] | None:
+    """Processes on each machine, and machines, if torchrun or srun have started them."""
+    from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+
+    if TorchElasticEnvironment.detect():
+        return int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ.get("GROUP_WORLD_SIZE", "1"))
+    if SLURMEnvironment.detect():
+        nodes = int(os.environ.get("SLURM_NNODES", "1"))
+        each = os.environ.get("SLURM_NTASKS_PER_NODE") or int(os.environ["SLURM_NTASKS"]) // nodes
+        return int(each), nodes
+    return None
+
+
+def _arithmetic(wanted: Precision, kind: str) -> Literal["bf16-mixed", "32-true"]:
+    """Fabric's word for a precision."""
+    if wanted == "auto":
+        import torch
+
+        fits = kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        wanted = "bfloat16" if fits else "float32"
+    return "bf16-mixed" if wanted == "bfloat16" else "32-true"
+
+
+def _quiet() -> None:
+    """Fabric's own notes are not for whoever trains."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
