@@ -158,9 +158,7 @@ def evaluate_people(
     with ExitStack() as stack:
         tracker = _new_tracker(new_tracker)
         stack.callback(tracker.close)
-        comparing = _Comparing(
-            contenders, chosen, metrics, Observer(tracker, head, identity), off, witness
-        )
+        comparing = _Comparing(contenders, chosen, metrics, Observer(tracker, head, identity), off, witness)
         pairs = _cross_pairs(usable) if chosen.cross_frames else []
         total = len(usable) + len(pairs)
         same, cross = [], []
@@ -293,13 +291,15 @@ class _Comparing:
         values: dict[str, Values] = {}
         lost, drawn = {}, {}
         for contender in self._contenders:
-            drawn[contender.name] = self._draw(contender.name, contender.of(person), motion)
+            assert real.pictures is not None
+            drawn[contender.name] = self._draw(contender.name, contender.of(person), motion, real.pictures)
             rendered = self._observer.see(drawn[contender.name], person)
             assert rendered.landmarks is not None
             missing = seen & ~np.isfinite(rendered.landmarks).all((1, 2))
             lost[contender.name] = int(missing.sum())
             values[contender.name] = self._measured(measures, real, rendered, missing)
-        if self._witness is not None and real.pictures is not None:
+        if self._witness is not None:
+            assert real.pictures is not None
             who = name if name == driver else f"{name} by {driver}"
             self._witness.saw(who, person, real.pictures, drawn)
         at = np.repeat(person.motion.angles, len(frames), 0)
@@ -313,10 +313,10 @@ class _Comparing:
             lost=lost,
         )
 
-    def _draw(self, name: str, driven: Driven, motion: HeadMotion) -> Pictures:
-        driven(motion.take(slice(0, 1)))  # pays for compiling, which is no contender's speed
+    def _draw(self, name: str, driven: Driven, motion: HeadMotion, frames: Pictures) -> Pictures:
+        driven(motion.take(slice(0, 1)), frames[:1])  # pays for compiling, which is no contender's speed
         began = time.perf_counter()
-        pictures = driven(motion)
+        pictures = driven(motion, frames)
         spent = self._spent[name]
         spent[0] += len(pictures)
         spent[1] += time.perf_counter() - began
@@ -407,8 +407,7 @@ def _spread(clips: Sequence[CorpusClip], most: int) -> list[CorpusClip]:
 
 def _told(driving: Driving) -> dict[str, Any]:
     plain = {
-        name: {metric: _plain(values) for metric, values in by.items()}
-        for name, by in driving.values.items()
+        name: {metric: _plain(values) for metric, values in by.items()} for name, by in driving.values.items()
     }
     return {
         "clip": driving.clip,

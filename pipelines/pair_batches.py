@@ -29,7 +29,7 @@ class PairBatch:
     """B pairs of frames."""
 
     source: Tensor
-    """``[B, 3, S, S]`` -1..1."""
+    """``[B, 3, S, S]`` -1..1, or ``[B, 4, S, S]`` with the person's outline."""
     driving: Tensor
     """``[B, 3, S, S]`` -1..1: what is to be drawn."""
     source_keypoints: Tensor
@@ -79,6 +79,7 @@ class PairBatches:
         careful: CarefulReading,
         model: HeadModel,
         changes: Changes,
+        outlined: bool = False,
         device: torch.device | str = "cpu",
     ) -> None:
         """
@@ -89,10 +90,12 @@ class PairBatches:
             careful: remembers what cannot be read.
             model: the head model of the moments.
             changes: how pairs are made different each time.
+            outlined: whether sources come with the person's outline.
             device: where the tensors go.
         """
         self._pairs, self._moments, self._loader, self._careful = pairs, moments, loader, careful
-        self._model, self._changes, self._device = model, changes, torch.device(device)
+        self._model, self._changes, self._outlined = model, changes, outlined
+        self._device = torch.device(device)
 
     def at(self, numbers: Sequence[int]) -> PairBatch:
         """The pairs with some numbers. Raises Problem when no clip can be read at all."""
@@ -128,7 +131,7 @@ class PairBatches:
     def _batch(
         self, pairs: Sequence[Pair], pictures: npt.NDArray[np.uint8], drawn: Sequence[_Drawn]
     ) -> PairBatch:
-        """``pictures`` ``[B, 2, S, S, 3]``: source and driving frame."""
+        """``pictures`` ``[B, 2, S, S, 4]``: source and driving frame."""
         seen = torch.from_numpy(pictures).to(self._device).float().permute(0, 1, 4, 2, 3) / 255.0
         seen = _lit(_moved(seen, drawn), drawn)
         numbers = [self._numbers(pair, change) for pair, change in zip(pairs, drawn)]
@@ -136,7 +139,8 @@ class PairBatches:
             torch.from_numpy(np.stack(values)).to(self._device) for values in zip(*numbers)
         )
         pair = 2.0 * seen - 1.0
-        return PairBatch(pair[:, 0].contiguous(), pair[:, 1].contiguous(), source, driving, code)
+        shown = pair[:, 0] if self._outlined else pair[:, 0, :3]
+        return PairBatch(shown.contiguous(), pair[:, 1, :3].contiguous(), source, driving, code)
 
     def _numbers(self, pair: Pair, drawn: _Drawn) -> tuple[Floats, Floats, Floats]:
         moments = self._moments[pair.clip.name]
@@ -152,12 +156,10 @@ def _places(pair: Pair) -> list[tuple[str, int]]:
 
 
 def _moved(seen: Tensor, drawn: Sequence[_Drawn]) -> Tensor:
-    """Pictures ``[B, 2, 3, S, S]`` enlarged, shifted and mirrored."""
+    """Pictures ``[B, 2, 4, S, S]`` enlarged, shifted and mirrored."""
     if all(change.zoom == 1.0 and not change.flip for change in drawn):
         return seen
-    rows = [
-        [[(-1.0 if c.flip else 1.0) / c.zoom, 0.0, c.at[0]], [0.0, 1.0 / c.zoom, c.at[1]]] for c in drawn
-    ]
+    rows = [[[(-1.0 if c.flip else 1.0) / c.zoom, 0.0, c.at[0]], [0.0, 1.0 / c.zoom, c.at[1]]] for c in drawn]
     theta = torch.tensor(rows, dtype=seen.dtype, device=seen.device)
     flat = seen.flatten(1, 2)
     grid = functional.affine_grid(theta, list(flat.shape), align_corners=False)
@@ -166,15 +168,15 @@ def _moved(seen: Tensor, drawn: Sequence[_Drawn]) -> Tensor:
 
 
 def _lit(seen: Tensor, drawn: Sequence[_Drawn]) -> Tensor:
-    """Pictures ``[B, 2, 3, S, S]`` in 0..1 in another light; each pair's alike."""
+    """Pictures ``[B, 2, 4, S, S]`` in 0..1 in another light; each pair's alike. Outlines stay."""
     if all(change.light == (1.0, 1.0, 1.0) for change in drawn):
         return seen
     light = torch.tensor([change.light for change in drawn], dtype=seen.dtype, device=seen.device)
     brightness, contrast, saturation = (light[:, i, None, None, None, None] for i in range(3))
     grey = torch.tensor(GREY, dtype=seen.dtype, device=seen.device)[:, None, None]
-    seen = seen * brightness
+    seen, outline = seen[:, :, :3] * brightness, seen[:, :, 3:]
     # The source's own mean serves both, so that a pair stays a pair.
     middle = (seen[:, :1] * grey).sum(2, keepdim=True).mean((3, 4), keepdim=True)
     seen = (seen - middle) * contrast + middle
     plain = (seen * grey).sum(2, keepdim=True)
-    return ((seen - plain) * saturation + plain).clamp(0.0, 1.0)
+    return torch.cat([((seen - plain) * saturation + plain).clamp(0.0, 1.0), outline], 2)

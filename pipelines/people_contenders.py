@@ -19,8 +19,9 @@ from studio.head import HeadModel
 
 Pictures = npt.NDArray[np.uint8]
 """``[T, S, S, 3]`` sRGB."""
-Driven = Callable[[HeadMotion], Pictures]
-"""A person's pictures, as large as theirs, for a motion whose camera is in pixels of that size."""
+Driven = Callable[[HeadMotion, Pictures], Pictures]
+"""A person's pictures, as large as theirs, for a motion whose camera is in pixels of that size. The driving
+frames themselves come along, for those who find their own keypoints in them; nobody else looks at them."""
 
 
 _RATE = Fraction(25)
@@ -44,7 +45,7 @@ class CopySource:
 
     def of(self, person: OnePicture) -> Driven:
         """See :class:`Contender`."""
-        return lambda motion: np.repeat(person.picture[None], len(motion), 0)
+        return lambda motion, _: np.repeat(person.picture[None], len(motion), 0)
 
 
 class InstantOfOne:
@@ -63,13 +64,13 @@ class InstantOfOne:
         warper = Warper(instant_of_one(person, self._model, self._still))
         view = View(Similarity(1.0, 0.0, 0.0, 0.0), person.side, person.side)
 
-        def driven(motion: HeadMotion) -> Pictures:
+        def driven(motion: HeadMotion, frames: Pictures) -> Pictures:
             # The rate is no part of a picture.
             track = track_from_motion(motion, person.motion.camera[0], _RATE)
-            frames = [
+            drawn = [
                 warper.render(RenderRequest(ControlState(track.names, values.copy()), view)).image
                 for values in track.values
             ]
-            return np.stack(frames)
+            return np.stack(drawn)
 
         return driven

@@ -53,7 +53,7 @@ class PeopleLoader:
         """
         self._clips, self._side, self._say = {clip.name: clip for clip in clips}, side, say
         self._decode = decode or decoded
-        self._room = max(1, int(memory // (side * side * 3)))
+        self._room = max(1, int(memory // (side * side * 4)))
         self._workers, self._pool = workers, None if workers == 0 else self._new_pool(workers)
         self._kept: OrderedDict[Place, Picture] = OrderedDict()
         self._coming: dict[Place, Future[Picture]] = {}
@@ -68,13 +68,13 @@ class PeopleLoader:
                 self._send(place)
 
     def get(self, places: Sequence[Place]) -> Picture:
-        """Pictures ``[N, side, side, 3]`` uint8.
+        """Pictures ``[N, side, side, 4]`` uint8: colours and the person's outline.
 
         Raises:
             Unreadable: one of them cannot be read.
             Problem: loading processes keep being killed.
         """
-        out = np.empty((len(places), self._side, self._side, 3), np.uint8)
+        out = np.empty((len(places), self._side, self._side, 4), np.uint8)
         self.ahead(places)
         for row, place in enumerate(places):
             out[row] = self._one(place)
@@ -162,8 +162,8 @@ class PeopleLoader:
 
 
 def decoded(clip: CorpusClip, frame: int, side: int) -> Picture:
-    """A clip's picture. Raises Unreadable."""
-    return clip.picture(frame, side)
+    """A clip's picture with its mask, ``[side, side, 4]``. Raises Unreadable."""
+    return np.concatenate([clip.picture(frame, side), clip.mask(frame, side)[..., None]], 2)
 
 
 _work: tuple[Mapping[str, CorpusClip], int, Callable[[CorpusClip, int, int], Picture]]

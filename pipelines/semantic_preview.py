@@ -36,7 +36,7 @@ def preview_sheet(pairs: PairBatch, out: SemanticOutput) -> npt.NDArray[np.uint8
 
 def _picture(values: Tensor) -> npt.NDArray[np.uint8]:
     """``[B, 3, S, S]`` in -1..1 to ``[B, S, S, 3]``."""
-    levels = (values.float().clamp(-1.0, 1.0) * 127.5 + 127.5).round().byte()
+    levels = (values[:, :3].float().clamp(-1.0, 1.0) * 127.5 + 127.5).round().byte()
     return np.asarray(levels.permute(0, 2, 3, 1).cpu().numpy())
 
 

@@ -206,7 +206,9 @@ class _Teaching:
         pairs = SameClipPairs(learn, settings.loop.seed)
         moments = {clip.name: moments_of(clip, model) for clip in [*learn, *judge]}
         changes = Changes(settings.flip, settings.jitter, settings.zoom)
-        self._batches = PairBatches(pairs, moments, loader, careful, model, changes, device)
+        self._batches = PairBatches(
+            pairs, moments, loader, careful, model, changes, shape.person_mask, device
+        )
         self.judged = _validation_pairs(judge, settings.validation_pairs)
         self._shown = self.judged or [pairs.at(number) for number in range(SHOWN)]
 
@@ -235,13 +237,10 @@ class _Teaching:
         return {"loss": loss, **terms}
 
     def _drawn(self, pairs: PairBatch, kept: Kept | None = None) -> SemanticOutput:
-        points = (pairs.source_keypoints, pairs.driving_keypoints)
+        points: tuple[Tensor | None, Tensor | None] = (pairs.source_keypoints, pairs.driving_keypoints)
         if self.network.detector is not None:
-            out: SemanticOutput = self.network(
-                pairs.source, None, None, pairs.code, kept, driving=pairs.driving
-            )
-            return out
-        out = self.network(pairs.source, *points, pairs.code, kept)
+            points = (None, None)
+        out: SemanticOutput = self.network(pairs.source, *points, pairs.code, kept, driving=pairs.driving)
         return out
 
     def _looks(self, out: SemanticOutput, pairs: PairBatch) -> dict[str, Tensor]:

@@ -27,6 +27,8 @@ NARROW = 0.2
 """Masks that begin as nearness fall off between keypoints over about this distance."""
 FLATTEN = 0.5
 """How much less depth counts than width when masks begin as nearness."""
+BARE = 4.0
+"""Logit by which staying is more likely where the head would bring what is not the person."""
 RELIEF, THICK = 0.2, 0.25
 """The visible surface begins at the depth of keypoints within about the first, give or take the second."""
 
@@ -107,6 +109,7 @@ class DenseMotionNetwork(nn.Module):
         side: int | None = None,
         reach: float = 0.0,
         surface: bool = False,
+        outlined: bool = False,
     ) -> None:
         """
         Args:
@@ -124,17 +127,19 @@ class DenseMotionNetwork(nn.Module):
             reach: where greater than 0, masks begin as nearness, and what is farther from all keypoints
                 than this stays.
             surface: whether to say where along its depth each place is seen.
+            outlined: whether the volume has one more channel, 1 where the person is. What keypoints together
+                would fetch from beyond the person then begins as unmoved.
         """
         super().__init__()
         self.compress = nn.Conv3d(channels, compressed, 1)
         self.compress_norm = norm(kind, compressed, 3)
-        inside = (keypoints + 1) * (compressed + 1)
+        inside = (keypoints + 1) * (compressed + 1 + outlined)
         self.hourglass = Hourglass3d(inside, first, most, levels, kind)
         ends = self.hourglass.channels
         self.mask = nn.Conv3d(ends, keypoints + 1, kernel, padding=kernel // 2)
         self.occlusion = nn.Conv2d(ends * depth, 1, kernel, padding=kernel // 2)
         self.surface = nn.Conv3d(ends, 1, 3, padding=1) if surface else None
-        self.variance, self.reach, self.side = variance, reach, side
+        self.variance, self.reach, self.side, self.outlined = variance, reach, side, outlined
         if reach > 0.0:  # what is learnt is added to nearness and begins with next to nothing
             for layer in (self.mask, self.occlusion, *([self.surface] if self.surface is not None else [])):
                 with torch.no_grad():
@@ -154,7 +159,7 @@ class DenseMotionNetwork(nn.Module):
     ) -> DenseMotion:
         """
         Args:
-            volume: ``[B, C, D, h, w]`` of the source.
+            volume: ``[B, C, D, h, w]`` of the source, or ``[B, C + 1, D, h, w]`` with the person's outline.
             source: ``[B, K, 3]`` keypoints.
             driving: ``[B, K, 3]`` keypoints.
             valid: ``[B, K]`` 1 for keypoints that count, 0 for those that are not known; None for all.
@@ -163,6 +168,8 @@ class DenseMotionNetwork(nn.Module):
         """
         depth, height, width = volume.shape[2:]
         side = self.side or height
+        outline = volume[:, -1:] if self.outlined else None
+        volume = volume[:, :-1] if self.outlined else volume
         with torch.autocast(volume.device.type, enabled=False):
             source, driving = source.float(), driving.float()
             known = torch.ones_like(driving[..., 0]) if valid is None else valid.float()
@@ -172,6 +179,8 @@ class DenseMotionNetwork(nn.Module):
             heat = nearness(coarse, driving, self.variance) - nearness(coarse, source, self.variance)
             heat = functional.pad(heat * known[..., None, None, None], (0, 0, 0, 0, 0, 0, 1, 0))
         small = functional.relu(self.compress_norm(self.compress(volume)))
+        if outline is not None:
+            small = torch.cat([small, outline.to(small.dtype)], 1)
         seen = self._warped(small.float(), flows)
         x = torch.cat([heat[:, :, None], seen], 2).flatten(1, 2)
         felt = self.hourglass(x)
@@ -193,6 +202,15 @@ class DenseMotionNetwork(nn.Module):
                 logits = logits + functional.pad(
                     near, (0, 0, 0, 0, 0, 0, 1, 0), value=-0.5 * (self.reach / NARROW) ** 2
                 )
+                if outline is not None:
+                    together = (
+                        flows[:, 1:] * (known / known.sum(1, keepdim=True))[..., None, None, None, None]
+                    ).sum(1)
+                    bare = 1.0 - warp_volume(outline.float(), together)
+                    logits = (
+                        logits
+                        + functional.pad(bare, (0, 0, 0, 0, 0, 0, 0, self.mask.out_channels - 1)) * BARE
+                    )
             if valid is not None:
                 gone = functional.pad(known, (1, 0), value=1.0)[..., None, None, None] == 0.0
                 logits = logits.masked_fill(gone, NEVER)

@@ -53,6 +53,7 @@ class AppearanceExtractor(nn.Module):
         blocks: int,
         kind: Norm = "batch",
         light: bool = False,
+        inside: int = 3,
     ) -> None:
         """
         Args:
@@ -64,10 +65,11 @@ class AppearanceExtractor(nn.Module):
             blocks: residual blocks.
             kind: how to normalise.
             light: strided convolutions.
+            inside: channels of a picture.
         """
         super().__init__()
         widths = [min(most, first << level) for level in range(halvings + 1)]
-        self.first = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.first = nn.Conv2d(inside, widths[0], 3, padding=1)
         self.first_norm = norm(kind, widths[0])
         self.downs = nn.ModuleList(DownBlock(a, b, kind, light) for a, b in zip(widths, widths[1:]))
         self.lift = nn.Conv2d(widths[-1], channels * depth, 1)
@@ -75,7 +77,7 @@ class AppearanceExtractor(nn.Module):
         self.channels, self.depth = channels, depth
 
     def forward(self, picture: Tensor) -> Tensor:
-        """``[B, 3, S, S]`` in -1..1 to ``[B, C, D, S >> halvings, S >> halvings]``."""
+        """``[B, inside, S, S]`` in -1..1 to ``[B, C, D, S >> halvings, S >> halvings]``."""
         x = functional.relu(self.first_norm(self.first(picture)))
         for down in self.downs:
             x = down(x)

@@ -45,7 +45,9 @@ class SemanticDecoder(nn.Module):
         """
         super().__init__()
         label, wide = shape.label_channels, shape.decoder_channels
-        self.gather = nn.Conv2d(shape.volume_channels * shape.volume_depth, label, 3, padding=1)
+        self.gather = nn.Conv2d(
+            (shape.volume_channels + shape.person_mask) * shape.volume_depth, label, 3, padding=1
+        )
         self.gather_norm = norm(shape.norm, label)
         self.mix = nn.Conv2d(label, label, 1)
         self.widen = nn.Conv2d(label, wide, 3, padding=1)

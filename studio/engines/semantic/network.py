@@ -110,6 +110,7 @@ class SemanticNetwork(nn.Module):
             shape.volume_blocks,
             shape.norm,
             shape.light,
+            shape.source_channels,
         )
         self.motion = DenseMotionNetwork(
             shape.volume_channels,
@@ -125,6 +126,7 @@ class SemanticNetwork(nn.Module):
             side=shape.motion_side,
             reach=shape.mask_reach,
             surface=shape.paint_over,
+            outlined=shape.person_mask,
         )
         numbers = (CODE + 1) * shape.expression_code + 3 * shape.keypoints * shape.keypoint_code
         self.decoder = SemanticDecoder(shape, numbers)
@@ -173,13 +175,24 @@ class SemanticNetwork(nn.Module):
         """Keypoints ``[B, K, 3]`` that the network finds; ValueError where they are the head model's."""
         if self.detector is None:
             raise ValueError("this network is driven by the head model's keypoints")
-        points: Tensor = self.detector(picture)
+        points: Tensor = self.detector(picture[:, :3])
         return points
 
     def encode(self, source: Tensor) -> Tensor:
-        """Source pictures ``[B, 3, S, S]`` in -1..1 to volumes ``[B, C, D, h, w]``; once for each picture."""
+        """Source pictures to volumes ``[B, C, D, h, w]``; once for each picture.
+
+        Args:
+            source: ``[B, 3, S, S]`` in -1..1, or ``[B, 4, S, S]`` where the settings want the person's outline:
+                -1 outside, 1 inside.
+        """
+        if source.shape[1] != self.shape.source_channels:
+            raise ValueError(f"{self.shape.source_channels} channels expected, {source.shape[1]} given")
         volume: Tensor = self.extractor(source)
-        return volume
+        if not self.shape.person_mask:
+            return volume
+        outline = functional.interpolate(0.5 + 0.5 * source[:, 3:], volume.shape[3:], mode="area")
+        outline = outline[:, :, None].expand(-1, -1, volume.shape[2], -1, -1)
+        return torch.cat([volume, outline.to(volume.dtype)], 1)
 
     def draw(
         self,
@@ -238,7 +251,7 @@ class SemanticNetwork(nn.Module):
             warped,
             motion.occlusion,
             torch.cat(numbers, 1) if numbers else None,
-            source,
+            source[:, :3],
             picture_flow,
         )
         return SemanticOutput(

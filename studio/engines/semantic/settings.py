@@ -25,6 +25,9 @@ class SemanticSettings:
 
     side: Side = 256
     """Side of the pictures in pixels."""
+    person_mask: bool = False
+    """Whether source pictures come with their person's outline as a fourth channel. It lies in the volume and
+    is moved with it, so that motion knows what can move at all. Off: colours alone (paper)."""
     volume_side: Annotated[int, Ge(8)] = 64
     """Side of the feature volume; pictures are halved until they have it."""
     first_channels: Annotated[int, Ge(4)] = 64
@@ -107,6 +110,11 @@ class SemanticSettings:
     """At how many resolutions patches are judged, each half of the one before."""
 
     @property
+    def source_channels(self) -> int:
+        """Channels of a source picture: colours and perhaps the person's outline."""
+        return 4 if self.person_mask else 3
+
+    @property
     def halvings(self) -> int:
         """How often a picture is halved on the way to the volume."""
         return (self.side // self.volume_side).bit_length() - 1
@@ -114,6 +122,7 @@ class SemanticSettings:
 
 FULL = SemanticSettings()
 SMALL = SemanticSettings(
+    person_mask=True,
     volume_side=32,
     first_channels=24,
     most_channels=64,
@@ -148,6 +157,7 @@ SMALL = SemanticSettings(
 )
 MIDDLE = replace(
     FULL,
+    person_mask=True,
     first_channels=32,
     most_channels=128,
     volume_blocks=4,
