@@ -134,6 +134,7 @@ def prepare_corpus(
         shards = _pack(out, [names[cut.source] for cut in cuts if cut.clips], before, shard_bytes, progress)
         corpus = _listed(out, before, known, cuts, failures + others, names, shards, settings)
         corpus, notes = _told_apart(corpus, before, settings, measure(), identities, progress)
+        corpus.forget()
         if corpus != before:
             write_corpus(corpus)
         _clean(out, corpus)

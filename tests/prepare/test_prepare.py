@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import filelock
@@ -222,43 +223,51 @@ def _start(words: list[str]) -> subprocess.Popen[bytes]:
     )
 
 
+def _kill(victims: list[psutil.Process]) -> None:
+    for victim in victims:
+        with suppress(psutil.NoSuchProcess):
+            victim.kill()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kills by signals")
 def test_kill_9_at_many_moments_and_the_same_command_goes_on(run, clips, tmp_path):
     """The command or its workers end without a word; what was done stays done, and the end is the same."""
     random = np.random.default_rng(5)
-    words = ["prepare", str(clips.folder), "--out", str(tmp_path / "out"), "--jobs", "2", "--side", "64"]
+    out = tmp_path / "out"
+    words = ["prepare", str(clips.folder), "--out", str(out), "--jobs", "2", "--side", "64"]
     words += ["--smallest-face", "1.2", "--fewest-frames", "8", "--held-out", "0.5", "--home", str(tmp_path)]
-    done: set[str] = set()
-    moments = set()
-    for _ in range(12):
+
+    def done() -> dict[str, float]:
+        return {path.parent.name: path.stat().st_mtime for path in (out / "work").glob("*/cut.json")}
+
+    before, moments = done(), set()
+    for turn in range(30):
         process = _start(words)
-        began, length = time.monotonic(), random.uniform(1, 9)
-        while time.monotonic() - began < length and process.poll() is None:
-            time.sleep(0.05)
-        victims = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-        if random.random() < 0.7:
-            victims = [psutil.Process(process.pid), *victims] if process.poll() is None else []
-            for victim in victims:
-                victim.kill()
-            process.wait()
-        else:
-            for victim in victims:
-                victim.kill()
-            process.wait()  # it goes on by itself
-        kept = {path.parent.name for path in (tmp_path / "out/work").glob("*/cut.json")}
-        if not (tmp_path / "out/corpus.json").exists():
-            assert done <= kept
-        done = kept
-        moments.add(len(kept))
+        wanted = len(before) + int(random.integers(0, 3))
+        while len(done()) < wanted and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 1.5 if wanted == len(before) else 0.3))
+        if process.poll() is None:
+            if turn % 2:  # the workers first: the command starts others
+                _kill(psutil.Process(process.pid).children(recursive=True))
+                time.sleep(random.uniform(0, 2))
+            whole = psutil.Process(process.pid)
+            _kill([whole, *whole.children(recursive=True)])
+        process.wait()
+        if (out / "corpus.json").exists():
+            break
+        assert before.items() <= done().items()
+        before = done()
+        moments.add(len(before))
     assert main(words) == 0
-    corpus = Corpus.open(tmp_path / "out")
+    corpus = Corpus.open(out)
     alike = {clip.name: (clip.identity, clip.split, clip.frames, clip.checksum) for clip in corpus.clips}
     assert alike == {c.name: (c.identity, c.split, c.frames, c.checksum) for c in run.done.corpus.clips}
     for clip in corpus.clips:
         clip.check()
     assert {o.source for o in corpus.left_out} == {o.source for o in run.done.corpus.left_out}
-    assert not (tmp_path / "out/work").exists()
+    assert not (out / "work").exists()
     assert len(moments) >= 3, "the moments were spread over the work"
 
 
@@ -313,6 +322,7 @@ def test_a_full_disk_is_told_and_the_same_command_goes_on(clips, run, tmp_path, 
         done = prepare_corpus(clips.folder, place / "corpus", SETTINGS, jobs=2)
         assert {c.name for c in done.corpus.clips} == {c.name for c in run.done.corpus.clips}
         assert {o.source for o in done.corpus.left_out} == {o.source for o in run.done.corpus.left_out}
+        done.corpus.forget()
     finally:
         subprocess.run(["umount", str(place)], check=True)
 
