@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Interval
 
 from pipelines.training.schedule import Schedule
 from pipelines.training.settings import LoopSettings
-from studio.engines.semantic.settings import SemanticSettings, Size, semantic_settings
+from studio.engines.semantic.settings import SemanticSettings, Side, Size, semantic_settings
 
 SMALL_LOOP = LoopSettings(
     steps=1_000_000,
@@ -66,6 +66,9 @@ class SemanticTrainingSettings:
     warped_weight: Annotated[float, Ge(0)] = 0.0
     """Weight of the same differences for the warped source picture alone, so that the flow is learnt before
     the painting is. Needs `network.paint_over`. Paper: 0."""
+    own_keypoints_weight: Annotated[float, Ge(0)] = 10.0
+    """Weight of what keypoints are taught that the network finds by itself: to stick to the picture and to keep
+    apart. Without effect on the head model's."""
     critic_weight: Annotated[float, Ge(0)] = 1.0
     """Weight of the discriminator's verdict; 0: there is none."""
     features_weight: Annotated[float, Ge(0)] = 10.0
@@ -89,25 +92,17 @@ class SemanticTrainingSettings:
     """Minutes, batch, average and memory."""
 
 
-_SMALL = SemanticTrainingSettings(
-    learning_rate=1e-3,
-    eyes_and_mouth=5.0,
-    warped_weight=2.0,
-    critic_from=1.0,
-    zoom=0.1,
-)
-
-
-def training_settings(size: Size, side: int) -> SemanticTrainingSettings:
-    """The settings of a training by the network's size: small and tiny for two processor cores, others for cards.
-
-    ValueError for a side that there is no network for.
-    """
-    network = semantic_settings(size, side)  # type: ignore[arg-type]
+def training_settings(size: Size, side: Side) -> SemanticTrainingSettings:
+    """The settings of a training by the network's size: small and tiny for two processor cores, the others for
+    graphics cards. ValueError for a size or side that there is no network for."""
+    network = semantic_settings(size, side)
     if size in ("small", "tiny"):
-        return SemanticTrainingSettings(**{**_plain(_SMALL), "network": network})
+        return SemanticTrainingSettings(
+            network=network,
+            learning_rate=1e-3,
+            eyes_and_mouth=5.0,
+            warped_weight=2.0,
+            critic_from=1.0,
+            zoom=0.1,
+        )
     return SemanticTrainingSettings(network=network, loop=FULL_LOOP)
-
-
-def _plain(settings: SemanticTrainingSettings) -> dict[str, object]:
-    return {name: getattr(settings, name) for name in settings.__dataclass_fields__}

@@ -37,6 +37,7 @@ from studio.engines.semantic.losses import (
 from studio.engines.semantic.network import Kept, SemanticNetwork, SemanticOutput
 from studio.engines.semantic.settings import SemanticSettings
 from studio.head import HeadModel, builtin_head
+from studio.networks.keypoint_losses import equivariance_loss, spread_loss
 from studio.networks.patch_discriminator import PatchDiscriminator
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ VALIDATED_AT_ONCE = 8
 """Pairs that are looked at together in a validation."""
 SHOWN = 4
 """Pairs on the preview sheet."""
-_DROPPED = 6
-"""Place of what is dropped among a pair's random numbers."""
+_DROPPED, _MOVED = 6, 7
+"""Places of what is dropped, and of how pictures are moved, among a pair's random numbers."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ class _Teaching:
             self._batches.ahead([number + further * settings.loop.batch for number in numbers])
         pairs = self._batches.at(numbers)
         out = self._drawn(pairs, _dropped(self.shape, settings.loop.seed, numbers))
-        terms = self._looks(out, pairs)
+        terms = self._looks(out, pairs) | self._own_keypoints(out, pairs, numbers)
         loss = torch.stack([*terms.values()]).sum()
         if self.critic is not None and batch.share >= settings.critic_from:
             verdict, matching, critic = self._judged(self.critic, out.picture, pairs.driving)
@@ -255,6 +256,18 @@ class _Teaching:
         if settings.warped_weight > 0.0 and out.warped is not None:
             terms["warped"] = settings.warped_weight * self.looks(out.warped, pairs.driving, counts)
         return terms
+
+    def _own_keypoints(
+        self, out: SemanticOutput, pairs: PairBatch, numbers: Sequence[int]
+    ) -> dict[str, Tensor]:
+        """What keypoints are taught that the network finds by itself; nothing for the head model's."""
+        weight = self.settings.own_keypoints_weight
+        if self.network.detector is None:
+            return {}
+        chance = torch.Generator().manual_seed(step_seed(self.settings.loop.seed, _MOVED, *numbers))
+        moved = equivariance_loss(self.network.detect, pairs.driving, out.driving_keypoints, chance)
+        spread = spread_loss(out.driving_keypoints) + spread_loss(out.source_keypoints)
+        return {"moved": weight * moved, "spread": weight * spread}
 
     @staticmethod
     def _judged(critic: nn.Module, drawn: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -45,6 +45,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "pipelines.cli.looking:command",
         "See an avatar from many sides: is it one head, one person?",
     ),
+    "train-people": (
+        "pipelines.cli.training_people:command",
+        "Train a base model on a corpus of people, with which one picture becomes an avatar.",
+    ),
+    "evaluate-people": (
+        "pipelines.cli.judging_people:evaluate",
+        "Measure a base model on people it never saw, one picture each.",
+    ),
+    "bitrate": (
+        "pipelines.cli.judging_people:bitrate",
+        "Measure how good a base model is for how few bytes a frame.",
+    ),
+    "ablate-people": (
+        "pipelines.cli.judging_people:ablate",
+        "Measure what each part of a base model is worth.",
+    ),
     "controls": ("pipelines.cli.naming:command", "List what control files can name, with units and limits."),
     "prepare": (
         "pipelines.cli.preparing:command",

@@ -182,8 +182,8 @@ class SemanticNetwork(nn.Module):
         """Source pictures to volumes ``[B, C, D, h, w]``; once for each picture.
 
         Args:
-            source: ``[B, 3, S, S]`` in -1..1, or ``[B, 4, S, S]`` where the settings want the person's outline:
-                -1 outside, 1 inside.
+            source: ``[B, 3, S, S]`` in -1..1, or ``[B, 4, S, S]`` where the settings want the person's
+                outline: -1 outside, 1 inside.
         """
         if source.shape[1] != self.shape.source_channels:
             raise ValueError(f"{self.shape.source_channels} channels expected, {source.shape[1]} given")
@@ -242,10 +242,9 @@ class SemanticNetwork(nn.Module):
         motion = self.motion(volume, ours, theirs, valid, turn if shape.turning else None)
         picture_flow = motion.picture_flow if shape.paint_over else None
         if shape.face_flow and min(source_keypoints.shape[1], driving_keypoints.shape[1]) > len(VERTICES):
-            face = [points[:, len(VERTICES) :] for points in (source_keypoints, driving_keypoints)]
-            motion, picture_flow = _with_face(
-                motion, picture_flow, *face, None if kept is None else kept.face, shape.side // 2
-            )
+            still, moved = (x[:, len(VERTICES) :] for x in (source_keypoints, driving_keypoints))
+            known = None if kept is None else kept.face
+            motion, picture_flow = _with_face(motion, picture_flow, still, moved, known, shape.side // 2)
         warped = warp_volume(volume, motion.flow)
         drawn = self.decoder(
             warped,

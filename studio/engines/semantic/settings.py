@@ -127,7 +127,7 @@ SMALL = SemanticSettings(
     first_channels=24,
     most_channels=64,
     volume_channels=16,
-    volume_depth=8,
+    volume_depth=4,
     volume_blocks=2,
     keypoint_code=True,
     turning=True,
@@ -140,8 +140,8 @@ SMALL = SemanticSettings(
     hourglass_levels=3,
     mask_kernel=3,
     label_channels=64,
-    decoder_channels=96,
-    decoder_blocks=3,
+    decoder_channels=64,
+    decoder_blocks=2,
     decoder_last=32,
     spade_hidden=32,
     light=True,
@@ -182,7 +182,7 @@ MIDDLE = replace(
     critic_first=48,
     critic_most=384,
 )
-TINY = replace(SMALL, first_channels=16, most_channels=48, decoder_channels=64, decoder_blocks=2)
+TINY = replace(SMALL, first_channels=16, most_channels=48, decoder_channels=48, decoder_blocks=1)
 SIZES: dict[Size, SemanticSettings] = {"tiny": TINY, "small": SMALL, "middle": MIDDLE, "full": FULL}
 """Each size at its own volume; :func:`semantic_settings` fits it to a side."""
 

@@ -1,0 +1,278 @@
+"""``evaluate-people CORPUS``, ``bitrate CORPUS`` and ``ablate-people CORPUS``: base models on people nobody
+trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from pipelines.cli.places import refuse_figures, refuse_place
+from pipelines.cli.recipe_options import assigned
+from pipelines.cli.screen import Screen
+from pipelines.cli.training_people import (
+    CorpusFolder,
+    TrainPeopleOptions,
+    told,
+    with_minutes,
+    with_training,
+)
+from pipelines.cli.words import Everywhere, parse
+from pipelines.people_evaluation_settings import PeopleEvaluationSettings
+from studio.domain.problem import Problem
+
+if TYPE_CHECKING:
+    from pipelines.evaluate_people import PeopleEvaluation
+    from studio.corpus.corpus import Corpus
+
+Report = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")]
+HELD_OUT_ONLY = "held_out"
+OURS = "semantic"
+"""What tables call the judged base model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgePeopleOptions(Everywhere):
+    """Options of commands that judge base models by a corpus' held-out people."""
+
+    corpus: CorpusFolder
+    """A folder that ``prepare`` has made."""
+    report: Report = None
+    """Write tables, figures and a plot there."""
+    compare: Annotated[PeopleEvaluationSettings, tyro.conf.arg(name="")] = field(
+        default_factory=PeopleEvaluationSettings
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatePeopleOptions(JudgePeopleOptions):
+    """What ``evaluate-people`` can be told."""
+
+    base_model: Annotated[str, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = ""
+    """Which base model of the home, or the beginning of its name; the newest where none is named."""
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
+    """Write the figures there."""
+    sheet: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
+    """Write a PNG there: of each clip the picture, driving frames and what every contender makes of them."""
+    overwrite: bool = False
+    """Replace the sheet if there is such a file already; figures always are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BitrateOptions(JudgePeopleOptions):
+    """What ``bitrate`` can be told."""
+
+    base_model: Annotated[str, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = ""
+    """Which base model of the home, or the beginning of its name; the newest where none is named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblatePeopleOptions(TrainPeopleOptions):
+    """What ``ablate-people`` can be told. Settings of the training are those of the full method."""
+
+    only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="VARIANT [VARIANT ...]")] = ()
+    """Some of the variants instead of all."""
+    report: Report = None
+    """Write ablation.json, ablation.md and turn.png there."""
+    compare: Annotated[PeopleEvaluationSettings, tyro.conf.arg(name="")] = field(
+        default_factory=PeopleEvaluationSettings
+    )
+
+
+def evaluate(words: list[str]) -> int:
+    """Run ``evaluate-people``."""
+    options: EvaluatePeopleOptions = parse(
+        EvaluatePeopleOptions,
+        words,
+        "evaluate-people",
+        "Measure a base model on people it never saw: one picture each, driven by the rest of the clip and by "
+        "other people, beside copying the picture and the instant engine built from it.",
+    )
+    if options.json is not None:
+        refuse_figures(options.json, options.store)
+    if options.sheet is not None:
+        refuse_place(options.sheet, (".png",), store=options.store, overwrite=options.overwrite, what="a PNG")
+    from pipelines.evaluate_people import evaluate_people
+    from pipelines.people_contenders import CopySource, InstantOfOne
+    from pipelines.people_report import people_table, pose_table, verdict, write_people
+    from pipelines.people_sheet import PeopleSheet
+    from pipelines.semantic_of_one import SemanticOfOne
+    from studio.assets import AssetLibrary
+    from studio.engines.semantic.base_model import load_base_model
+    from studio.engines.semantic.model_shelf import choose_base_model
+    from studio.head import builtin_head
+    from studio.project.atomic import write_json
+    from studio.tracking.quiet import quiet
+
+    corpus = opened(options.corpus)
+    shelved = choose_base_model(options.store.home, options.base_model)
+    model, head = load_base_model(shelved.folder), builtin_head()
+    fits(corpus, model.head_model, head.id)
+    settings = at_side(options.compare, model.network.shape.side)
+    contenders = [CopySource(), InstantOfOne(head), SemanticOfOne(model.network, head, OURS)]
+    sheet = None if options.sheet is None else PeopleSheet()
+    screen = Screen()
+    with screen.working() as progress, quiet():
+        evaluation = evaluate_people(
+            corpus.split(HELD_OUT_ONLY),
+            contenders,
+            settings,
+            assets=AssetLibrary(options.store.home),
+            witness=sheet,
+            about={"base_model": shelved.name, "corpus": str(options.corpus)},
+            progress=progress,
+        )
+    if options.json is not None:
+        write_json(options.json, evaluation.to_json())
+    if options.report is not None:
+        write_people(options.report, evaluation, OURS)
+    if sheet is not None and options.sheet is not None:
+        sheet.save(options.sheet)
+    screen.say(people_table(evaluation))
+    for line in verdict(evaluation, OURS):
+        screen.say(line)
+    screen.say("\n" + pose_table(evaluation))
+    return 0
+
+
+def bitrate(words: list[str]) -> int:
+    """Run ``bitrate``."""
+    options: BitrateOptions = parse(
+        BitrateOptions,
+        words,
+        "bitrate",
+        "Measure a base model driven through streams of different sizes: fewer keypoints, less of the code.",
+    )
+    from pipelines.semantic_bitrate import bitrate_table, measure_bitrate, write_bitrate
+    from studio.assets import AssetLibrary
+    from studio.engines.semantic.base_model import load_base_model
+    from studio.engines.semantic.model_shelf import choose_base_model
+    from studio.head import builtin_head
+    from studio.tracking.quiet import quiet
+
+    corpus = opened(options.corpus)
+    model = load_base_model(choose_base_model(options.store.home, options.base_model).folder)
+    fits(corpus, model.head_model, builtin_head().id)
+    if model.network.detector is not None:
+        raise Problem(
+            "This base model finds its own keypoints, so there is no code to leave out: name another with "
+            "--base-model."
+        )
+    screen = Screen()
+    with screen.working() as progress, quiet():
+        rates, evaluation = measure_bitrate(
+            corpus.split(HELD_OUT_ONLY),
+            model.network,
+            at_side(options.compare, model.network.shape.side),
+            assets=AssetLibrary(options.store.home),
+            progress=progress,
+        )
+    if options.report is not None:
+        write_bitrate(options.report, rates, evaluation)
+    screen.say(bitrate_table(rates))
+    return 0
+
+
+def ablate(words: list[str]) -> int:
+    """Run ``ablate-people``."""
+    from pipelines.people_ablations import PEOPLE_ABLATIONS, varied
+
+    kind = with_training(AblatePeopleOptions, words)
+    variants = "; ".join(f"{name}: {assigned(changes)}" for name, changes in PEOPLE_ABLATIONS.items())
+    options: Any = parse(
+        kind,
+        words,
+        "ablate-people",
+        "Measure what each part of a base model is worth: it and each variant are trained for --minutes, which "
+        f"is 5 where nothing is said, and judged by held-out people. Variants: {variants}.",
+    )
+    unknown = [name for name in options.only if name not in PEOPLE_ABLATIONS]
+    if unknown:
+        raise Problem(f"There is no variant {unknown[0]!r}: there are {', '.join(PEOPLE_ABLATIONS)}.")
+    base = with_minutes(options.training, options.minutes or 5.0)
+    chosen = {name: PEOPLE_ABLATIONS[name] for name in options.only or PEOPLE_ABLATIONS}
+    for name, changes in chosen.items():
+        if varied(base, changes) == base:
+            raise Problem(
+                f"The variant {name!r} is what the options ask for already ({assigned(changes)}): leave that "
+                "option away, or name other variants with --only."
+            )
+    from pipelines.build_base import build_base
+    from pipelines.evaluate_people import evaluate_people
+    from pipelines.people_ablations import PeopleAblation, ablation_table, write_ablation
+    from pipelines.people_contenders import CopySource, InstantOfOne
+    from pipelines.semantic_of_one import SemanticOfOne
+    from studio.assets import AssetLibrary
+    from studio.engines.semantic.base_model import load_base_model
+    from studio.head import builtin_head
+    from studio.project.documents import read_plain
+    from studio.tracking.quiet import quiet
+
+    screen, head = Screen(), builtin_head()
+    corpus = opened(options.corpus)
+    home = options.store.home
+    contenders: list[Any] = [CopySource(), InstantOfOne(head)]
+    trained = {}
+    for name, changes in {"full": {}, **chosen}.items():
+        screen.note(f"Training: {name}{f' ({assigned(changes)})' if changes else ''}")
+        with screen.working() as progress:
+            folder = build_base(
+                options.corpus,
+                home,
+                varied(base, changes),
+                name,
+                told(screen, progress),
+                machines=options.machines,
+            )
+        if folder is None:
+            continue
+        model = load_base_model(folder)
+        fits(corpus, model.head_model, head.id)
+        contenders.append(SemanticOfOne(model.network, head, name))
+        trained[name] = read_plain(folder / "card.json")["training"]
+    if not trained:
+        return 0
+    settings = at_side(options.compare, base.network.side)
+    with screen.working() as progress, quiet():
+        evaluation = evaluate_people(
+            corpus.split(HELD_OUT_ONLY),
+            contenders,
+            settings,
+            assets=AssetLibrary(home),
+            about={"corpus": str(options.corpus)},
+            progress=progress,
+        )
+    ablation = PeopleAblation(evaluation, "full", chosen, trained)
+    if options.report is not None:
+        write_ablation(options.report, ablation)
+    screen.say(ablation_table(ablation))
+    return 0
+
+
+def opened(folder: Path) -> Corpus:
+    """A corpus with somebody held out. Raises Problem."""
+    from studio.corpus.corpus import Corpus
+
+    corpus = Corpus.open(folder)
+    if not corpus.split(HELD_OUT_ONLY):
+        raise Problem(f"The corpus in {folder} holds nobody out: prepare it again with --held-out 0.2.")
+    return corpus
+
+
+def fits(corpus: Corpus, *heads: str) -> None:
+    """Whether corpus and base model belong to the head model here. Raises Problem."""
+    for head in heads:
+        if corpus.head_model != head:
+            raise Problem(
+                f"The corpus was tracked with the head model {corpus.head_model} and the base model is driven by "
+                f"{head}: prepare the clips again."
+            )
+
+
+def at_side(settings: PeopleEvaluationSettings, side: int) -> PeopleEvaluationSettings:
+    """The settings at a network's own side, in which everybody is compared."""
+    from dataclasses import replace
+
+    return replace(settings, side=side)

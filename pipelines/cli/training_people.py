@@ -1,0 +1,121 @@
+"""``train-people CORPUS --engine semantic --size small``: a base model of many people, shared by avatars."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import tyro
+
+from pipelines.cli.screen import Screen
+from pipelines.cli.words import Everywhere, parse
+from pipelines.semantic_training_settings import SemanticTrainingSettings, training_settings
+from pipelines.training.settings import MachineSettings
+from studio.domain.problem import Problem
+from studio.engines.semantic.settings import Side, Size
+
+if TYPE_CHECKING:
+    from pipelines.training.reporter import Reporter
+
+CorpusFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")]
+SIZE, SIDE = "small", 128
+"""What is meant when nothing is said: what two processor cores can train."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPeopleOptions(Everywhere):
+    """What ``train-people`` can be told."""
+
+    corpus: CorpusFolder
+    """A folder that ``prepare`` has made."""
+    engine: Annotated[str, tyro.conf.arg(metavar="{semantic}")] = "semantic"
+    """What kind of base model."""
+    size: Size = SIZE
+    """How large the network is: small and tiny for processors, middle and full for graphics cards. The options
+    below then differ from it."""
+    side: Side = SIDE
+    """Side of the pictures in pixels."""
+    minutes: Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")] = None
+    """Minutes at most, those before an interruption included; else what the size has."""
+    machines: MachineSettings = field(default_factory=MachineSettings)
+
+
+def command(words: list[str]) -> int:
+    """Run the command."""
+    kind = with_training(TrainPeopleOptions, words)
+    options: Any = parse(
+        kind,
+        words,
+        "train-people",
+        "Train a base model on a corpus of people: afterwards one picture of anybody becomes an avatar. The "
+        "same command continues a training that was stopped, and runs under torchrun and SLURM.",
+    )
+    from pipelines.build_base import build_base
+    from studio.project.store import home_folder
+
+    screen = Screen()
+    settings = with_minutes(options.training, options.minutes)
+    with screen.working() as progress:
+        built = build_base(
+            options.corpus,
+            home_folder(options.home),
+            settings,
+            f"{options.size} at {options.side}²",
+            told(screen, progress),
+            machines=options.machines,
+        )
+    if built is not None:
+        screen.say(f"The base model is {built.name}, in {built.parent}.")
+        screen.say((built / "card.md").read_text(encoding="utf-8"))
+    return 0
+
+
+def with_training(kind: type[Any], words: list[str]) -> Any:
+    """A command's options with those of the training as ``--training.FIELD``, whose defaults are a size's.
+
+    Raises:
+        Problem: there is no such engine, size or side.
+    """
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--engine", default="semantic")
+    first.add_argument("--size", default=SIZE)
+    first.add_argument("--side", default=str(SIDE))
+    early, _ = first.parse_known_args(words)
+    if early.engine != "semantic":
+        raise Problem(f"Base models of the engine {early.engine!r} cannot be trained: there is semantic.")
+    sizes, sides = get_args(Size), [str(side) for side in get_args(Side)]
+    for what, said, known in (("size", early.size, sizes), ("side", early.side, sides)):
+        if said not in known:
+            raise Problem(f"--{what} cannot be {said!r}: choose from {', '.join(known)}.")
+    default = training_settings(early.size, int(early.side))
+    more: list[Any] = [("training", SemanticTrainingSettings, field(default=default))]
+    full = make_dataclass(kind.__name__, more, bases=(kind,), frozen=True, kw_only=True)
+    full.__doc__ = kind.__doc__
+    return full
+
+
+def with_minutes(settings: SemanticTrainingSettings, minutes: float | None) -> SemanticTrainingSettings:
+    """Settings with another budget; None for their own. Raises Problem for one that is none."""
+    from dataclasses import replace
+
+    if minutes is None:
+        return settings
+    if minutes <= 0.0:
+        raise Problem(f"--minutes must be more than 0, not {minutes:g}.")
+    return replace(settings, loop=replace(settings.loop, minutes=minutes))
+
+
+def told(screen: Screen, progress: Any) -> Reporter:
+    """A Progress that also prints the sentences of a training, each once."""
+    from pipelines.training.reporter import reporter_of
+
+    class Told:
+        def __call__(self, done: int, total: int | None, what: str) -> None:
+            progress(done, total, what)
+
+        def say(self, sentence: str) -> None:
+            screen.note(sentence)
+
+    return reporter_of(Told())
