@@ -80,7 +80,7 @@ def test_the_domain_is_numpy_only() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["build", "--help"], ["animate", "--help"], ["import", "--help"], ["edit", "--help"]],
+    [["--help"], *([name, "--help"] for name in ("build", "animate", "import", "edit", "prepare"))],
 )
 def test_help_is_light(arguments: list[str]) -> None:
     program = f"from pipelines import cli\nassert cli.main({arguments!r}) == 0"

@@ -4,6 +4,8 @@ import json
 import multiprocessing
 import pickle
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from fractions import Fraction
 from typing import Any
@@ -62,6 +64,24 @@ def test_smaller_pictures_average_areas(tmp_path):
     assert np.array_equal(clip.mask(3, SIDE // 4)[0], [255, *[0] * 7])
     with pytest.raises(Problem, match="--side 64"):
         clip.picture(3, 64)
+
+
+def test_reading_needs_no_tracker(made):
+    """Neither torch nor mediapipe nor OpenCV: trainings start many processes that read."""
+    program = f"""
+import sys
+from pathlib import Path
+from studio.corpus.careful import CarefulReading
+from studio.corpus.corpus import Corpus
+from studio.corpus.pairs import SameClipPairs
+corpus = Corpus.open(Path({str(made)!r}))
+pair = SameClipPairs(CarefulReading(print).readable(corpus.clips)).at(3)
+pair.clip.picture(pair.source, 8), pair.clip.mask(pair.driving), pair.clip.motion
+heavy = [name for name in ("torch", "mediapipe", "cv2", "scipy", "numba", "av") if name in sys.modules]
+sys.exit(", ".join(heavy) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_is_read_cannot_be_written_into(corpus):
