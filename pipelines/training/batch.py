@@ -47,19 +47,19 @@ class Batch:
 
 StepFunction = Callable[[Batch], "Tensor | Mapping[str, Tensor]"]
 """The loss of a batch as a mean over its examples (so that pieces add up), or several figures of which
-``loss`` is minimised; ``norm``, ``step``, ``steps``, ``rate`` and ``what``, names that begin with ``norm_`` and
-those that end with ``_per_second`` are taken. The loop does the rest.
+``loss`` is minimised; ``norm``, ``step``, ``steps``, ``rate`` and ``what``, names that begin with ``norm_``
+and those that end with ``_per_second`` are taken. The loop does the rest.
 Buffers that it changes, e.g. counters, may see the pieces of a step twice after it ran out of memory or was
 interrupted half-way; whatever is saved otherwise does not.
-With several processes each gets a part of the step's batch, and what the function gives must not depend on the
-process; it must not raise Interrupted, because the others would wait for its gradients."""
+With several processes each gets a part of the step's batch, and the names of the figures must be the same in
+all; it must not raise Interrupted, because the others would wait for its gradients."""
 Validate = Callable[[], "float | Figures"]
 """How good the networks are, lower is better: one figure, or several of which ``loss`` decides. With several
 processes all are asked and their figures averaged, so each may look at a part of equal size; it must not wait
 for the others."""
 Preview = Callable[[], "npt.NDArray[np.uint8] | None"]
-"""A picture ``[H, W, 3]`` RGB of what the networks can do now; None: nothing to show. With several processes the
-first alone is asked."""
+"""A picture ``[H, W, 3]`` RGB of what the networks can do now; None: nothing to show. With several processes
+the first alone is asked."""
 
 
 class Stateful(Protocol):

@@ -22,7 +22,7 @@ class Board:
         Raises:
             Problem: the disk said no.
         """
-        from lightning_fabric.loggers import TensorBoardLogger
+        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
         self._folder = folder
         self._logger = TensorBoardLogger(folder, name="", version="", purge_step=step)

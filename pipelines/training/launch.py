@@ -1,8 +1,8 @@
 """Fabrics: one process on a device, or this process as one of many.
 
-Many processes come about in three ways: torchrun starts them, SLURM's srun does, or Fabric starts this program
-once more for each further graphics card of this machine. They talk by NCCL between cards and by gloo between
-processors.
+Many processes come about in three ways: torchrun starts them, SLURM's srun does, or Fabric starts this
+program once more for each further graphics card of this machine. They talk by NCCL between cards and by gloo
+between processors.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def one_process(device: torch.device, precision: Precision = "auto") -> Fabric:
         device: what it computes on.
         precision: arithmetic of the networks, see :class:`~pipelines.training.settings.LoopSettings`.
     """
+    _import_fabric()
     from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
-    _quiet()
     devices: int | list[int] = 1
     if device.type == "cuda":
         import torch
@@ -48,17 +48,18 @@ def one_process(device: torch.device, precision: Precision = "auto") -> Fabric:
 def launch(machines: MachineSettings, precision: Precision = "auto") -> Fabric:
     """Join the processes that torchrun or srun have started, or start one for each graphics card.
 
-    Further processes run the same command line from its beginning and come to this same call. All must then do
-    the same; only the first (``fabric.is_global_zero``) tells people about it and writes files.
+    Further processes run the same command line from its beginning and come to this same call. All must then
+    do the same; only the first (``fabric.is_global_zero``) tells people about it and writes files.
 
     Raises:
         Problem: the machine does not have what was asked for, or torchrun and the settings disagree.
     """
     import torch
-    from lightning_fabric import Fabric
-    from lightning_fabric.strategies import DDPStrategy
 
-    _quiet()
+    _import_fabric()
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
     kind = choose_device(machines.device).kind
     outside = _started_from_outside()
     cards = torch.cuda.device_count() if kind == "cuda" else 0
@@ -68,7 +69,7 @@ def launch(machines: MachineSettings, precision: Precision = "auto") -> Fabric:
         here, nodes = outside
         if machines.processes not in (0, here):
             raise Problem(
-                f"{here} processes have been started on this machine, and {machines.processes} are asked for: "
+                f"{here} processes have been started on this machine and {machines.processes} are asked for: "
                 "leave out how many, torchrun or srun decide."
             )
     if here * nodes == 1:
@@ -87,7 +88,7 @@ def launch(machines: MachineSettings, precision: Precision = "auto") -> Fabric:
         precision=_arithmetic(precision, kind),
         # Trainings may leave networks out for a while; buffers are the first process's where they matter, and
         # sending them before each step would go wrong where one process alone has to begin a step again.
-        strategy=DDPStrategy(find_unused_parameters=True, broadcast_buffers=False),
+        strategy=DDPStrategy(find_unused_parameters=True, forward_sync_buffers=False),
     )
     fabric.launch()
     return fabric
@@ -95,7 +96,8 @@ def launch(machines: MachineSettings, precision: Precision = "auto") -> Fabric:
 
 def _started_from_outside() -> tuple[int, int] | None:
     """Processes on each machine, and machines, if torchrun or srun have started them."""
-    from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
     if TorchElasticEnvironment.detect():
         return int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ.get("GROUP_WORLD_SIZE", "1"))
@@ -116,6 +118,17 @@ def _arithmetic(wanted: Precision, kind: str) -> Literal["bf16-mixed", "32-true"
     return "bf16-mixed" if wanted == "bfloat16" else "32-true"
 
 
-def _quiet() -> None:
-    """Fabric's own notes are not for whoever trains."""
+def _import_fabric() -> None:
+    """Import Fabric, without what it does to the rest of the program."""
+    before = os.environ.get(_SLOW_LOOK)
+    import lightning_fabric  # noqa: F401
+
+    if before is None:
+        os.environ.pop(_SLOW_LOOK, None)
+    # Its own notes are not for whoever trains.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+
+
+_SLOW_LOOK = "PYTORCH_NVML_BASED_CUDA_CHECK"
+"""Set by Fabric. Torch then loads a library each time that it is asked for a CUDA card, which happens in each
+step: half a millisecond a time, for a fork after the question to be safe. We do not fork."""

@@ -4,8 +4,8 @@ Devices, precision and several processes are Lightning Fabric's (see :mod:`pipel
 :mod:`pipelines.training.optimising`). Resuming at any step, budgets, memory, the average of the weights and
 checkpoints without pickles are ours, because Fabric leaves them to its users or pickles.
 
-Every process runs this same loop and comes to the same decisions, through :class:`~pipelines.training.ranks.Ranks`.
-The first one writes and tells.
+Every process runs this same loop and comes to the same decisions (see :mod:`pipelines.training.ranks`). The
+first one writes and tells.
 """
 
 from __future__ import annotations
@@ -89,18 +89,18 @@ def train(
         step: gives the loss of a batch. Runs in training mode, under autocast where precision says so.
         order: the examples of each step, e.g. :class:`~pipelines.training.order.ShuffledOrder`.
         settings: how long, how large and how often.
-        folder: where checkpoints and ``preview.png`` go, e.g. ``task.progress.scratch(task.step) / "tune"``. With
-            several machines, on a disk that they share.
+        folder: where checkpoints and ``preview.png`` go, e.g. ``task.progress.scratch(task.step) / "tune"``.
+            With several machines, on a disk that they share.
         what: what a person reads, e.g. ``tuning the generator``.
-        progress: told at every step; figures, notes and pictures go to it if it takes them. In processes other
-            than the first it is called only so that it can raise Interrupted.
+        progress: told at every step; figures, notes and pictures go to it if it takes them. In processes
+            other than the first it is only called so that it can raise Interrupted.
         validate: called in evaluation mode without gradients, with the averaged weights inside.
         preview: likewise.
         more: other things with a state.
         clock: seconds that only grow.
-        fabric: from :func:`pipelines.training.launch.launch`: this process is one of its ranks, and the modules move
-            to its device. Its precision counts. All ranks call this alike. None: one process, on the device that
-            the modules are on.
+        fabric: from :func:`pipelines.training.launch.launch`: this process is one of its ranks, and the
+            modules move to its device. Its precision counts. All ranks call this alike. None: one process, on
+            the device that the modules are on.
 
     Raises:
         Interrupted: asked to stop; the checkpoint is written.
@@ -397,8 +397,8 @@ class TrainingLoop:
         tree, damaged = found if self._ranks.first else self._checkpoints.load()
         if not self._ranks.same(-1 if tree is None else tree["step"]):
             raise Problem(
-                f"{self._title} found different checkpoints in {self._folder}: all machines must see one folder "
-                "there, on a disk that they share."
+                f"{self._title} found different checkpoints in {self._folder}: all machines must see one "
+                "folder there, on a disk that they share."
             )
         if tree is not None and not self._contents.fits(tree):
             # The stage's key covers settings and version; this is for whoever changes a network and neither.

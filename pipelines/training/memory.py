@@ -64,8 +64,8 @@ def with_less_memory(
 
 @contextmanager
 def memory_limited(device: torch.device, gigabytes: float) -> Iterator[None]:
-    """Let a graphics card's allocator say no at the wanted size (0: when the card is full), so that a training
-    takes smaller pieces. On other devices this is nothing."""
+    """Let a graphics card's allocator say no at the wanted size (0: when the card is full), so that a
+    training takes smaller pieces. On other devices this is nothing."""
     import torch
 
     wanted = gigabytes * 1e9

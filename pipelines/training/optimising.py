@@ -1,11 +1,11 @@
-"""One optimiser step: its batch cut into pieces and shared out, backward, gradients' length, and the step itself.
+"""One optimiser step: its batch cut into pieces and shared out, backward, gradients' length, the step itself.
 
-Fabric does what depends on devices and their number: autocast, DistributedDataParallel, backward, clipping. The
-caller's whole step function is what it wraps, so that networks are called in there as ever, any number of them.
+Fabric does what depends on devices and their number: autocast, DistributedDataParallel, backward, clipping.
+What it wraps is the caller's whole step function, so that networks are called in there as ever, however many.
 
 With several processes, gradients are added up while backward goes on, and a process that runs out of memory
-there leaves the others waiting. So the first steps of a run are rehearsed without adding up: if memory runs out
-anywhere, all take smaller pieces together.
+there leaves the others waiting. So the first steps of a run are rehearsed without adding up: if memory runs
+out anywhere, all take smaller pieces together.
 """
 
 from __future__ import annotations
@@ -59,11 +59,13 @@ class Optimising:
         self._fabric, self._ranks, self._settings = fabric, ranks, settings
         self._modules, self._title, self._say = modules, title, say
         self._plain = dict(optimisers)
+        self._optimisers: dict[str, Any] = {}
         if ranks.world > 1:
             _check_parameters(modules, optimisers)
             _share_batch_statistics(modules, fabric.device, say)
         self._step = fabric.setup_module(_Step(modules, step))
-        self._optimisers = {name: fabric.setup_optimizers(one) for name, one in optimisers.items()}
+        for name, optimiser in optimisers.items():
+            self._optimisers[name] = fabric.setup_optimizers(optimiser)
         self._rehearsals = _REHEARSALS if ranks.world > 1 else 0
 
     def __call__(
@@ -79,9 +81,9 @@ class Optimising:
             micro: examples of a piece at most.
 
         Returns:
-            Figures of the step, the same in all processes, with the gradient's length as ``norm`` (and for each
-            optimiser, where there are several); None if they were no numbers, and nothing was changed. And the
-            size of the pieces that fits.
+            Figures of the step, the same in all processes, with the gradient's length as ``norm`` (and for
+            each optimiser, where there are several); None if they were no numbers, and nothing was changed.
+            And the size of the pieces that fits.
 
         Raises:
             Problem: memory ran out.
@@ -157,9 +159,11 @@ class Optimising:
         found: dict[str, float] = {}
         for name, optimiser in self._optimisers.items():
             if self._settings.clip_norm > 0:
+                longest = self._settings.clip_norm
                 norm = self._fabric.clip_gradients(
-                    self._step, optimiser, max_norm=self._settings.clip_norm, error_if_nonfinite=False
+                    self._step, optimiser, max_norm=longest, error_if_nonfinite=False
                 )
+                assert norm is not None
             else:
                 parameters = [p for group in optimiser.param_groups for p in group["params"]]
                 norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
@@ -199,6 +203,9 @@ class _Step(nn.Module):
     def __init__(self, modules: Mapping[str, nn.Module], step: StepFunction) -> None:
         super().__init__()
         self.trained = nn.ModuleList(modules.values())
+        # Networks may stay out of some steps, so gradients of all are not waited for; torch would tell every
+        # process that nothing is left out, if nothing was.
+        self.left_out = nn.Parameter(torch.zeros(1))
         self._function = step
 
     def forward(self, sealed: _Sealed) -> dict[str, Tensor]:
@@ -241,7 +248,8 @@ def _share_batch_statistics(
         say("Batch normalisation looks at each process's examples alone: only graphics cards share them.")
         return
     for name, module in modules.items():
-        if nn.SyncBatchNorm.convert_sync_batchnorm(module) is not module:
+        shared = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+        if shared is not module:
             raise ValueError(f"{name} is a batch normalisation by itself: put it into a network")
 
 

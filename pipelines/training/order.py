@@ -13,7 +13,7 @@ Indices = npt.NDArray[np.int64]
 
 class Order(Protocol):
     """The examples of step ``step``: indices ``[B]``. None (B = 0) ends the training. With several processes
-    these are the examples of all: the loop shares them out, so that the order does not know how many there are.
+    these are the examples of all: the loop shares them out, and the order does not know how many there are.
 
     An order that depends on more than the step keeps that in a module's buffer or in ``more``, which
     checkpoints hold.

@@ -1,8 +1,8 @@
 """The processes of one training and what they must agree on, on top of Fabric and torch.distributed.
 
-Every process runs the same loop. Whatever one of them alone can know (that somebody asked to stop, what the clock
-says, that the disk is full, that memory ran out) is made known to all before anybody acts on it: a process that
-went its own way would leave the others waiting for it. With one process all of this is nothing.
+Every process runs the same loop. Whatever one of them alone can know (that somebody asked to stop, what the
+clock says, that the disk is full, that memory ran out) is made known to all before anybody acts on it: a
+process that went its own way would leave the others waiting for it. With one process all of this is nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 import torch.distributed as distributed
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _WELL, _INTERRUPTED, _CANCELLED, _PROBLEM = 0, 1, 2, 3
 _LOST = re.compile(
-    r"closed by peer|reset by peer|connection (was )?(closed|refused|reset)|broken pipe|timed? ?out|remote process",
+    r"closed by peer|reset by peer|connection (was )?(closed|refused|reset)|broken pipe|timed? ?out",
     re.IGNORECASE,
 )
 """How gloo's and NCCL's errors say that another process has gone."""
@@ -45,7 +45,7 @@ class Ranks:
         """
         self.world, self.rank, self.first = fabric.world_size, fabric.global_rank, fabric.is_global_zero
         self._clock, self._now = clock, 0.0
-        self._group: distributed.ProcessGroup | None = None
+        self._group: Any = None
         if self.world > 1 and distributed.get_backend() != "gloo":
             # Words between processors: they neither wait for the cards nor make them wait.
             self._group = distributed.new_group(backend="gloo")
@@ -53,7 +53,7 @@ class Ranks:
 
     @property
     def now(self) -> float:
-        """Seconds; with several processes what the first one's clock said when they last agreed on something."""
+        """Seconds; with several processes what the first one's clock said when they last agreed."""
         return self._clock() if self.world == 1 else self._now
 
     def all_do(self, action: Callable[[], T]) -> T:
@@ -75,7 +75,7 @@ class Ranks:
         return result
 
     def first_does(self, action: Callable[[], None]) -> None:
-        """The first process does something while the others wait; what goes wrong there goes wrong everywhere.
+        """The first process does something while the others wait; what goes wrong there ends all.
 
         Raises:
             Problem: the first process's; StoppedElsewhere in the others.
