@@ -253,7 +253,10 @@ def test_kill_9_at_many_moments_and_the_same_command_goes_on(run, clips, tmp_pat
                 _kill(psutil.Process(process.pid).children(recursive=True))
                 time.sleep(random.uniform(0, 2))
             whole = psutil.Process(process.pid)
-            _kill([whole, *whole.children(recursive=True)])
+            workers = whole.children(recursive=True)
+            _kill([whole] if turn % 3 == 2 else [whole, *workers])
+            # Workers that are left alone notice, and end.
+            assert psutil.wait_procs(workers, timeout=60)[1] == []
         process.wait()
         if (out / "corpus.json").exists():
             break
@@ -274,13 +277,14 @@ def test_kill_9_at_many_moments_and_the_same_command_goes_on(run, clips, tmp_pat
 @pytest.mark.slow
 def test_killed_while_packing_loses_nothing(clips, run, tmp_path, monkeypatch):
     """Ends after each single step of packing, one after the other."""
-    from pipelines import prepare_corpus as module
+    import pipelines.prepare_corpus as whole
+    from pipelines import pack_corpus
 
     class Ended(BaseException):
         pass
 
     steps = 0
-    written = module._write_shard
+    written = pack_corpus._write_shard
 
     def one_then_end(out, shard, members):
         nonlocal steps
@@ -288,18 +292,42 @@ def test_killed_while_packing_loses_nothing(clips, run, tmp_path, monkeypatch):
         steps += 1
         raise Ended
 
-    monkeypatch.setattr(module, "_write_shard", one_then_end)
+    monkeypatch.setattr(pack_corpus, "_write_shard", one_then_end)
     shards = len(run.done.corpus.shards)
     for turn in range(shards):
         with pytest.raises(Ended):
             prepare_corpus(clips.folder, tmp_path / "out", SETTINGS, jobs=2, shard_bytes=150_000)
         assert steps == turn + 1  # no shard is written twice
-    monkeypatch.setattr(module, "write_corpus", lambda corpus: (_ for _ in ()).throw(Ended))
+    monkeypatch.setattr(whole, "write_corpus", lambda corpus: (_ for _ in ()).throw(Ended))
     with pytest.raises(Ended):
         prepare_corpus(clips.folder, tmp_path / "out", SETTINGS, shard_bytes=150_000)
     monkeypatch.undo()
     done = prepare_corpus(clips.folder, tmp_path / "out", SETTINGS, shard_bytes=150_000)
+    assert done.new == 8
     assert done.corpus.clips == run.done.corpus.clips
+    for clip in done.corpus.clips:
+        clip.check()
+
+
+@pytest.mark.slow
+def test_what_a_failing_disk_spoils_is_made_again(clips, run, tmp_path, monkeypatch):
+    from pipelines import pack_corpus
+
+    out = tmp_path / "out"
+    monkeypatch.setattr(
+        pack_corpus, "_write_shard", lambda out, shard, members: (_ for _ in ()).throw(OSError)
+    )
+    with pytest.raises(OSError):
+        prepare_corpus(clips.folder, out, SETTINGS, jobs=2)
+    monkeypatch.undo()
+    spoilt = out / "work/cut/clips.tar"
+    spoilt.write_bytes(spoilt.read_bytes()[:5000])
+    with pytest.raises(Problem, match=r"made of cut is damaged and has been removed.*same command again"):
+        prepare_corpus(clips.folder, out, SETTINGS)
+    done = prepare_corpus(clips.folder, out, SETTINGS)
+    assert [(c.name, c.checksum) for c in done.corpus.clips] == [
+        (c.name, c.checksum) for c in run.done.corpus.clips
+    ]
     for clip in done.corpus.clips:
         clip.check()
 
