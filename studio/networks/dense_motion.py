@@ -20,6 +20,7 @@ from studio.networks.keypoint_flow import (
     warp_volume,
 )
 from studio.networks.norms import Norm, norm
+from studio.networks.precision import full_precision
 
 NEVER = -1e4
 """Logit of a mask that must be 0, finite in half precision."""
@@ -27,6 +28,8 @@ NARROW = 0.2
 """Masks that begin as nearness fall off between keypoints over about this distance."""
 FLATTEN = 0.5
 """How much less depth counts than width when masks begin as nearness."""
+HEAD, EDGE = 0.4, 0.08
+"""What is nearer to keypoints than the first may be head and not shoulders, give or take the second."""
 BARE = 4.0
 """Logit by which staying is more likely where the head would bring what is not the person."""
 RELIEF, THICK = 0.2, 0.25
@@ -45,6 +48,8 @@ class DenseMotion:
     """``[B, 1, h, w]`` 0..1: how much of what is seen there the source shows."""
     surface: Tensor | None
     """``[B, D, h, w]`` where along its depth each place is seen, adding up to 1; None where not asked for."""
+    left: Tensor | None = None
+    """``[B, 1, h, w]`` 0..1 where the head is in the source and no longer is; None without an outline."""
 
     @property
     def picture_flow(self) -> Tensor:
@@ -170,7 +175,7 @@ class DenseMotionNetwork(nn.Module):
         side = self.side or height
         outline = volume[:, -1:] if self.outlined else None
         volume = volume[:, :-1] if self.outlined else volume
-        with torch.autocast(volume.device.type, enabled=False):
+        with full_precision(volume):
             source, driving = source.float(), driving.float()
             known = torch.ones_like(driving[..., 0]) if valid is None else valid.float()
             coarse = places((depth, side, side), driving)
@@ -187,7 +192,7 @@ class DenseMotionNetwork(nn.Module):
         logits = self.mask(felt).float()
         surface = None if self.surface is None else self.surface(felt).float()[:, 0]
         occlusion = self.occlusion(felt.flatten(1, 2)).float()
-        with torch.autocast(volume.device.type, enabled=False):
+        with full_precision(volume):
             fine = coarse
             if side != height:
                 size = (depth, height, width)
@@ -197,20 +202,21 @@ class DenseMotionNetwork(nn.Module):
                 occlusion = functional.interpolate(occlusion, size[1:], mode="bilinear", align_corners=False)
                 if surface is not None:
                     surface = functional.interpolate(surface, size[1:], mode="bilinear", align_corners=False)
+            bare = left = None
+            if outline is not None:
+                share = known / known.sum(1, keepdim=True)
+                together = (flows[:, 1:] * share[..., None, None, None, None]).sum(1)
+                bare = 1.0 - warp_volume(outline.float(), together)
+                apart = squared_distance(fine, source, 0.0)[:, :, 0].amin(1, keepdim=True).sqrt()
+                left = (outline.float() * bare).mean(2) * ((HEAD - apart) / EDGE).sigmoid()
             if self.reach > 0.0:
                 near = -0.5 / NARROW**2 * squared_distance(fine, driving, FLATTEN)
                 logits = logits + functional.pad(
                     near, (0, 0, 0, 0, 0, 0, 1, 0), value=-0.5 * (self.reach / NARROW) ** 2
                 )
-                if outline is not None:
-                    together = (
-                        flows[:, 1:] * (known / known.sum(1, keepdim=True))[..., None, None, None, None]
-                    ).sum(1)
-                    bare = 1.0 - warp_volume(outline.float(), together)
-                    logits = (
-                        logits
-                        + functional.pad(bare, (0, 0, 0, 0, 0, 0, 0, self.mask.out_channels - 1)) * BARE
-                    )
+                if bare is not None:
+                    rows = (0, 0, 0, 0, 0, 0, 0, self.mask.out_channels - 1)
+                    logits = logits + BARE * functional.pad(bare, rows)
             if valid is not None:
                 gone = functional.pad(known, (1, 0), value=1.0)[..., None, None, None] == 0.0
                 logits = logits.masked_fill(gone, NEVER)
@@ -218,7 +224,7 @@ class DenseMotionNetwork(nn.Module):
             flow = (masks[:, :, None] * flows).sum(1)
             if surface is not None:
                 surface = (surface + self._relief(fine, driving, known)).softmax(1)
-        return DenseMotion(flow, masks, occlusion.sigmoid(), surface)
+        return DenseMotion(flow, masks, occlusion.sigmoid(), surface, left)
 
     def _warped(self, small: Tensor, flows: Tensor) -> Tensor:
         """The compressed volume ``[B, C, D, h, w]`` by every candidate: ``[B, K + 1, C, D, s, s]``."""

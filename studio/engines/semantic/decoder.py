@@ -17,7 +17,9 @@ from studio.networks.spade import SLOPE, SpadeBlock
 REFINED = 0.1
 """Farthest that the decoder moves what the flow found, in half sides of the picture."""
 UNPAINTED = -3.0
-"""Logit of the paint's share to begin with: a twentieth."""
+"""Logit of the paint's share to begin with: a twentieth…"""
+LEFT = 6.0
+"""…and what is added to it where the person was and no longer is."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class SemanticDecoder(nn.Module):
         numbers: Tensor | None,
         source: Tensor,
         flow: Tensor | None,
+        behind: Tensor | None = None,
+        left: Tensor | None = None,
     ) -> Drawn:
         """
         Args:
@@ -77,6 +81,8 @@ class SemanticDecoder(nn.Module):
             numbers: ``[B, N]``, or None.
             source: ``[B, 3, S, S]`` the source picture.
             flow: ``[B, 2, h, w]`` of what is seen; None where there is no painting over.
+            behind: ``[B, 3, S, S]`` what may be behind the person, with which paint begins; None for nothing.
+            left: ``[B, 1, h, w]`` where the person was and no longer is; None where that is not known.
         """
         features = functional.leaky_relu(self.gather_norm(self.gather(volume.flatten(1, 2))), SLOPE)
         features = self.mix(features) * occlusion.to(features.dtype)
@@ -89,7 +95,7 @@ class SemanticDecoder(nn.Module):
         if self.painter is not None:
             if flow is None:
                 raise ValueError("painting over needs the flow of what is seen")
-            drawn: Drawn = self.painter(functional.leaky_relu(x, SLOPE), source, flow)
+            drawn: Drawn = self.painter(functional.leaky_relu(x, SLOPE), source, flow, behind, left)
             return drawn
         assert self.last is not None
         return Drawn((self.last(functional.leaky_relu(x, SLOPE)).float() * 0.5).tanh())
@@ -114,8 +120,15 @@ class Painter(nn.Module):
         if spectral:
             parametrizations.spectral_norm(self.join)
 
-    def forward(self, x: Tensor, source: Tensor, flow: Tensor) -> Drawn:
-        """Features ``[B, C, S/2, S/2]``, source ``[B, 3, S, S]``, flow ``[B, 2, h, w]``."""
+    def forward(
+        self,
+        x: Tensor,
+        source: Tensor,
+        flow: Tensor,
+        behind: Tensor | None = None,
+        left: Tensor | None = None,
+    ) -> Drawn:
+        """Features ``[B, C, S/2, S/2]``; the rest as :class:`SemanticDecoder` has it."""
         side = source.shape[2:]
         more = REFINED * self.refine(x).float().tanh()
         moved = _enlarged(flow.float(), side) + _enlarged(more, side)
@@ -123,8 +136,13 @@ class Painter(nn.Module):
         seen = functional.pixel_unshuffle(warped, 2).to(x.dtype)
         y = functional.leaky_relu(self.join(torch.cat([x, seen], 1)), SLOPE)
         told = functional.pixel_shuffle(self.paint(y), 2).float()
-        share = (told[:, 3:] + UNPAINTED).sigmoid()
-        return Drawn(warped + share * (told[:, :3].tanh() - warped), moved, warped, share)
+        share, paint = told[:, 3:] + UNPAINTED, told[:, :3].tanh()
+        if left is not None:
+            share = share + LEFT * _enlarged(left.float(), side)
+        if behind is not None:
+            paint = (behind + paint).clamp(-1.0, 1.0)
+        share = share.sigmoid()
+        return Drawn(warped + share * (paint - warped), moved, warped, share)
 
 
 def _enlarged(flow: Tensor, side: torch.Size) -> Tensor:

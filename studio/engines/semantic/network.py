@@ -14,8 +14,10 @@ from studio.engines.semantic.settings import CODE, JAW, SemanticSettings
 from studio.networks.dense_motion import DenseMotion, DenseMotionNetwork
 from studio.networks.face_flow import face_flow
 from studio.networks.feature_volume import AppearanceExtractor
+from studio.networks.filled_picture import without_person
 from studio.networks.keypoint_detector import KeypointDetector
 from studio.networks.keypoint_flow import head_turn, warp_volume, within_head
+from studio.networks.precision import full_precision
 
 WITHIN = 10.0
 """Keypoints' moves within the head, in half sides of the picture, are multiplied by this to be about one."""
@@ -225,7 +227,7 @@ class SemanticNetwork(nn.Module):
         if kept is not None:
             order = torch.arange(shape.keypoints, device=ours.device)
             valid = (order < kept.keypoints.to(ours.device)[:, None]).float()
-        with torch.autocast(volume.device.type, enabled=False):
+        with full_precision(volume):
             weights = self.holding.expand(batch, -1) * (1.0 if valid is None else valid)
             need = shape.turning or shape.keypoint_code
             turn = head_turn(ours, theirs, weights) if need else None
@@ -245,6 +247,9 @@ class SemanticNetwork(nn.Module):
             still, moved = (x[:, len(VERTICES) :] for x in (source_keypoints, driving_keypoints))
             known = None if kept is None else kept.face
             motion, picture_flow = _with_face(motion, picture_flow, still, moved, known, shape.side // 2)
+        behind = None
+        if shape.paint_over and shape.person_mask:
+            behind = without_person(source[:, :3].float(), 0.5 + 0.5 * source[:, 3:].float())
         warped = warp_volume(volume, motion.flow)
         drawn = self.decoder(
             warped,
@@ -252,6 +257,8 @@ class SemanticNetwork(nn.Module):
             torch.cat(numbers, 1) if numbers else None,
             source[:, :3],
             picture_flow,
+            behind,
+            motion.left,
         )
         return SemanticOutput(
             drawn.picture,
@@ -285,7 +292,7 @@ def _with_face(
         known: ``[B]`` whether they are known; None: they are.
         side: at which they are worked out: half of the picture's is fine enough for lips.
     """
-    with torch.autocast(source.device.type, enabled=False):
+    with full_precision(source):
         flow, faith = face_flow(source, driving, side)
         if known is not None:
             faith = faith * known.to(faith)[:, None, None, None]
@@ -293,7 +300,9 @@ def _with_face(
             wide = functional.interpolate(picture_flow.float(), (side, side), mode="bilinear")
             picture_flow = wide + faith * (flow - wide)
         size = motion.flow.shape[3:]
-        flow, faith = (functional.interpolate(x, size, mode="area")[:, :, None] for x in (flow, faith))
-        flat = motion.flow[:, :2]
-        whole = torch.cat([flat + faith * (flow - flat), motion.flow[:, 2:]], 1)
+        # Averaged as what is believed: a flow counts nothing where it does not hold.
+        flow, faith = (
+            functional.interpolate(x, size, mode="area")[:, :, None] for x in (faith * flow, faith)
+        )
+        whole = torch.cat([flow + (1.0 - faith) * motion.flow[:, :2], motion.flow[:, 2:]], 1)
     return replace(motion, flow=whole), picture_flow
