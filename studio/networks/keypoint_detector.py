@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from studio.networks.keypoint_flow import places
 from studio.networks.norms import Norm, norm
+from studio.networks.precision import full_precision
 
 TEMPERATURE = 0.1
 """Heat maps' logits are divided by this."""
@@ -61,7 +62,7 @@ class KeypointDetector(nn.Module):
             y = up(functional.interpolate(y, scale_factor=2.0, mode="nearest"))
             y = torch.cat([y, passed.pop()], 1)
         heat = self.heat(self.lift(y).unflatten(1, (self.first, self.depth)))
-        with torch.autocast(picture.device.type, enabled=False):
+        with full_precision(picture):
             heat = heat.float()
             share = (heat.flatten(2) / TEMPERATURE).softmax(2)
             grid = places(heat.shape[2:], heat).flatten(1)
