@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from studio.networks.lone_volume import convolved
 from studio.networks.norms import Norm, norm
 
 
@@ -35,8 +36,8 @@ class ResidualBlock3d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        y = self.conv1(functional.relu(self.norm1(x)))
-        return x + self.conv2(functional.relu(self.norm2(y)))
+        y = convolved(self.conv1, functional.relu(self.norm1(x)))
+        return x + convolved(self.conv2, functional.relu(self.norm2(y)))
 
 
 class AppearanceExtractor(nn.Module):
