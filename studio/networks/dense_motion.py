@@ -19,6 +19,7 @@ from studio.networks.keypoint_flow import (
     squared_distance,
     warp_volume,
 )
+from studio.networks.lone_volume import convolved
 from studio.networks.norms import Norm, norm
 from studio.networks.precision import full_precision
 
@@ -28,10 +29,6 @@ NARROW = 0.2
 """Masks that begin as nearness fall off between keypoints over about this distance."""
 FLATTEN = 0.5
 """How much less depth counts than width when masks begin as nearness."""
-HEAD, EDGE = 0.4, 0.08
-"""What is nearer to keypoints than the first may be head and not shoulders, give or take the second."""
-BARE = 4.0
-"""Logit by which staying is more likely where the head would bring what is not the person."""
 RELIEF, THICK = 0.2, 0.25
 """The visible surface begins at the depth of keypoints within about the first, give or take the second."""
 
@@ -48,8 +45,6 @@ class DenseMotion:
     """``[B, 1, h, w]`` 0..1: how much of what is seen there the source shows."""
     surface: Tensor | None
     """``[B, D, h, w]`` where along its depth each place is seen, adding up to 1; None where not asked for."""
-    left: Tensor | None = None
-    """``[B, 1, h, w]`` 0..1 where the head is in the source and no longer is; None without an outline."""
 
     @property
     def picture_flow(self) -> Tensor:
@@ -93,7 +88,7 @@ class _Conv3(nn.Module):
         self.norm = norm(kind, outside, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(self.norm(self.conv(x)))
+        return functional.relu(self.norm(convolved(self.conv, x)))
 
 
 class DenseMotionNetwork(nn.Module):
@@ -132,8 +127,8 @@ class DenseMotionNetwork(nn.Module):
             reach: where greater than 0, masks begin as nearness, and what is farther from all keypoints
                 than this stays.
             surface: whether to say where along its depth each place is seen.
-            outlined: whether the volume has one more channel, 1 where the person is. What keypoints together
-                would fetch from beyond the person then begins as unmoved.
+            outlined: whether the volume has one more channel, 1 where the person is, by which masks see what
+                each candidate brings.
         """
         super().__init__()
         self.compress = nn.Conv3d(channels, compressed, 1)
@@ -189,8 +184,8 @@ class DenseMotionNetwork(nn.Module):
         seen = self._warped(small.float(), flows)
         x = torch.cat([heat[:, :, None], seen], 2).flatten(1, 2)
         felt = self.hourglass(x)
-        logits = self.mask(felt).float()
-        surface = None if self.surface is None else self.surface(felt).float()[:, 0]
+        logits = convolved(self.mask, felt).float()
+        surface = None if self.surface is None else convolved(self.surface, felt).float()[:, 0]
         occlusion = self.occlusion(felt.flatten(1, 2)).float()
         with full_precision(volume):
             fine = coarse
@@ -202,21 +197,12 @@ class DenseMotionNetwork(nn.Module):
                 occlusion = functional.interpolate(occlusion, size[1:], mode="bilinear", align_corners=False)
                 if surface is not None:
                     surface = functional.interpolate(surface, size[1:], mode="bilinear", align_corners=False)
-            bare = left = None
-            if outline is not None:
-                share = known / known.sum(1, keepdim=True)
-                together = (flows[:, 1:] * share[..., None, None, None, None]).sum(1)
-                bare = 1.0 - warp_volume(outline.float(), together)
-                apart = squared_distance(fine, source, 0.0)[:, :, 0].amin(1, keepdim=True).sqrt()
-                left = (outline.float() * bare).mean(2) * ((HEAD - apart) / EDGE).sigmoid()
             if self.reach > 0.0:
                 near = -0.5 / NARROW**2 * squared_distance(fine, driving, FLATTEN)
-                logits = logits + functional.pad(
-                    near, (0, 0, 0, 0, 0, 0, 1, 0), value=-0.5 * (self.reach / NARROW) ** 2
-                )
-                if bare is not None:
-                    rows = (0, 0, 0, 0, 0, 0, 0, self.mask.out_channels - 1)
-                    logits = logits + BARE * functional.pad(bare, rows)
+                # Hair goes with the head, shoulders do not: what is above keypoints is theirs from afar.
+                above = (driving[..., 1].mean(1)[:, None, None, None] - fine[1]).clamp_min(0.0)
+                far = -0.5 / NARROW**2 * (self.reach + above).square()
+                logits = logits + torch.cat([far[:, None], near], 1)
             if valid is not None:
                 gone = functional.pad(known, (1, 0), value=1.0)[..., None, None, None] == 0.0
                 logits = logits.masked_fill(gone, NEVER)
@@ -224,7 +210,7 @@ class DenseMotionNetwork(nn.Module):
             flow = (masks[:, :, None] * flows).sum(1)
             if surface is not None:
                 surface = (surface + self._relief(fine, driving, known)).softmax(1)
-        return DenseMotion(flow, masks, occlusion.sigmoid(), surface, left)
+        return DenseMotion(flow, masks, occlusion.sigmoid(), surface)
 
     def _warped(self, small: Tensor, flows: Tensor) -> Tensor:
         """The compressed volume ``[B, C, D, h, w]`` by every candidate: ``[B, K + 1, C, D, s, s]``."""

@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from studio.engines.semantic.settings import SemanticSettings
+from studio.networks.filled_picture import without_person
 from studio.networks.keypoint_flow import warp_picture
 from studio.networks.norms import norm
 from studio.networks.spade import SLOPE, SpadeBlock
@@ -17,9 +18,7 @@ from studio.networks.spade import SLOPE, SpadeBlock
 REFINED = 0.1
 """Farthest that the decoder moves what the flow found, in half sides of the picture."""
 UNPAINTED = -3.0
-"""Logit of the paint's share to begin with: a twentieth…"""
-LEFT = 6.0
-"""…and what is added to it where the person was and no longer is."""
+"""Logit of the paint's share to begin with: a twentieth."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +70,14 @@ class SemanticDecoder(nn.Module):
         numbers: Tensor | None,
         source: Tensor,
         flow: Tensor | None,
-        behind: Tensor | None = None,
-        left: Tensor | None = None,
     ) -> Drawn:
         """
         Args:
             volume: ``[B, C, D, h, w]`` warped.
             occlusion: ``[B, 1, h, w]``.
             numbers: ``[B, N]``, or None.
-            source: ``[B, 3, S, S]`` the source picture.
+            source: ``[B, 3, S, S]`` the source picture, or ``[B, 4, S, S]`` with the person's outline.
             flow: ``[B, 2, h, w]`` of what is seen; None where there is no painting over.
-            behind: ``[B, 3, S, S]`` what may be behind the person, with which paint begins; None for nothing.
-            left: ``[B, 1, h, w]`` where the person was and no longer is; None where that is not known.
         """
         features = functional.leaky_relu(self.gather_norm(self.gather(volume.flatten(1, 2))), SLOPE)
         features = self.mix(features) * occlusion.to(features.dtype)
@@ -95,7 +90,7 @@ class SemanticDecoder(nn.Module):
         if self.painter is not None:
             if flow is None:
                 raise ValueError("painting over needs the flow of what is seen")
-            drawn: Drawn = self.painter(functional.leaky_relu(x, SLOPE), source, flow, behind, left)
+            drawn: Drawn = self.painter(functional.leaky_relu(x, SLOPE), source, flow)
             return drawn
         assert self.last is not None
         return Drawn((self.last(functional.leaky_relu(x, SLOPE)).float() * 0.5).tanh())
@@ -120,29 +115,39 @@ class Painter(nn.Module):
         if spectral:
             parametrizations.spectral_norm(self.join)
 
-    def forward(
-        self,
-        x: Tensor,
-        source: Tensor,
-        flow: Tensor,
-        behind: Tensor | None = None,
-        left: Tensor | None = None,
-    ) -> Drawn:
+    def forward(self, x: Tensor, source: Tensor, flow: Tensor) -> Drawn:
         """Features ``[B, C, S/2, S/2]``; the rest as :class:`SemanticDecoder` has it."""
         side = source.shape[2:]
         more = REFINED * self.refine(x).float().tanh()
         moved = _enlarged(flow.float(), side) + _enlarged(more, side)
-        warped = warp_picture(source.float(), moved)
+        warped = carried(source, moved)
         seen = functional.pixel_unshuffle(warped, 2).to(x.dtype)
         y = functional.leaky_relu(self.join(torch.cat([x, seen], 1)), SLOPE)
         told = functional.pixel_shuffle(self.paint(y), 2).float()
-        share, paint = told[:, 3:] + UNPAINTED, told[:, :3].tanh()
-        if left is not None:
-            share = share + LEFT * _enlarged(left.float(), side)
-        if behind is not None:
-            paint = (behind + paint).clamp(-1.0, 1.0)
-        share = share.sigmoid()
-        return Drawn(warped + share * (paint - warped), moved, warped, share)
+        share = (told[:, 3:] + UNPAINTED).sigmoid()
+        return Drawn(warped + share * (told[:, :3].tanh() - warped), moved, warped, share)
+
+
+def carried(source: Tensor, flow: Tensor) -> Tensor:
+    """The source picture as a flow carries it, ``[B, 3, S, S]``.
+
+    With an outline the person alone is carried: they are laid before what stays where it is, which is continued
+    to where they were. So their edges stay sharp, and nobody is seen twice.
+
+    Args:
+        source: ``[B, 3, S, S]`` in -1..1, or ``[B, 4, S, S]`` with the outline, -1 outside and 1 inside.
+        flow: ``[B, 2, S, S]`` of the person.
+    """
+    moved = warp_picture(source.float(), flow)
+    if source.shape[1] == 3:
+        return moved
+    colours, outline = source[:, :3].float(), 0.5 + 0.5 * source[:, 3:].float()
+    behind = without_person(colours, outline)
+    cover = (0.5 + 0.5 * moved[:, 3:]).clamp(0.0, 1.0)
+    laid = behind + cover * (moved[:, :3] - behind)
+    # Where nothing moves, the picture is as it was, to its last bit.
+    still = (flow == 0.0).flatten(1).all(1)[:, None, None, None]
+    return torch.where(still, colours, laid)
 
 
 def _enlarged(flow: Tensor, side: torch.Size) -> Tensor:

@@ -14,11 +14,12 @@ from studio.engines.semantic.settings import CODE, JAW, SemanticSettings
 from studio.networks.dense_motion import DenseMotion, DenseMotionNetwork
 from studio.networks.face_flow import face_flow
 from studio.networks.feature_volume import AppearanceExtractor
-from studio.networks.filled_picture import without_person
 from studio.networks.keypoint_detector import KeypointDetector
 from studio.networks.keypoint_flow import head_turn, warp_volume, within_head
 from studio.networks.precision import full_precision
 
+FACE_SIDE = 64
+"""Most places along a side at which the face's flow is worked out."""
 WITHIN = 10.0
 """Keypoints' moves within the head, in half sides of the picture, are multiplied by this to be about one."""
 
@@ -246,19 +247,16 @@ class SemanticNetwork(nn.Module):
         if shape.face_flow and min(source_keypoints.shape[1], driving_keypoints.shape[1]) > len(VERTICES):
             still, moved = (x[:, len(VERTICES) :] for x in (source_keypoints, driving_keypoints))
             known = None if kept is None else kept.face
-            motion, picture_flow = _with_face(motion, picture_flow, still, moved, known, shape.side // 2)
-        behind = None
-        if shape.paint_over and shape.person_mask:
-            behind = without_person(source[:, :3].float(), 0.5 + 0.5 * source[:, 3:].float())
+            motion, picture_flow = _with_face(
+                motion, picture_flow, still, moved, known, min(shape.side // 2, FACE_SIDE)
+            )
         warped = warp_volume(volume, motion.flow)
         drawn = self.decoder(
             warped,
             motion.occlusion,
             torch.cat(numbers, 1) if numbers else None,
-            source[:, :3],
+            source,
             picture_flow,
-            behind,
-            motion.left,
         )
         return SemanticOutput(
             drawn.picture,
@@ -290,7 +288,7 @@ def _with_face(
         source: ``[B, P, 3]`` points of the face.
         driving: ``[B, P, 3]`` the same in the driving frame.
         known: ``[B]`` whether they are known; None: they are.
-        side: at which they are worked out: half of the picture's is fine enough for lips.
+        side: at which they are worked out.
     """
     with full_precision(source):
         flow, faith = face_flow(source, driving, side)
