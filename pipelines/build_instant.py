@@ -56,7 +56,32 @@ def build_instant(
     Raises:
         Problem: the video or the sequence cannot be read, or belongs to another head model.
     """
-    sequence = load_sequence(tracked)
+    parts = warp_parts(video, tracked, load_sequence(tracked), pivots, settings, progress)
+    progress(0, 1, "Writing the avatar")
+    save_parts(folder, parts)
+    progress(1, 1, "Writing the avatar")
+    return parts.stage
+
+
+def warp_parts(
+    video: Path,
+    tracked: Path,
+    sequence: TrackedSequence,
+    pivots: PivotSet,
+    settings: WarpSettings,
+    progress: Progress = silent,
+) -> WarpParts:
+    """What :func:`build_instant` writes.
+
+    Args:
+        video: the clip that was tracked.
+        tracked: its sequence folder, with masks.
+        sequence: what that holds.
+        pivots, settings, progress: as there.
+
+    Raises:
+        Problem: the video cannot be read, or the sequence belongs to another head model.
+    """
     model = builtin_head()
     if sequence.head_model != model.id:
         raise Problem(
@@ -87,11 +112,7 @@ def build_instant(
         stage,
     )
     sheet = head_sheet(sequence.motion.take(learn), mesh.rest_camera)
-    parts = WarpParts(mesh, motion, textures, shell, trust, plate, stage, settings, sheet)
-    progress(0, 1, "Writing the avatar")
-    save_parts(folder, parts)
-    progress(1, 1, "Writing the avatar")
-    return stage
+    return WarpParts(mesh, motion, textures, shell, trust, plate, stage, settings, sheet)
 
 
 def choose_stage(sequence: TrackedSequence, frames: npt.NDArray[np.integer], size: int) -> View:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.import_job import track_settings
+from pipelines.import_job import is_photo, track_settings
 from pipelines.job import JobPlan, create_job, is_made
 from pipelines.recipes import RECIPES, TRACK, plan, result, settings_for
 from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
+from studio.engines.catalog import ENGINES, engine_spec
+from studio.engines.engine import EngineSpec
 from studio.project.avatar_files import load_avatar
 from studio.project.command_words import command_line
 from studio.project.store import ClipFolder, SubjectFolder
@@ -21,6 +23,23 @@ PRESET = "standard"
 """What is built when nothing is said."""
 BAKED = "baked"
 """Entry in the lineage of copies into which edits were baked, see :mod:`pipelines.bake_edits`."""
+
+
+NOTHING_HELD_OUT = (
+    "A photo is one picture, so nothing can be kept back to judge its avatars by: measure the engine on a "
+    "clip, or on many people with evaluate-people."
+)
+
+
+def learns_from_clips(spec: EngineSpec) -> str:
+    """The sentence for an engine that one picture is too little for."""
+    return (
+        f"{spec.title} learns from a clip, and this is one photo: import a clip of the same person, or build "
+        f"{_FROM_PHOTO}."
+    )
+
+
+_FROM_PHOTO = " or ".join(engine for engine, spec in ENGINES.items() if spec.from_photo)
 
 
 @dataclass(frozen=True)
@@ -66,10 +85,17 @@ def plan_build(
         held_out: share of the clip's end that the avatar must not see.
 
     Raises:
-        Problem: unknown engine or preset, or the engine cannot run here.
+        Problem: unknown engine or preset, the engine cannot run here, or the clip is a photo and the engine
+            learns from clips, or something is to be held out of it.
     """
     if not 0.0 <= held_out < 1.0:
         raise Problem(f"The share held out must be from 0 to less than 1, not {held_out:g}.")
+    spec = engine_spec(engine, subject.home)
+    if is_photo(clip):
+        if not spec.from_photo:
+            raise Problem(learns_from_clips(spec))
+        if held_out:
+            raise Problem(NOTHING_HELD_OUT)
     chosen = {**settings_for(engine, preset), TRACK.id: track_settings(clip), **(settings or {})}
     job_plan = plan("build", subject.name, RECIPES[engine], clip, chosen, held_out)
     avatar = result(job_plan, clip)

@@ -133,14 +133,14 @@ def contenders(
     here = {avatar.folder: avatar for avatar in avatars(subject) if _is_of(avatar, clip)}
     found: dict[Path, Contender] = {}
     for engine, spec in ENGINES.items():
-        if spec.missing() is None:
+        if spec.missing(subject.home) is None:
             for preset in spec.presets:
                 build = plan_build(subject, clip, engine, preset, stages, HELD_OUT)
                 whole = plan_build(subject, clip, engine, preset, stages)
                 found.setdefault(build.avatar, Contender(engine, preset, build, here.pop(whole.avatar, None)))
     for avatar in here.values():
         own = ENGINES.get(avatar.engine)
-        if own is None or own.missing() is not None or avatar.lineage.get("held_out"):
+        if own is None or own.missing(subject.home) is not None or avatar.lineage.get("held_out"):
             continue
         with suppress(Problem):
             settings = {**settings_of(subject, avatar), TRACK.id: track_settings(clip)}

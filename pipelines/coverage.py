@@ -56,7 +56,9 @@ def coverage(sequence: TrackedSequence) -> Coverage:
     frames, _, _ = np.histogram2d(yaw, pitch, bins=[yaw_edges.tolist(), pitch_edges.tolist()])
     expressions = expression_reach(sequence)
     gaps: list[Gap] = []
-    if not len(angles):
+    if sequence.still:
+        pass  # a photo shows one moment, and nothing can be recorded to go with it
+    elif not len(angles):
         gaps.append(Gap("one good frame", "Record again in even light, with the whole face in view."))
     else:
         gaps += _pose_gaps(angles)

@@ -1,4 +1,5 @@
-"""Bring a clip into a subject's folder and plan its tracking, with a way back if it turns out unusable."""
+"""Bring a clip or a photo into a subject's folder and plan its tracking, with a way back if it turns out
+unusable."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Any
 
 from pipelines import runner
 from pipelines.job import JobPlan, create_job, is_made, read_job
-from pipelines.recipes import TRACK, plan, result
+from pipelines.recipes import RECIPES, TRACK, plan, result, settings_for
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.project.atomic import remove_folder
@@ -33,7 +34,7 @@ class Import:
     sequence: Path
     """Folder of its tracked sequence, made or not."""
     job: Path | None
-    """Job that tracks it; None when that was done before."""
+    """Job that tracks it, and of a photo makes avatars at once; None when that was done before."""
     new_clip: bool
     """Whether the clip was not here before."""
     new_subject: bool
@@ -42,6 +43,8 @@ class Import:
     """What the user should know about the file."""
     tracked_before: dict[str, Any] | None = None
     """Settings that the clip goes back to when this is undone; None where they were left alone."""
+    engines: tuple[str, ...] = ()
+    """Engines whose avatars are made with the tracking: of a photo that takes no time worth asking for."""
 
     def explain(self, problem: Problem) -> Problem:
         """A problem of tracking, with the name that the user knows the clip by."""
@@ -92,7 +95,7 @@ def import_clip(
     Args:
         store: the home folder.
         name: the subject's name.
-        video: the file; looked at before anything is written.
+        video: the file, a video or a photo; looked at before anything is written.
         settings: how to track it; None for what this clip was tracked with before, else the defaults.
         progress: counts megabytes while copying.
         consent: whose face this is and with whose permission; empty to leave it as it is.
@@ -134,7 +137,12 @@ def bring_in(
         chosen = settings if settings is not None else track_settings(clip)
         job_plan = _plan(subject.name, clip, chosen)
         sequence = result(job_plan, clip)
-        if is_made(sequence, job_plan.steps[-1].key):
+        engines: tuple[str, ...] = ()
+        if is_photo(clip):
+            engines, said = engines_of_photo(subject.home, chosen)
+            warnings += said
+            job_plan = _photo_plan(subject.name, clip, chosen, engines)
+        if is_made(result(job_plan, clip), job_plan.steps[-1].key):
             job = None
         else:
             job = create_job(subject.path / "jobs", job_plan)
@@ -142,7 +150,35 @@ def bring_in(
         if new_clip:
             remove_folder(clip.path)
         raise
-    return Import(subject, clip, sequence, job, new_clip, new_subject, warnings)
+    return Import(subject, clip, sequence, job, new_clip, new_subject, warnings, engines=engines)
+
+
+def is_photo(clip: ClipFolder) -> bool:
+    """Whether a clip is a photo: one frame, that nothing can be held out of."""
+    from studio.media.photo import photo_kind
+
+    return photo_kind(clip.source) is not None
+
+
+def engines_of_photo(home: Path, settings: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which avatars a photo becomes at once, the plainest first, and what to say about those it does not.
+
+    Args:
+        home: where base models are.
+        settings: how it is tracked.
+    """
+    from studio.engines.semantic.model_shelf import choose_base_model, missing_base_model
+    from studio.head import builtin_head
+
+    if settings.flame:
+        return (), ()  # neither engine draws FLAME's head
+    if missing_base_model(home) is not None:
+        return ("instant",), ()
+    try:
+        choose_base_model(home).check(builtin_head().id)
+    except Problem as problem:
+        return ("instant",), (str(problem),)
+    return ("instant", "semantic"), ()
 
 
 def import_driver(store: Store, video: Path, progress: Progress = silent) -> Import:
@@ -159,7 +195,14 @@ def import_driver(store: Store, video: Path, progress: Progress = silent) -> Imp
     from studio.media import probe
 
     info = probe(video)
+    refuse_photo(video, info.photo)
     return bring_in(store.driving, video, progress=progress, warnings=info.warnings)
+
+
+def refuse_photo(video: Path, photo: bool) -> None:
+    """Raise Problem where somebody who drives would not move."""
+    if photo:
+        raise Problem(f"“{video.name}” is a photo, and what drives an avatar has to move: choose a video.")
 
 
 def retrack(subject: SubjectFolder, clip: ClipFolder, settings: Any) -> Import:
@@ -209,6 +252,15 @@ def tracking_job(subject: SubjectFolder, clip: ClipFolder) -> Path | None:
 
 def _plan(subject: str, clip: ClipFolder, settings: Any) -> JobPlan:
     return plan(KIND, subject, (TRACK,), clip, {TRACK.id: settings})
+
+
+def _photo_plan(subject: str, clip: ClipFolder, settings: Any, engines: tuple[str, ...]) -> JobPlan:
+    chosen: dict[str, Any] = {}
+    for engine in engines:
+        chosen |= settings_for(engine, "standard")
+    chosen[TRACK.id] = settings
+    stages = dict.fromkeys(stage for engine in engines for stage in RECIPES[engine])
+    return plan(KIND, subject, tuple(stages) or (TRACK,), clip, chosen)
 
 
 def remember_settings(clip: ClipFolder, settings: Any) -> ClipFolder:

@@ -14,6 +14,7 @@ from pipelines.pvp_settings import (
     PriorSettings,
     PvpSettings,
 )
+from pipelines.semantic_avatar_settings import SemanticAvatarSettings
 from pipelines.training.schedule import Schedule
 from pipelines.tri2plane_settings import VolumeMaterialSettings
 from pipelines.tri2plane_training_settings import LOOP as TRI2PLANE_LOOP
@@ -140,6 +141,11 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         },
         "standard": {},
         "best": {"instant": WarpSettings(texture_size=1024)},
+    },
+    "semantic": {
+        "draft": {"semantic": SemanticAvatarSettings(texture_size=384, detail=256)},
+        "standard": {},
+        "best": {"semantic": SemanticAvatarSettings(texture_size=1024, detail=1024)},
     },
     "pvp": {"draft": PVP_DRAFT, "standard": PVP_STANDARD, "full": PVP_FULL},
     "tri2plane": {"draft": TRI2PLANE_DRAFT, "standard": TRI2PLANE_STANDARD, "full": TRI2PLANE_FULL},

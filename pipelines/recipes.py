@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,10 @@ class Stage:
     """Folder of its artefact below the subject, with ``{key}`` and ``{clip}``."""
     splits: bool = False
     """Whether from here on the held-out end of the clip must not be looked at."""
+    outside: str = ""
+    """``module:function`` that gets the stage's settings and the home folder and gives what is read from
+    outside the subject's folder: name to (folder, key). Raises Problem when it is not there. Empty: nothing
+    is."""
     agreeing: str = ""
     """``module:function`` that gets the settings of all stages, by id, and raises Problem when they do not go
     together; empty: any do."""
@@ -132,8 +137,21 @@ TRI2PLANE = Stage(
     agreeing="pipelines.tri2plane_training_settings:agree",
 )
 
+SEMANTIC = Stage(
+    id="semantic",
+    title="Making an avatar of the picture",
+    work="pipelines.semantic_stages:avatar",
+    settings="pipelines.semantic_avatar_settings:SemanticAvatarSettings",
+    version=1,
+    inputs=(CLIP, "track"),
+    place="avatars/semantic-{key}",
+    splits=True,
+    outside="pipelines.semantic_stages:base_model",
+)
+
 RECIPES: dict[str, tuple[Stage, ...]] = {
     "instant": (TRACK, PIVOTS, INSTANT),
+    "semantic": (TRACK, SEMANTIC),
     "pvp": (TRACK, PIVOTS, INSTANT, MATERIAL, PRIOR, PVP),
     "tri2plane": (TRACK, PIVOTS, INSTANT, VOLUME_MATERIAL, TRI2PLANE),
 }
@@ -144,7 +162,7 @@ def settings_for(engine: str, preset: str) -> dict[str, Any]:
     """Stage id to settings for a preset of an engine.
 
     Raises:
-        Problem: unknown engine or preset, or the engine cannot run here.
+        Problem: unknown engine or preset.
     """
     spec = engine_spec(engine)
     if preset not in spec.presets:
@@ -183,6 +201,11 @@ def plan(
     for stage in stages:
         place = stage.place.replace("{clip}", clip.clip.key)
         splits = splits or stage.splits
+        inputs = {name: made[name] for name in stage.inputs}
+        if stage.outside:
+            module, name = stage.outside.split(":")
+            found = getattr(importlib.import_module(module), name)(settings[stage.id], root.parents[1])
+            inputs |= {n: (Path(os.path.relpath(f, root)).as_posix(), key) for n, (f, key) in found.items()}
         step = Step.plan(
             id=stage.id,
             title=stage.title,
@@ -191,7 +214,7 @@ def plan(
             # Through plain values and back, as the worker reads them: said now, nothing has been written.
             settings=settings_from_plain(stage.settings_class, settings_to_plain(settings[stage.id])),
             version=stage.version,
-            inputs={name: made[name] for name in stage.inputs},
+            inputs=inputs,
             output=lambda key, place=place: place.replace("{key}", key),  # type: ignore[misc]
             held_out=held_out if splits else 0.0,
         )

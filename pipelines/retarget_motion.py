@@ -25,6 +25,12 @@ EXPRESSION_ROOM = 0.75
 """How far beyond the avatar's own range an expression coefficient may ease, in its standard deviations."""
 
 
+PICTURE_TURNS = (25.0, 15.0, 25.0)
+"""Degrees of yaw, pitch and roll to each side of a picture's own that an avatar of one picture carries well."""
+PICTURE_TRAVEL, PICTURE_GROWTH = 0.08, 0.2
+"""Metres to each side, and share by which the head grows or shrinks, likewise."""
+
+
 @dataclass(frozen=True)
 class RetargetSettings:
     """How a driver's motion is put onto an avatar."""
@@ -62,7 +68,8 @@ def retarget_motion(
     Args:
         driver: T frames of the driving person (frames without a face hold interpolated values).
         driver_rate: the driving clip's frame rate; the track keeps it.
-        source: the frames that the avatar learnt from, whose statistics are the avatar's own manner.
+        source: the frames that the avatar learnt from, whose statistics are the avatar's own manner. One frame
+            alone, a picture, has no manner: expression, jaw, lids and gaze are then the driver's as they are.
         rest_camera: ``[3]`` the avatar's rest camera.
         settings: see :class:`RetargetSettings`.
         manner: the frames that the driver's statistics come from, normally the good ones; all when None.
@@ -75,10 +82,17 @@ def retarget_motion(
     """
     manner = driver if manner is None else manner
     driver_rest = np.median(manner.camera, axis=0)
-    expression = _renormalised(
-        driver.expression, manner.expression, source.expression, "expression", settings
-    )
-    jaw = _renormalised(driver.jaw, manner.jaw, source.jaw, "jaw", settings)
+    picture = len(source) == 1
+    if picture:  # whose smile, if it has one, is no manner of smiling always
+        expression = settings.expression * driver.expression
+        jaw = settings.jaw * driver.jaw
+        lids, gaze = np.zeros((1, 2), np.float32), np.zeros(2, np.float32)
+    else:
+        expression = _renormalised(
+            driver.expression, manner.expression, source.expression, "expression", settings
+        )
+        jaw = _renormalised(driver.jaw, manner.jaw, source.jaw, "jaw", settings)
+        lids, gaze = source.eyelids, np.median(source.gaze, axis=0)
     own = np.median(source.angles, axis=0)
     usual = {"relative": np.median(manner.angles, axis=0), "absolute": own, "rest": driver.angles}[
         settings.pose
@@ -92,13 +106,14 @@ def retarget_motion(
     moved = HeadMotion(
         expression=expression,
         jaw=jaw,
-        eyelids=_eyelids(driver, manner.eyelids, source.eyelids, settings.eyes),
-        gaze=np.median(source.gaze, axis=0)
+        eyelids=_eyelids(driver, manner.eyelids, lids, settings.eyes),
+        gaze=gaze
         + settings.eyes * (driver.gaze - np.median(manner.gaze, axis=0)).astype(np.float32),
         angles=angles.astype(np.float32),
         camera=np.concatenate([scale, centre], 1).astype(np.float32),
     )
-    return track_from_motion(_eased(moved, source, settings.beyond), rest_camera, driver_rate)
+    eased = (_eased_around_picture if picture else _eased)(moved, source, settings.beyond)
+    return track_from_motion(eased, rest_camera, driver_rate)
 
 
 def _renormalised(
@@ -135,11 +150,30 @@ def _eyelids(driver: HeadMotion, manner: Floats, source: Floats, strength: float
     return np.asarray(source_open + strength * closing * (1.0 - source_open), np.float32)
 
 
+def _eased_around_picture(motion: HeadMotion, source: HeadMotion, beyond: float) -> HeadMotion:
+    """As if the picture had shown what one picture usually carries. Its expression says nothing about how far the
+    face can go, so expression and jaw are left alone."""
+    share = beyond / 10.0
+    at, metre = source.camera[0], float(source.camera[0, 0])
+    turns = np.array(PICTURE_TURNS, np.float32)
+    travel = np.array([PICTURE_GROWTH * metre, *(PICTURE_TRAVEL * metre,) * 2], np.float32)
+    room = np.array([0.1 * metre, 0.03 * metre, 0.03 * metre], np.float32) * share
+    return replace(
+        motion,
+        angles=_ease(motion.angles, source.angles[0] - turns, source.angles[0] + turns, beyond),
+        camera=_ease(motion.camera, at - travel, at + travel, room),
+    )
+
+
+def _ease(values: Floats, low: Floats, high: Floats, room: float | Floats) -> Floats:
+    over = np.maximum(values - high, 0.0) - np.maximum(low - values, 0.0)
+    return np.asarray(values - over + room * np.tanh(over / np.maximum(room, 1e-6)), np.float32)
+
+
 def _eased(motion: HeadMotion, source: HeadMotion, beyond: float) -> HeadMotion:
     def ease(values: Floats, shown: Floats, room: float | Floats) -> Floats:
         low, high = np.percentile(shown, [0.5, 99.5], axis=0)
-        over = np.maximum(values - high, 0.0) - np.maximum(low - values, 0.0)
-        return np.asarray(values - over + room * np.tanh(over / np.maximum(room, 1e-6)), np.float32)
+        return _ease(values, low, high, room)
 
     share = beyond / 10.0
     metre = float(np.median(source.camera[:, 0]))

@@ -10,8 +10,16 @@ import tyro
 
 from pipelines.cli.screen import Screen, counted
 from pipelines.cli.words import Everywhere, parse
-from pipelines.import_job import Import, bring_in, find_tracked, import_clip, remember_settings
+from pipelines.import_job import (
+    Import,
+    bring_in,
+    find_tracked,
+    import_clip,
+    refuse_photo,
+    remember_settings,
+)
 from studio.domain.problem import Problem
+from studio.engines.catalog import ENGINES
 from studio.project.command_words import command_line
 from studio.project.store import Store
 from studio.tracking.settings import TrackSettings
@@ -22,7 +30,8 @@ class ImportOptions(Everywhere):
     """What ``import`` can be told."""
 
     clip: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CLIP")]
-    """The video: anything a phone records."""
+    """The video, anything that a phone records; or a photo (JPEG, HEIC, PNG, WebP), of which an avatar is
+    made at once."""
     subject: str
     """Whose face it is; any name. A new name makes a new subject."""
     consent: str = ""
@@ -33,7 +42,7 @@ class ImportOptions(Everywhere):
 def command(words: list[str]) -> int:
     """Run the command."""
     options: ImportOptions = parse(
-        ImportOptions, words, "import", "Bring a phone video in and track the face."
+        ImportOptions, words, "import", "Bring a phone video or a photo in and track the face."
     )
     screen = Screen()
     done = import_and_track(
@@ -49,7 +58,13 @@ def command(words: list[str]) -> int:
     else:
         screen.say(f"{done.subject.name} has {done.clip.clip.title}.")
     report(screen, done.sequence)
-    screen.say(f"Next: {command_line('build', done.subject.name)}")
+    if done.engines:
+        ready = " and ".join(ENGINES[engine].title for engine in done.engines)
+        what = "The avatar is" if len(done.engines) == 1 else "Avatars are"
+        screen.say(f"{what} ready: {ready}.")
+        screen.say(f"Next: {command_line('animate', done.subject.name, '--drive CLIP.mp4 -o OUT.mp4')}")
+    else:
+        screen.say(f"Next: {command_line('build', done.subject.name)}")
     return 0
 
 
@@ -113,7 +128,9 @@ def tracked_drive(screen: Screen, store: Store, video: Path, person: str = "auto
     """
     from studio.media import probe
 
-    for warning in probe(video).warnings:
+    info = probe(video)
+    refuse_photo(video, info.photo)
+    for warning in info.warnings:
         screen.note(warning)
     settings = TrackSettings(person=person)
     found = find_tracked(store, video, settings)
@@ -132,6 +149,9 @@ def report(screen: Screen, sequence_folder: Path) -> None:
     from studio.project.sequence_files import load_sequence
 
     sequence = load_sequence(sequence_folder)
+    if sequence.still:
+        _report_photo(screen, sequence_folder)
+        return
     good = int(sequence.good.sum())
     chosen = sequence.used.stop - sequence.used.start
     screen.say(f"{good} of {counted(chosen, 'frame')} are good to learn from.")
@@ -141,3 +161,17 @@ def report(screen: Screen, sequence_folder: Path) -> None:
             screen.say(f"  {count:>6}  {sentence}")
     for gap in coverage(sequence).gaps:
         screen.say(f"The clip does not show {gap.what}. {gap.advice}")
+
+
+def _report_photo(screen: Screen, sequence_folder: Path) -> None:
+    """Say whose face of a photo was taken, where there are several."""
+    from studio.project.people_files import load_people
+
+    people = load_people(sequence_folder)
+    if people is not None:
+        last = len(people.people) - 1
+        numbers = "0 or 1" if last == 1 else f"0 to {last}"
+        screen.say(
+            f"The photo shows {last + 1} faces; number {people.chosen} is used. --person {numbers}, from "
+            "left to right, takes another one."
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 from studio.domain.avatar import Avatar
@@ -40,10 +41,13 @@ class EngineSpec:
     """``module:function`` taking an Avatar and returning an Engine; imported on first use."""
     presets: tuple[str, ...]
     """Names of its presets, the cheapest first; what they set is data of the recipes."""
-    missing: Callable[[], str | None]
-    """None when it can run here, otherwise one sentence: what is missing and what to do."""
+    missing: Callable[[Path], str | None]
+    """Given the home folder: None when it can be built there, otherwise one sentence: what is missing and
+    what to do."""
     layers: tuple[Layer, ...] = ("picture",)
     """What its avatars can show, ``picture`` first; it is never asked for anything else."""
+    from_photo: bool = False
+    """Whether one picture is enough to build from; the others learn from a clip."""
 
     def load(self, avatar: Avatar) -> Engine:
         """Open an avatar for rendering."""

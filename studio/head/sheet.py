@@ -58,7 +58,8 @@ def head_sheet(motion: HeadMotion, rest_camera: npt.NDArray[np.floating]) -> Con
     """Controls in HEAD_NAMES' order.
 
     Args:
-        motion: the frames an avatar learns from; their 1st to 99th percentiles are the reliable ranges.
+        motion: the frames an avatar learns from; their 1st to 99th percentiles are the reliable ranges. One
+            picture alone has none.
         rest_camera: ``[3]`` the avatar's rest camera.
     """
     values = track_from_motion(motion, rest_camera, Fraction(1)).values
@@ -79,6 +80,6 @@ def head_sheet(motion: HeadMotion, rest_camera: npt.NDArray[np.floating]) -> Con
     for column, (name, label, kind, group, bottom, top, hint) in enumerate(_HEAD + expressions):
         assert name == HEAD_NAMES[column]
         default = 1.0 if name == "zoom" else 0.0
-        reliable = (float(low[column]), float(high[column]))
+        reliable = (float(low[column]), float(high[column])) if len(motion) > 1 else None
         controls.append(Control(name, label, kind, group, bottom, top, default, hint, reliable))  # type: ignore[arg-type]
     return ControlSheet(tuple(controls))

@@ -66,8 +66,8 @@ class PhotoFacts:
 
 
 def photo_kind(path: Path) -> str | None:
-    """``JPEG``, ``PNG``, ``WEBP``, ``AVIF`` or ``HEIC`` by a file's first bytes; None for everything else, also
-    for what cannot be read."""
+    """``JPEG``, ``PNG``, ``WEBP``, ``AVIF`` or ``HEIC`` by a file's first bytes; None for everything else,
+    also for what cannot be read."""
     try:
         if not path.is_file():  # a pipe would wait for ever
             return None
@@ -170,14 +170,13 @@ def _heic(path: Path) -> Image:
             f"“{path.name}” is a HEIC photo, and what reads those is not installed; save it as JPEG or PNG."
         ) from error
     found = pi_heif.open_heif(path, convert_hdr_to_8bit=True)
-    _refuse_size(*found.size, path)
+    width, height = found.size
+    _refuse_size(width, height, path)
     image: Image = found.to_pillow()
     return image
 
 
-def _developed(
-    image: Image, path: Path, kind: str | None
-) -> tuple[npt.NDArray[np.uint8], Orientation]:
+def _developed(image: Image, path: Path, kind: str | None) -> tuple[npt.NDArray[np.uint8], Orientation]:
     # Some cameras put a second, larger or deeper picture behind the first (MPO); that is no animation.
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise Problem(f"“{path.name}” is animated; choose a photo, or save it as a video.")

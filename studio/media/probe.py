@@ -53,7 +53,8 @@ def probe(path: Path) -> ClipInfo:
     """Look at a video file, its whole index and its first picture, or at a photo.
 
     Raises:
-        Problem: missing, a folder, unreadable, neither video nor photo, sound only, or without one decodable frame.
+        Problem: missing, a folder, unreadable, neither video nor photo, sound only, or without one decodable
+        frame.
     """
     path = Path(path)
     timeline = read_timeline(path)

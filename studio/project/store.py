@@ -106,6 +106,11 @@ class SubjectFolder:
     consent: str = ""
     """Whose face this is and with whose permission."""
 
+    @property
+    def home(self) -> Path:
+        """The home folder they live in."""
+        return self.path.parents[1]
+
     def clips(self) -> tuple[ClipFolder, ...]:
         """Imported clips, oldest first. Raises Problem when one is damaged."""
         found = [open_clip(folder) for folder in _folders(self.path / "clips")]

@@ -89,7 +89,7 @@ class Someone:
 @pytest.fixture
 def someone(home: Path, monkeypatch: pytest.MonkeyPatch) -> Someone:
     """A subject with an avatar of the engine above, which is in the catalog meanwhile."""
-    spec = EngineSpec("grey", "Grey", "A known picture.", "unused", (), lambda: None)
+    spec = EngineSpec("grey", "Grey", "A known picture.", "unused", (), lambda home: None)
     monkeypatch.setattr(EngineSpec, "load", lambda self, avatar: load_grey(avatar))
     monkeypatch.setitem(ENGINES, "grey", spec)
     store = Store(home)

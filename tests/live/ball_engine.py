@@ -101,7 +101,7 @@ SPEC = EngineSpec(
     summary="A ball, for tests.",
     loader="tests.live.ball_engine:Ball",
     presets=("draft",),
-    missing=lambda: None,
+    missing=lambda home: None,
     layers=("picture", "depth", "normals"),
 )
 FLAT = replace(SPEC, id="flat", title="Flat", loader="tests.live.ball_engine:Flat", layers=("picture",))

@@ -54,7 +54,7 @@ def test_every_kind_is_a_film_of_one_frame(tmp_path, ending):
     assert (info.width, info.height, info.frames, info.photo) == (60, 40, 1, True)
     assert not info.has_sound and not info.truncated
     assert np.abs(only(path)[5:15, 5:25].astype(int) - (255, 0, 0)).mean() < 6
-    (number, same), = read_selected(path, [0])
+    ((number, same),) = read_selected(path, [0])
     assert number == 0 and np.array_equal(same, only(path))
 
 

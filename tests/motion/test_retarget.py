@@ -8,11 +8,18 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pipelines.retarget_motion import STRETCH, RetargetSettings, retarget_motion
+from pipelines.retarget_motion import (
+    PICTURE_TRAVEL,
+    PICTURE_TURNS,
+    STRETCH,
+    RetargetSettings,
+    retarget_motion,
+)
 from studio.domain.controls import ControlTrack, motion_from_values
 from studio.domain.motion import HeadMotion
 
 RATE = Fraction(30000, 1001)
+CAMERA_OF_PHOTO = np.array([900.0, 200.0, 210.0], np.float32)
 REST = np.array([1800.0, 250.0, 260.0], np.float32)
 
 
@@ -147,3 +154,43 @@ def test_travel_is_the_same_distance_in_metres() -> None:
     back = result(retarget_motion(driver, RATE, source, REST, RetargetSettings(beyond=1000.0)))
     travelled = np.ptp(back.camera[:, 1]) / REST[0]
     assert travelled == pytest.approx(np.ptp(driver.camera[:, 1]) / 900.0, rel=1e-3)
+
+
+def smiling_photo() -> HeadMotion:
+    photo = HeadMotion.neutral(1, np.array([900.0, 200.0, 210.0]))
+    photo.expression[0, :3] = (6.0, -5.0, 4.0)
+    photo.jaw[0, 0] = 0.1
+    photo.eyelids[:] = 0.3
+    photo.gaze[:] = (12.0, -4.0)
+    photo.angles[0] = (18.0, -6.0, 3.0)
+    return photo
+
+
+def test_a_picture_does_what_its_driver_does_and_keeps_no_smile_of_its_own() -> None:
+    driver = lively(3)
+    moved = result(
+        retarget_motion(driver, Fraction(30), smiling_photo(), CAMERA_OF_PHOTO, RetargetSettings())
+    )
+    assert np.allclose(moved.expression, driver.expression, atol=1e-4)
+    assert np.allclose(moved.jaw, driver.jaw, atol=1e-5)
+    assert np.allclose(np.median(moved.gaze, 0), 0.0, atol=1e-4)
+    # Open is open: lids are counted from how the driver holds theirs.
+    assert abs(float(np.median(moved.eyelids))) < 0.02
+    half = retarget_motion(
+        driver, Fraction(30), smiling_photo(), CAMERA_OF_PHOTO, RetargetSettings(expression=0.5)
+    )
+    assert np.allclose(result(half).expression, 0.5 * driver.expression, atol=1e-4)
+
+
+def test_a_picture_turns_around_its_own_pose_and_eases_to_a_stop() -> None:
+    driver = HeadMotion.neutral(241, np.array([1800.0, 250.0, 260.0]))
+    driver.angles[:, 0] = np.linspace(-60, 60, 241)
+    driver.camera[:, 1] += np.linspace(-0.5, 0.5, 241) * 1800.0
+    photo = smiling_photo()
+    track = retarget_motion(driver, Fraction(30), photo, CAMERA_OF_PHOTO, RetargetSettings())
+    moved = motion_from_values(track.values, CAMERA_OF_PHOTO)
+    inside = np.abs(driver.angles[:, 0]) <= PICTURE_TURNS[0]
+    assert np.allclose(moved.angles[inside, 0], 18.0 + driver.angles[inside, 0], atol=1e-3)
+    assert np.abs(moved.angles[:, 0] - 18.0).max() < PICTURE_TURNS[0] + 10.0
+    assert np.abs(moved.camera[:, 1] - 200.0).max() / 900.0 < PICTURE_TRAVEL + 0.0301
+    assert (np.diff(moved.angles[:, 0]) >= 0).all()

@@ -100,7 +100,9 @@ def test_nobody(tmp_path):
 
 def test_a_tiny_face(portrait, tmp_path):
     small = np.asarray(Image.fromarray(portrait).resize((130, 130)))
-    text = refused(save(tmp_path / "far.png", np.pad(small, [(60, 60), (60, 60), (0, 0)], "edge")), tmp_path / "t")
+    text = refused(
+        save(tmp_path / "far.png", np.pad(small, [(60, 60), (60, 60), (0, 0)], "edge")), tmp_path / "t"
+    )
     assert "pixels high" in text and "64" in text
 
 

@@ -74,7 +74,7 @@ SPEC = EngineSpec(
     summary="A flat face, for tests.",
     loader="tests.ui.edited_engine:FlatFace",
     presets=("draft",),
-    missing=lambda: None,
+    missing=lambda home: None,
 )
 
 

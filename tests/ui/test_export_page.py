@@ -85,7 +85,7 @@ class Live(QObject):
 def page(qtbot, session, store, monkeypatch, tmp_path):
     """The page, shown, for somebody with an avatar of the engine above."""
     monkeypatch.setattr(EngineSpec, "load", lambda self, avatar: Grey())
-    monkeypatch.setitem(ENGINES, "grey", EngineSpec("grey", "Grey", "", "unused", (), lambda: None))
+    monkeypatch.setitem(ENGINES, "grey", EngineSpec("grey", "Grey", "", "unused", (), lambda home: None))
     subject = store.add("Eileen")
     folder = subject.avatar("grey", "0123")
     folder.mkdir(parents=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -103,10 +101,10 @@ def test_what_is_no_sheet_shows_nothing(qtbot) -> None:
 
 
 def test_an_engine_that_lacks_something_says_so_and_cannot_be_chosen(qtbot) -> None:
-    spec = replace(ENGINES["pvp"], missing=lambda: "Needs a card: put one in.")
-    card = EngineCard(spec)
+    card = EngineCard(ENGINES["pvp"])
     qtbot.addWidget(card)
     card.show()
+    card.show_missing("Needs a card: put one in.")
     asked: list[bool] = []
     card.chosen.connect(lambda: asked.append(True))
     assert "Needs a card: put one in." in [part.text() for part in card.findChildren(type(card._lack))]
@@ -114,6 +112,10 @@ def test_an_engine_that_lacks_something_says_so_and_cannot_be_chosen(qtbot) -> N
     qtbot.mouseClick(card, Qt.MouseButton.LeftButton)
     qtbot.mouseClick(card.title, Qt.MouseButton.LeftButton)
     assert not asked
+    card.show_missing(None)
+    assert not card._lack.isVisible()
+    qtbot.mouseClick(card, Qt.MouseButton.LeftButton)
+    assert asked
 
 
 def test_an_engine_card_is_chosen_by_mouse_and_keyboard_and_tells_of_presets(qtbot) -> None:

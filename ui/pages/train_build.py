@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from pipelines.build_job import Build, plan_build
 from pipelines.forecast import BuildForecast, clip_size, forecast_build, this_machine
+from pipelines.import_job import is_photo
 from pipelines.pivot_job import wished
 from studio.domain.pivots import PivotWishes
 from studio.domain.problem import Problem
@@ -20,6 +21,7 @@ from ui.session import Session
 from ui.theme import GAP
 from ui.widgets.engine_card import EngineCard
 from ui.widgets.plain import button, label, row
+from ui.words import tr
 
 
 @dataclass(frozen=True)
@@ -32,23 +34,36 @@ class Offer:
     """What it takes."""
 
 
-Offers = Mapping[tuple[str, str], Offer]
-"""By engine and preset."""
+@dataclass(frozen=True)
+class Offers:
+    """Everything that could be built from the open clip."""
+
+    photo: bool = False
+    """Whether it is a photo."""
+    offers: Mapping[tuple[str, str], Offer] = field(default_factory=dict)
+    """By engine and preset."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Engine to why it cannot be built here and now, one sentence."""
 
 
 def read_offers(subject: SubjectFolder, clip: ClipFolder, wishes: PivotWishes) -> Offers:
     """Plan everything that could be built and forecast it. Raises Problem when the clip cannot be read."""
-    machine = this_machine(subject.path)
+    machine, photo = this_machine(subject.path), is_photo(clip)
     found: dict[tuple[str, str], Offer] = {}
+    missing: dict[str, str] = {}
     size = None
     for engine, spec in ENGINES.items():
-        if spec.missing() is not None:
+        lacks = spec.missing(subject.home)
+        if photo and not spec.from_photo:
+            lacks = tr("It learns from a clip, and this is one photo: add a clip of the same person.")
+        if lacks is not None:
+            missing[engine] = lacks
             continue
         for preset in spec.presets:
-            build = plan_build(subject, clip, engine, preset, wished(wishes))
+            build = plan_build(subject, clip, engine, preset, {} if photo else wished(wishes))
             size = size or clip_size(build)
             found[engine, preset] = Offer(build, forecast_build(build, size, machine))
-    return found
+    return Offers(photo, found, missing)
 
 
 class TrainBuild(QWidget):
@@ -58,7 +73,7 @@ class TrainBuild(QWidget):
         super().__init__()
         self._session = session
         self._wishes = PivotWishes()
-        self._offers: Offers = {}
+        self._offers = Offers()
         self._starting: str | None = None
         self.cards = {engine: EngineCard(spec) for engine, spec in ENGINES.items()}
         self._trust = label(role="hint", wrap=True)
@@ -78,10 +93,9 @@ class TrainBuild(QWidget):
         foot.setStretch(0, 1)
         inside.addLayout(foot)
         remembered = session.preferences.text("train.engine", next(iter(self.cards)))
-        possible = [engine for engine, card in self.cards.items() if card.missing is None]
-        self._engine = remembered if remembered in possible else possible[0]
+        self._engine = remembered if remembered in self.cards else next(iter(self.cards))
         for engine, card in self.cards.items():
-            first = "standard" if engine == "instant" else card.spec.presets[0]
+            first = "standard" if card.spec.from_photo else card.spec.presets[0]
             card.choose_preset(session.preferences.text(f"train.{engine}", first))
         session.jobs.changed.connect(self._job_changed)
         self.choose(self._engine)
@@ -104,7 +118,7 @@ class TrainBuild(QWidget):
         self._wishes = wishes
         subject, clip = self._session.subject, self._session.clip
         if subject is None or clip is None:
-            self._take({})
+            self._take(Offers())
             return
         self._session.background.run(
             self, lambda: read_offers(subject, clip, wishes), self._take, self._failed
@@ -112,7 +126,7 @@ class TrainBuild(QWidget):
 
     def go_on(self) -> None:
         """Build what is chosen, or perform with it if it is there."""
-        offer = self._offers.get(self.chosen)
+        offer = self._offers.offers.get(self.chosen)
         if offer is None:
             return
         if offer.build.made:
@@ -134,13 +148,20 @@ class TrainBuild(QWidget):
         self._session.show_page("perform")
 
     def _take(self, offers: Offers) -> None:
-        self._offers = offers
+        before, self._offers = self._offers, offers
         for engine, card in self.cards.items():
-            card.show_forecasts({p: offer.forecast for (e, p), offer in offers.items() if e == engine})
-        self._say()
+            card.show_missing(offers.missing.get(engine))
+            card.show_forecasts({p: offer.forecast for (e, p), offer in offers.offers.items() if e == engine})
+        possible = [engine for engine, card in self.cards.items() if card.missing is None]
+        if offers.photo and not before.photo:
+            self.choose(possible[-1])  # the one that has learnt most of those that one picture is enough for
+        elif self._engine not in possible:
+            self.choose(possible[0])
+        else:
+            self._say()
 
     def _say(self) -> None:
-        offer = self._offers.get(self.chosen)
+        offer = self._offers.offers.get(self.chosen)
         forecast = None if offer is None else offer.forecast
         self._trust.setText("" if forecast is None else forecast.trust)
         self.warnings.setText("" if forecast is None else " ".join(forecast.warnings))
@@ -164,7 +185,7 @@ class TrainBuild(QWidget):
             self._say()
 
     def _failed(self, error: Exception) -> None:
-        self._take({})
+        self._take(Offers())
         self._session.fail(self.tr("This clip cannot be built from"), error)
 
     def _not_started(self, error: Exception) -> None:

@@ -37,16 +37,15 @@ class EngineCard(QFrame):
     def __init__(self, spec: EngineSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.missing = spec.missing()
+        self.missing: str | None = None
         self.setProperty("role", "card")
         self.title = QRadioButton(spec.title)
         self.title.setAutoExclusive(False)
         self.title.setAccessibleDescription(spec.summary)
         self.title.clicked.connect(self._asked)
         self._summary = label(spec.summary, "hint", wrap=True)
-        self._lack = label(self.missing or "", "warn", wrap=True)
-        self._lack.setVisible(self.missing is not None)
-        self.title.setEnabled(self.missing is None)
+        self._lack = label("", "hint", wrap=True)
+        self._lack.hide()
         self._choices = QWidget()
         grid = QGridLayout(self._choices)
         grid.setContentsMargins(GAP, 2, 0, 0)
@@ -69,6 +68,13 @@ class EngineCard(QFrame):
         for part in (self.title, self._summary, self._lack, self._choices):
             inside.addWidget(part)
         self.set_chosen(False)
+
+    def show_missing(self, missing: str | None) -> None:
+        """Why it cannot be built here and now, one sentence; None when it can."""
+        self.missing = missing
+        self._lack.setText(missing or "")
+        self._lack.setVisible(missing is not None)
+        self.title.setEnabled(missing is None)
 
     @property
     def preset(self) -> str:

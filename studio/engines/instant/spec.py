@@ -20,5 +20,6 @@ SPEC = EngineSpec(
     summary="No training: the clip's own frames, warped by the tracked head and blended. Ready in seconds.",
     loader="studio.engines.instant.spec:load",
     presets=("draft", "standard", "best"),
-    missing=lambda: None,
+    missing=lambda home: None,
+    from_photo=True,
 )

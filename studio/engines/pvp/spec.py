@@ -22,5 +22,5 @@ SPEC = EngineSpec(
     ),
     loader="studio.engines.pvp.spec:load",
     presets=("draft", "standard", "full"),
-    missing=lambda: None,
+    missing=lambda home: None,
 )

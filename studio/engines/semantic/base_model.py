@@ -16,16 +16,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from studio.domain.problem import Problem
+from studio.engines.semantic.model_shelf import DOCUMENT, SETTINGS, WEIGHTS
 from studio.engines.semantic.network import SemanticNetwork
 from studio.engines.semantic.settings import SemanticSettings
 from studio.networks.spade import without_spectral_norm
-from studio.project.documents import DocumentKind, read_document, write_document
+from studio.project.documents import read_document, write_document
 from studio.project.settings_json import settings_from_plain
-
-WEIGHTS, SETTINGS = "network.safetensors", "settings.json"
-"""Files of a base model."""
-DOCUMENT = DocumentKind("base model")
-"""The document ``settings.json``."""
 
 
 @dataclass(frozen=True)
@@ -62,5 +58,6 @@ def load_base_model(folder: Path) -> BaseModel:
         # torch names every tensor that does not fit, each on a line of its own.
         fault = str(error).partition("\n")[0].rstrip(" :")
         raise Problem(
-            f"The base model in {folder} is damaged ({fault}): copy it again from where it came, or train it again."
+            f"The base model in {folder} is damaged ({fault}): copy it again from where it came, or train it "
+            "again."
         ) from error

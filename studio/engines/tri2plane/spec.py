@@ -23,6 +23,6 @@ SPEC = EngineSpec(
     ),
     loader="studio.engines.tri2plane.spec:load",
     presets=("draft", "standard", "full"),
-    missing=lambda: None,
+    missing=lambda home: None,
     layers=("picture", "depth", "normals"),
 )

@@ -1,0 +1,146 @@
+"""One picture to an avatar: choose it, cut its square out, and keep what the semantic network is driven by.
+
+The network itself is neither loaded nor run here: encoding a picture to its volume takes less than reading
+the volume from the disk would, so that whoever shows the avatar does it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.aligned_crop import cut_mask, cut_view
+from pipelines.build_instant import warp_parts
+from pipelines.corpus_squares import stretches
+from pipelines.prepare_settings import PrepareSettings
+from pipelines.semantic_avatar_settings import BEST, SemanticAvatarSettings
+from pipelines.thumbnail import best_frame
+from studio.domain.camera import Similarity, View
+from studio.domain.motion import HeadMotion
+from studio.domain.pivots import PivotSet
+from studio.domain.problem import Problem
+from studio.domain.progress import Progress, silent
+from studio.domain.sequence import FLAG_SENTENCES, TrackedSequence
+from studio.engines.semantic.artefact import BaseReference, SemanticPerson
+from studio.engines.semantic.keypoints import keypoint_maker
+from studio.engines.semantic.model_shelf import ShelvedModel
+from studio.media import read_selected
+from studio.project.sequence_files import MaskReader
+from studio.warping.settings import WarpSettings
+
+ENLARGED = 1.5
+"""Pixels of the square for one of the picture from which it is worth telling that the picture is coarse."""
+
+
+def choose_source(sequence: TrackedSequence, settings: SemanticAvatarSettings, allowed: slice) -> int:
+    """The frame that is the picture.
+
+    Args:
+        sequence: the tracked clip or photo.
+        settings: may name a frame.
+        allowed: frames that may be looked at.
+
+    Raises:
+        Problem: there is no good one, or the one that is named cannot be used.
+    """
+    frames = np.arange(len(sequence))[allowed]
+    if settings.frame == BEST:
+        frames = frames[sequence.good[frames]]
+        if not len(frames):
+            raise Problem("No frame shows the face well enough to make an avatar of: use another picture.")
+        return int(frames[best_frame(only(sequence, frames))])
+    frame = settings.frame
+    why = None
+    if frame >= len(sequence):
+        why = f"the clip ends with frame {len(sequence) - 1}"
+    elif frame not in frames:
+        why = "it lies in the part of the clip that is kept for judging or was cut away"
+    elif not sequence.good[frame]:
+        why = next(words for flag, words in FLAG_SENTENCES.items() if int(sequence.flags[frame]) & flag)
+    if why:
+        raise Problem(f"Frame {frame} cannot be the picture, because {why}: name another one.")
+    return frame
+
+
+def encode_identity(
+    video: Path,
+    tracked: Path,
+    sequence: TrackedSequence,
+    frame: int,
+    model: ShelvedModel,
+    settings: SemanticAvatarSettings,
+    progress: Progress = silent,
+) -> SemanticPerson:
+    """Make an avatar of one frame. Nothing else of the clip is looked at but what tracking knows of the
+    person.
+
+    Args:
+        video: the clip or photo that was tracked.
+        tracked: its sequence folder, with masks.
+        sequence: what that holds.
+        frame: a good one.
+        model: what draws it.
+        settings: see :class:`SemanticAvatarSettings`.
+        progress: told now and then.
+
+    Raises:
+        Problem: the video, the sequence or the base model cannot be read, or do not go together.
+    """
+    network = model.check(sequence.head_model)
+    one = PivotSet(
+        frames=np.array([frame], np.int32),
+        members=np.ones(1, np.int32),
+        distance=np.zeros(1, np.float32),
+        reasons=("the picture",),
+        features=(),
+        mean=np.zeros(0, np.float32),
+        deviation=np.zeros(0, np.float32),
+        learnt_from=(frame, frame + 1),
+    )
+    texture = WarpSettings(texture_size=settings.texture_size)
+    parts = warp_parts(video, tracked, sequence, one, texture, progress)
+    # Says now what rendering would say later.
+    keypoint_maker(parts.mesh.model, parts.mesh.identity, parts.mesh.offset)
+    window = face_square(sequence, frame, settings.margin)
+    side = network.side
+    native = round(1.0 / window.scale)
+    kept = max(side, min(settings.detail, native // 2 * 2))
+    view = View(window.scaled(kept), kept, kept)
+    (_, picture), *_ = read_selected(video, [frame])
+    notes = []
+    if native * ENLARGED < side:
+        notes.append(
+            f"The face is small in the picture: its square has {native} pixels and the base model draws "
+            f"{side}."
+        )
+    return SemanticPerson(
+        base=parts,
+        picture=np.dstack([cut_view(picture, view), _outline(tracked, sequence, frame, view)]),
+        window=window,
+        reference=BaseReference(model.name, model.digest),
+        notes=tuple(notes),
+        figures={"frame": frame, "square_pixels": native, "kept_pixels": kept, "network_pixels": side},
+    )
+
+
+def _outline(tracked: Path, sequence: TrackedSequence, frame: int, view: View) -> npt.NDArray[np.uint8]:
+    """``[H, W]`` person coverage in a view of one frame."""
+    with MaskReader(tracked) as masks:
+        return cut_mask(masks.read(frame), Similarity.from_array(sequence.mask_boxes[frame]), view)
+
+
+def face_square(sequence: TrackedSequence, frame: int, margin: float) -> Similarity:
+    """The square around one frame's face as the corpora of training have it; source pixels to the unit
+    square."""
+    (stretch,) = stretches(only(sequence, np.array([frame])), PrepareSettings(margin=margin))
+    return stretch.square
+
+
+def only(sequence: TrackedSequence, frames: npt.NDArray[np.integer]) -> TrackedSequence:
+    """The sequence of some frames alone."""
+    per_frame = ("landmarks", "crops", "mask_boxes", "flags", "sharpness", "fit_error")
+    motion = HeadMotion(**{f.name: getattr(sequence.motion, f.name)[frames] for f in fields(HeadMotion)})
+    return replace(sequence, motion=motion, **{name: getattr(sequence, name)[frames] for name in per_frame})
