@@ -34,6 +34,7 @@ def build_base(
     title: str,
     progress: Reporter,
     *,
+    licence: str = "",
     machines: MachineSettings | None = None,
 ) -> Path | None:
     """Train a semantic base model, or find the one that is there.
@@ -44,6 +45,7 @@ def build_base(
         settings: of the training.
         title: what the card calls it.
         progress: told at every step.
+        licence: what the card says about rights in the clips and people's consent.
         machines: what it runs on.
 
     Returns:
@@ -54,9 +56,10 @@ def build_base(
         Problem: no corpus, nothing readable in it, memory or disk used up.
     """
     # All of it now: who changes the program during a long training must not find it broken at its end.
-    from pipelines.semantic_card import card_of, write_card
+    from pipelines.semantic_card import card_of
     from pipelines.train_semantic import train_semantic
     from pipelines.training.launch import launch
+    from pipelines.training.model_card import write_card
     from studio.assets import AssetLibrary
     from studio.corpus.corpus import Corpus
     from studio.devices import use_threads
@@ -82,6 +85,6 @@ def build_base(
         return None
     with new_folder(place) as aside:
         save_base_model(aside, trained.network, opened.head_model)
-        write_card(aside, card_of(title, opened, settings, trained))
+        write_card(aside, card_of(title, licence, opened, settings, trained, fabric))
     remove_folder(scratch)
     return place

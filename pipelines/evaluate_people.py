@@ -1,6 +1,7 @@
 """How well one picture of a person whom nobody trained on can be driven, and by whom best.
 
-Same identity: a clip's picture is driven by the clip's other frames, which are then the truth. Cross identity:
+Same identity: a clip's picture is driven by the clip's other frames, which are then the truth. Cross
+identity:
 it is driven by somebody else's clip; then there is no truth, but expression and pose have to be the driver's
 and the person has to stay the same. Every contender goes through the same frames and the same code.
 """
@@ -161,7 +162,8 @@ def evaluate_people(
         comparing = _Comparing(contenders, chosen, metrics, Observer(tracker, head, identity), off, witness)
         pairs = _cross_pairs(usable) if chosen.cross_frames else []
         total = len(usable) + len(pairs)
-        same, cross = [], []
+        same: list[Driving] = []
+        cross: list[Driving] = []
         for clip in usable:
             progress(len(same), total, "driving pictures of people by themselves")
             same.append(comparing.same(clip))

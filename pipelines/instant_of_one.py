@@ -1,4 +1,5 @@
-"""The instant engine of a single picture: the plainest way to animate a photo, and the bar for trained ones."""
+"""The instant engine of a single picture: the plainest way to animate a photo, and the bar for trained
+ones."""
 
 from __future__ import annotations
 

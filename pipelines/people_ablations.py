@@ -1,4 +1,5 @@
-"""What each part of a one-picture system is worth: trained once more without it, for as long, judged alike."""
+"""What each part of a one-picture system is worth: trained once more without it, for as long, judged
+alike."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ PEOPLE_ABLATIONS: dict[str, dict[str, Any]] = {
     "no outline": {"network.person_mask": False},
     "no painting over": {"network.paint_over": False},
 }
-"""Variant to ``field.field`` of the training's settings and its value. The face's flow needs the head model, so
-head model keypoints without it are the fair rival of unsupervised ones."""
+"""Variant to ``field.field`` of the training's settings and its value. The face's flow needs the head
+model, so head model keypoints without it are the fair rival of unsupervised ones."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def ablation_table(ablation: PeopleAblation) -> str:
 
 
 def write_ablation(folder: Path, ablation: PeopleAblation) -> None:
-    """``ablation.json``, ``ablation.md`` and ``turn.png`` in a folder. Raises Problem when the disk says no."""
+    """``ablation.json``, ``ablation.md`` and ``turn.png`` in a folder. Raises Problem when the disk says
+    no."""
     with explaining_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
         told = {

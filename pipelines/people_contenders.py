@@ -1,4 +1,5 @@
-"""What is compared on people that nobody trained on: each makes something of one picture and is then driven."""
+"""What is compared on people that nobody trained on: each makes something of one picture and is then
+driven."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Pictures of a corpus, decoded ahead of the training that needs them and kept while there is room.
 
 Decoding happens in processes of its own, which may be killed (by a machine short of memory, most often): then
-new ones take over. What cannot be read is told from that: asking for it raises, and the caller leaves its clip
-out.
+new ones take over. What cannot be read is told from that: asking for it raises, and the caller leaves its
+clip out.
 """
 
 from __future__ import annotations

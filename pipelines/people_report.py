@@ -20,7 +20,8 @@ STEP = 10.0
 
 
 def people_table(evaluation: PeopleEvaluation) -> str:
-    """Markdown: a row a measure, a column a contender, the best in bold; same identity, then cross identity."""
+    """Markdown: a row a measure, a column a contender, the best in bold; same identity, then cross
+    identity."""
     parts = [
         _table(evaluation, evaluation.same, f"Same identity, mean over {len(evaluation.same)} clips"),
     ]

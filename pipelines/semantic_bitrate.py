@@ -138,7 +138,8 @@ def bitrate_table(rates: Sequence[Rate]) -> str:
 
 
 def write_bitrate(folder: Path, rates: Sequence[Rate], evaluation: PeopleEvaluation) -> None:
-    """``bitrate.json``, ``bitrate.md`` and ``bitrate.png`` in a folder. Raises Problem when the disk says no."""
+    """``bitrate.json``, ``bitrate.md`` and ``bitrate.png`` in a folder. Raises Problem when the disk says
+    no."""
     told: list[dict[str, Any]] = [
         {
             "line": rate.line,
@@ -161,7 +162,8 @@ def write_bitrate(folder: Path, rates: Sequence[Rate], evaluation: PeopleEvaluat
 
 
 def plot_bitrate(path: Path, rates: Sequence[Rate], measures: Sequence[str] = ("akd", "akd_mouth")) -> None:
-    """Measures against bytes a frame, a curve for each line, as a PNG. Raises Problem when the disk says no."""
+    """Measures against bytes a frame, a curve for each line, as a PNG. Raises Problem when the disk says
+    no."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2 * len(measures), 4.0), layout="constrained")

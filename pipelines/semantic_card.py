@@ -1,93 +1,81 @@
-"""What a base model's card says: what it learnt from, how, how good it was then, and whom it may not be used on."""
+"""What a base model's card says: what it learnt from, how, how good it was then, and what it is not for."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.semantic_training_settings import SemanticTrainingSettings
-from studio.project.atomic import explaining_disk, write_json
+from pipelines.training.model_card import DataSummary, ModelCard, making_of
 from studio.project.settings_json import settings_to_plain
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from pipelines.train_semantic import TrainedSemantic
     from studio.corpus.corpus import Corpus
 
-USE = (
-    "Use it to animate pictures of yourself, or of people who have agreed to it, and say that what it draws is "
-    "synthetic."
+WHAT = (
+    "Animates one picture of a face: a network that has learnt from many people how faces move, driven by "
+    "the numbers of a head model (Controllable One-Shot Face Video Synthesis With Semantic Aware Prior)."
 )
-"""Stands on every card."""
+USES = ("Animating pictures of yourself, or of people who have agreed to it.",)
+LIMITS = (
+    "Not for showing anybody saying or doing what they did not, without their consent or as if it were real.",
+    "It draws what people look like whom it has learnt from: whoever is little like them is drawn less well.",
+    "What the picture does not show (the other side of the head, teeth behind closed lips) is made up.",
+)
 
 
 def card_of(
-    title: str, corpus: Corpus, settings: SemanticTrainingSettings, trained: TrainedSemantic
-) -> dict[str, Any]:
-    """The card as JSON values."""
-    people = {clip.name: clip.identity for clip in corpus.clips}
-    parameters = sum(values.numel() for values in trained.network.parameters())
-    return {
-        "title": f"Semantic prior, {title}",
-        "parameters": parameters,
-        "corpus": {
-            "clips_learnt_from": len(trained.learnt_from),
-            "people_learnt_from": len({people[name] for name in trained.learnt_from}),
-            "judged_by": list(trained.judged_by),
-            "held_out": sorted(clip.name for clip in corpus.clips if clip.split == "held_out"),
-            "unreadable": dict(trained.lost),
-            "people_told_apart": corpus.measure,
+    title: str,
+    licence: str,
+    corpus: Corpus,
+    settings: SemanticTrainingSettings,
+    trained: TrainedSemantic,
+    fabric: Fabric,
+) -> ModelCard:
+    """The card of a base model.
+
+    Args:
+        title: which of them, e.g. ``small at 128²``.
+        licence: what the user noted about rights in the clips and people's consent.
+        corpus: what was learnt from.
+        settings: of the training.
+        trained: what came of it.
+        fabric: what it ran on.
+    """
+    clips = {clip.name: clip for clip in corpus.clips}
+    learnt = [clips[name] for name in trained.learnt_from]
+    judged = [clips[name] for name in trained.judged_by]
+    away = [clip for clip in corpus.clips if clip.split == "held_out"]
+    names = {"loss": "difference of pictures", "psnr": "PSNR, dB"}
+    return ModelCard(
+        title=f"Semantic prior, {title}",
+        what=WHAT,
+        parameters=sum(values.numel() for values in trained.network.parameters()),
+        data=DataSummary(
+            what=f"talking heads in squares of {corpus.side}², tracked by {corpus.tracker}, {corpus.measure}",
+            identities=len({clip.identity for clip in learnt}),
+            clips=len(learnt),
+            frames=sum(clip.good_frames for clip in learnt),
+            licence=licence,
+            held_out=f"{len(away)} clips of {len({clip.identity for clip in away})} people",
+            left_out=tuple(trained.lost.values()),
+        ),
+        making=making_of(trained.loop, fabric),
+        settings=settings_to_plain(settings),
+        figures={names.get(name, name): value for name, value in trained.loop.best.items()},
+        measured_on=(
+            f"{len(judged)} clips of {len({clip.identity for clip in judged})} people by whom the kept "
+            "weights were chosen; evaluate-people measures on those held out"
+        ),
+        uses=USES,
+        limits=LIMITS,
+        more={
             "head_model": corpus.head_model,
-            "tracker": corpus.tracker,
-        },
-        "training": {
-            "ended_by": trained.loop.reason,
-            "steps": trained.loop.steps,
-            "seconds": round(trained.loop.seconds, 1),
-            "best_step": trained.loop.best_step,
-            "best": dict(trained.loop.best),
             "pictures_compared": trained.pictures_compared,
+            "learnt_from": list(trained.learnt_from),
+            "judged_by": list(trained.judged_by),
             "validations": [[step, dict(figures)] for step, figures in trained.loop.validations],
         },
-        "settings": settings_to_plain(settings),
-        "use": USE,
-    }
-
-
-def write_card(folder: Path, card: dict[str, Any]) -> None:
-    """``card.json`` and ``card.md`` in a base model's folder. Raises Problem when the disk says no."""
-    with explaining_disk(folder):
-        write_json(folder / "card.json", card)
-        (folder / "card.md").write_text(card_text(card), encoding="utf-8")
-
-
-def card_text(card: dict[str, Any]) -> str:
-    """The card in words, Markdown."""
-    corpus, training = card["corpus"], card["training"]
-    minutes, best = training["seconds"] / 60.0, training["best"]
-    figures = ", ".join(f"{name} {value:.4g}" for name, value in best.items())
-    lines = [
-        f"# {card['title']}",
-        "",
-        f"{card['parameters'] / 1e6:.2f} million parameters. Learnt from {corpus['clips_learnt_from']} clips of "
-        f"{corpus['people_learnt_from']} people ({corpus['people_told_apart']}) in {training['steps']} steps, "
-        f"{minutes:.0f} minutes.",
-        "",
-        training["pictures_compared"],
-    ]
-    if best:
-        judged = len(corpus["judged_by"])
-        lines += [
-            "",
-            f"Kept are the weights of step {training['best_step']}: {figures} on {judged} clips of people who were not learnt from.",
-        ]
-    if corpus["unreadable"]:
-        lines += ["", "Left out, because they could not be read:", ""]
-        lines += [f"- {why}" for why in corpus["unreadable"].values()]
-    lines += [
-        "",
-        f"Held out for measuring: {', '.join(corpus['held_out']) or 'nobody'}.",
-        "",
-        card["use"],
-        "",
-    ]
-    return "\n".join(lines)
+    )

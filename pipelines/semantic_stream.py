@@ -1,8 +1,10 @@
-"""What has to be sent of a frame so that a semantic avatar can be driven far away, and how many bytes that is.
+"""What has to be sent of a frame so that a semantic avatar can be driven far away, and how many bytes that
+is.
 
-Two kinds of stream. *keypoints* is the paper's: some keypoints and some of the code. *head* sends what both are
-made of instead: pose, eyelids, gaze and some of the code; the receiver, who has the head model and the person in
-the picture, makes all keypoints, and with them the whole face, by itself.
+Two kinds of stream. *keypoints* is the paper's: some keypoints and some of the code. *head* sends what
+both are
+made of instead: pose, eyelids, gaze and some of the code; the receiver, who has the head model and the
+person in the picture, makes all keypoints, and with them the whole face, by itself.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ class Sent:
 
 
 def received(motion: HeadMotion, sent: Sent) -> HeadMotion:
-    """The motion that a *head* stream's receiver knows: rounded to 16 bits, what was not sent being neutral."""
+    """The motion that a *head* stream's receiver knows: rounded to 16 bits, what was not sent being
+    neutral."""
     jaw, expression = min(sent.code, JAW), max(0, sent.code - JAW)
     rounded = {
         name: getattr(motion, name).astype(np.float16).astype(np.float32)

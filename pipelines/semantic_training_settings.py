@@ -67,8 +67,8 @@ class SemanticTrainingSettings:
     """Weight of the same differences for the warped source picture alone, so that the flow is learnt before
     the painting is. Needs `network.paint_over`. Paper: 0."""
     own_keypoints_weight: Annotated[float, Ge(0)] = 10.0
-    """Weight of what keypoints are taught that the network finds by itself: to stick to the picture and to keep
-    apart. Without effect on the head model's."""
+    """Weight of what keypoints are taught that the network finds by itself: to stick to the picture and to
+    keep apart. Without effect on the head model's."""
     critic_weight: Annotated[float, Ge(0)] = 1.0
     """Weight of the discriminator's verdict; 0: there is none."""
     features_weight: Annotated[float, Ge(0)] = 10.0
@@ -93,8 +93,8 @@ class SemanticTrainingSettings:
 
 
 def training_settings(size: Size, side: Side) -> SemanticTrainingSettings:
-    """The settings of a training by the network's size: small and tiny for two processor cores, the others for
-    graphics cards. ValueError for a size or side that there is no network for."""
+    """The settings of a training by the network's size: small and tiny for two processor cores, the others
+    for graphics cards. ValueError for a size or side that there is no network for."""
     network = semantic_settings(size, side)
     if size in ("small", "tiny"):
         return SemanticTrainingSettings(

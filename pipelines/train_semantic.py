@@ -1,4 +1,5 @@
-"""Train a semantic network on people: pairs of frames of one clip, of which one is to be drawn from the other."""
+"""Train a semantic network on people: pairs of frames of one clip, of which one is to be drawn from the
+other."""
 
 from __future__ import annotations
 
@@ -334,7 +335,8 @@ def _dropped(shape: SemanticSettings, seed: int, numbers: Sequence[int]) -> Kept
 
 
 def _validation_pairs(clips: Sequence[CorpusClip], count: int) -> list[Pair]:
-    """Each clip's first good frame as the picture, driven by frames spread over the clip: as in evaluation."""
+    """Each clip's first good frame as the picture, driven by frames spread over the clip: as in
+    evaluation."""
     found: list[Pair] = []
     for place, clip in enumerate(clips):
         many = count * (place + 1) // len(clips) - count * place // len(clips)

@@ -24,11 +24,10 @@ from pipelines.people_evaluation_settings import PeopleEvaluationSettings
 from studio.domain.problem import Problem
 
 if TYPE_CHECKING:
-    from pipelines.evaluate_people import PeopleEvaluation
+    from pipelines.people_contenders import Contender
     from studio.corpus.corpus import Corpus
 
 Report = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")]
-HELD_OUT_ONLY = "held_out"
 OURS = "semantic"
 """What tables call the judged base model."""
 
@@ -87,8 +86,8 @@ def evaluate(words: list[str]) -> int:
         EvaluatePeopleOptions,
         words,
         "evaluate-people",
-        "Measure a base model on people it never saw: one picture each, driven by the rest of the clip and by "
-        "other people, beside copying the picture and the instant engine built from it.",
+        "Measure a base model on people it never saw: one picture each, driven by the rest of the clip and "
+        "by other people, beside copying the picture and the instant engine built from it.",
     )
     if options.json is not None:
         refuse_figures(options.json, options.store)
@@ -111,12 +110,12 @@ def evaluate(words: list[str]) -> int:
     model, head = load_base_model(shelved.folder), builtin_head()
     fits(corpus, model.head_model, head.id)
     settings = at_side(options.compare, model.network.shape.side)
-    contenders = [CopySource(), InstantOfOne(head), SemanticOfOne(model.network, head, OURS)]
+    contenders: list[Contender] = [CopySource(), InstantOfOne(head), SemanticOfOne(model.network, head, OURS)]
     sheet = None if options.sheet is None else PeopleSheet()
     screen = Screen()
     with screen.working() as progress, quiet():
         evaluation = evaluate_people(
-            corpus.split(HELD_OUT_ONLY),
+            corpus.split("held_out"),
             contenders,
             settings,
             assets=AssetLibrary(options.store.home),
@@ -163,7 +162,7 @@ def bitrate(words: list[str]) -> int:
     screen = Screen()
     with screen.working() as progress, quiet():
         rates, evaluation = measure_bitrate(
-            corpus.split(HELD_OUT_ONLY),
+            corpus.split("held_out"),
             model.network,
             at_side(options.compare, model.network.shape.side),
             assets=AssetLibrary(options.store.home),
@@ -185,8 +184,8 @@ def ablate(words: list[str]) -> int:
         kind,
         words,
         "ablate-people",
-        "Measure what each part of a base model is worth: it and each variant are trained for --minutes, which "
-        f"is 5 where nothing is said, and judged by held-out people. Variants: {variants}.",
+        "Measure what each part of a base model is worth: it and each variant are trained for --minutes, "
+        f"which is 5 where nothing is said, and judged by held-out people. Variants: {variants}.",
     )
     unknown = [name for name in options.only if name not in PEOPLE_ABLATIONS]
     if unknown:
@@ -204,16 +203,16 @@ def ablate(words: list[str]) -> int:
     from pipelines.people_ablations import PeopleAblation, ablation_table, write_ablation
     from pipelines.people_contenders import CopySource, InstantOfOne
     from pipelines.semantic_of_one import SemanticOfOne
+    from pipelines.training.model_card import read_card
     from studio.assets import AssetLibrary
     from studio.engines.semantic.base_model import load_base_model
     from studio.head import builtin_head
-    from studio.project.documents import read_plain
     from studio.tracking.quiet import quiet
 
     screen, head = Screen(), builtin_head()
     corpus = opened(options.corpus)
     home = options.store.home
-    contenders: list[Any] = [CopySource(), InstantOfOne(head)]
+    contenders: list[Contender] = [CopySource(), InstantOfOne(head)]
     trained = {}
     for name, changes in {"full": {}, **chosen}.items():
         screen.note(f"Training: {name}{f' ({assigned(changes)})' if changes else ''}")
@@ -231,13 +230,13 @@ def ablate(words: list[str]) -> int:
         model = load_base_model(folder)
         fits(corpus, model.head_model, head.id)
         contenders.append(SemanticOfOne(model.network, head, name))
-        trained[name] = read_plain(folder / "card.json")["training"]
+        trained[name] = read_card(folder)["making"]
     if not trained:
         return 0
     settings = at_side(options.compare, base.network.side)
     with screen.working() as progress, quiet():
         evaluation = evaluate_people(
-            corpus.split(HELD_OUT_ONLY),
+            corpus.split("held_out"),
             contenders,
             settings,
             assets=AssetLibrary(home),
@@ -256,7 +255,7 @@ def opened(folder: Path) -> Corpus:
     from studio.corpus.corpus import Corpus
 
     corpus = Corpus.open(folder)
-    if not corpus.split(HELD_OUT_ONLY):
+    if not corpus.split("held_out"):
         raise Problem(f"The corpus in {folder} holds nobody out: prepare it again with --held-out 0.2.")
     return corpus
 
@@ -266,8 +265,8 @@ def fits(corpus: Corpus, *heads: str) -> None:
     for head in heads:
         if corpus.head_model != head:
             raise Problem(
-                f"The corpus was tracked with the head model {corpus.head_model} and the base model is driven by "
-                f"{head}: prepare the clips again."
+                f"The corpus was tracked with the head model {corpus.head_model} and the base model is driven "
+                f"by {head}: prepare the clips again."
             )
 
 

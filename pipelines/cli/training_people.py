@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import tyro
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pipelines.training.reporter import Reporter
 
 CorpusFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")]
-SIZE, SIDE = "small", 128
+SIZE: Size = "small"
+SIDE: Side = 128
 """What is meant when nothing is said: what two processor cores can train."""
 
 
@@ -33,12 +34,14 @@ class TrainPeopleOptions(Everywhere):
     engine: Annotated[str, tyro.conf.arg(metavar="{semantic}")] = "semantic"
     """What kind of base model."""
     size: Size = SIZE
-    """How large the network is: small and tiny for processors, middle and full for graphics cards. The options
-    below then differ from it."""
+    """How large the network is: small and tiny for processors, middle and full for graphics cards. The
+    options below then differ from it."""
     side: Side = SIDE
     """Side of the pictures in pixels."""
     minutes: Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")] = None
     """Minutes at most, those before an interruption included; else what the size has."""
+    licence: Annotated[str, tyro.conf.arg(metavar="TEXT", help_behavior_hint="")] = ""
+    """What the model's card says about rights in the clips and people's consent."""
     machines: MachineSettings = field(default_factory=MachineSettings)
 
 
@@ -64,6 +67,7 @@ def command(words: list[str]) -> int:
             settings,
             f"{options.size} at {options.side}²",
             told(screen, progress),
+            licence=options.licence,
             machines=options.machines,
         )
     if built is not None:
@@ -89,7 +93,8 @@ def with_training(kind: type[Any], words: list[str]) -> Any:
     for what, said, known in (("size", early.size, sizes), ("side", early.side, sides)):
         if said not in known:
             raise Problem(f"--{what} cannot be {said!r}: choose from {', '.join(known)}.")
-    default = training_settings(early.size, int(early.side))
+    side = cast("Side", int(early.side))
+    default = training_settings(cast("Size", early.size), side)
     more: list[Any] = [("training", SemanticTrainingSettings, field(default=default))]
     full = make_dataclass(kind.__name__, more, bases=(kind,), frozen=True, kw_only=True)
     full.__doc__ = kind.__doc__

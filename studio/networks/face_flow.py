@@ -1,8 +1,8 @@
 """The flow of a whole face of known points: what lies between them moves as they do, without learning.
 
 Sixteen keypoints say where a head goes; the head model behind them knows hundreds of points, moved by the
-same few numbers. Their flow is exact where a face is, and a network is left with what no face model has: hair,
-neck, what comes into view, the inside of the mouth.
+same few numbers. Their flow is exact where a face is, and a network is left with what no face model has:
+hair, neck, what comes into view, the inside of the mouth.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def face_flow(source: Tensor, driving: Tensor, side: int) -> tuple[Tensor, Tenso
         moved = moved + between[..., :2] / between[..., 2:].clamp_min(1e-20)
         moved = moved * (source != driving).flatten(1).any(1)[:, None, None]
         sure = ((BEYOND - distance) / (BEYOND - WITHIN)).clamp(0.0, 1.0)
-        flow[:, :, rows, columns] = moved.mT.unflatten(2, size)
-        faith[:, 0, rows, columns] = (sure * sure * (3.0 - 2.0 * sure)).unflatten(1, size)
+        flow[:, :, rows, columns] = moved.mT.reshape(len(d), 2, *size)
+        faith[:, 0, rows, columns] = (sure * sure * (3.0 - 2.0 * sure)).view(len(d), *size)
         return flow, faith
 
 

@@ -1,4 +1,5 @@
-"""A picture without the person in it: what surrounds them, continued smoothly. Torch's twin of head.pull_push."""
+"""A picture without the person in it: what surrounds them, continued smoothly. Torch's twin of
+head.pull_push."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ def without_person(picture: Tensor, outline: Tensor) -> Tensor:
         outline: ``[B, 1, S, S]`` 0..1: how much of the person is in each pixel.
 
     Returns:
-        ``[B, C, S, S]``: the picture where nobody is; elsewhere from coarser and coarser averages of that. All
-        zero where the person is everywhere.
+        ``[B, C, S, S]``: the picture where nobody is; elsewhere from coarser and coarser averages of that.
+        All zero where the person is everywhere.
     """
     with torch.no_grad():
         wide = functional.max_pool2d(outline, 2 * RIM + 1, 1, RIM)

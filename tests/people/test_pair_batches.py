@@ -16,29 +16,32 @@ from tests.people.moving_corpus import SIDE
 
 
 @pytest.fixture
-def batches(corpus):
+def batches(corpus, pairs):
     model = builtin_head()
     clips = corpus.split("train")
-    pairs = SameClipPairs(clips, 3)
     moments = {clip.name: moments_of(clip, model) for clip in clips}
     loader = PeopleLoader(clips, SIDE, 1e9, 0, print)
 
     def make(changes: Changes, outlined: bool = False) -> PairBatches:
         return PairBatches(pairs, moments, loader, CarefulReading(print), model, changes, outlined)
 
-    make.pairs = pairs
     return make
+
+
+@pytest.fixture
+def pairs(corpus) -> SameClipPairs:
+    return SameClipPairs(corpus.split("train"), 3)
 
 
 def seen(picture: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 127.5 - 1.0
 
 
-def test_without_changes_they_are_the_corpus_pictures_and_numbers(batches):
+def test_without_changes_they_are_the_corpus_pictures_and_numbers(batches, pairs):
     made = batches(Changes())
     batch = made.at([0, 7])
     for row, number in enumerate((0, 7)):
-        pair = batches.pairs.at(number)
+        pair = pairs.at(number)
         assert torch.allclose(batch.source[row], seen(pair.clip.picture(pair.source, SIDE)), atol=1e-6)
         assert torch.allclose(batch.driving[row], seen(pair.clip.picture(pair.driving, SIDE)), atol=1e-6)
         moments = moments_of(pair.clip, builtin_head())
@@ -98,7 +101,7 @@ def test_half_of_them_are_mirrored_and_light_is_shared(batches):
     assert not torch.allclose(wall[0], plain.source[:4, :, 0, 0], atol=0.02)
 
 
-def test_given_pairs_come_as_they_are(batches):
-    pair = batches.pairs.at(2)
+def test_given_pairs_come_as_they_are(batches, pairs):
+    pair = pairs.at(2)
     batch = batches(Changes(True, 0.3, 0.3)).fixed([Pair(pair.clip, 1, 2)])
     assert torch.allclose(batch.source[0], seen(pair.clip.picture(1, SIDE)), atol=1e-6)

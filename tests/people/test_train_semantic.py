@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pipelines.train_semantic import sides, train_semantic
-from studio.corpus.corpus import SHARDS, Corpus
+from studio.corpus.corpus import SHARDS, Corpus, Split
 from studio.corpus.shards import Unreadable
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted
@@ -40,7 +40,7 @@ class Listening:
         self.figures.append(values)
 
 
-def without(corpus: Corpus, folder, split: str) -> Corpus:
+def without(corpus: Corpus, folder, split: Split) -> Corpus:
     """A copy whose shards of one side are gone: reading them raises."""
     copy = shutil.copytree(corpus.folder, folder)
     opened = Corpus.open(copy)
@@ -131,13 +131,18 @@ def test_a_discriminator_learns_from_its_own_loss_alone(corpus, tmp_path):
     real = torch.rand(2, 3, 64, 64) * 2 - 1
     verdict, matching, own = _Teaching._judged(critic.eval(), drawn, real)
     (verdict + 10.0 * matching + own).backward()
-    got = [parameter.grad.clone() for parameter in critic.parameters()]
+    got = [_gradient(parameter) for parameter in critic.parameters()]
     assert drawn.grad is not None
     assert float(drawn.grad.abs().sum()) > 0.0
     critic.zero_grad()
     critic_loss(critic(real), critic(drawn.detach())).backward()
     for ours, parameter in zip(got, critic.parameters(), strict=True):
-        assert torch.allclose(ours, parameter.grad, atol=1e-6)
+        assert torch.allclose(ours, _gradient(parameter), atol=1e-6)
+
+
+def _gradient(parameter: torch.nn.Parameter) -> torch.Tensor:
+    assert parameter.grad is not None
+    return parameter.grad.clone()
 
 
 def test_keypoints_that_nobody_named_are_learnt_along(corpus, tmp_path):
