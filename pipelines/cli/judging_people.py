@@ -265,8 +265,8 @@ def fits(corpus: Corpus, *heads: str) -> None:
     for head in heads:
         if corpus.head_model != head:
             raise Problem(
-                f"The corpus was tracked with the head model {corpus.head_model} and the base model is driven "
-                f"by {head}: prepare the clips again."
+                f"The corpus was tracked with the head model {corpus.head_model}, and the base model is "
+                f"driven by {head}: prepare the clips again."
             )
 
 

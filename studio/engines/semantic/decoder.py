@@ -131,8 +131,8 @@ class Painter(nn.Module):
 def carried(source: Tensor, flow: Tensor) -> Tensor:
     """The source picture as a flow carries it, ``[B, 3, S, S]``.
 
-    With an outline the person alone is carried: they are laid before what stays where it is, which is continued
-    to where they were. So their edges stay sharp, and nobody is seen twice.
+    With an outline the person alone is carried: they are laid before what stays where it is, which is
+    continued to where they were. So their edges stay sharp, and nobody is seen twice.
 
     Args:
         source: ``[B, 3, S, S]`` in -1..1, or ``[B, 4, S, S]`` with the outline, -1 outside and 1 inside.

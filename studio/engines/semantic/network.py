@@ -246,9 +246,9 @@ class SemanticNetwork(nn.Module):
         picture_flow = motion.picture_flow if shape.paint_over else None
         if shape.face_flow and min(source_keypoints.shape[1], driving_keypoints.shape[1]) > len(VERTICES):
             still, moved = (x[:, len(VERTICES) :] for x in (source_keypoints, driving_keypoints))
-            known = None if kept is None else kept.face
+            face = None if kept is None else kept.face
             motion, picture_flow = _with_face(
-                motion, picture_flow, still, moved, known, min(shape.side // 2, FACE_SIDE)
+                motion, picture_flow, still, moved, face, min(shape.side // 2, FACE_SIDE)
             )
         warped = warp_volume(volume, motion.flow)
         drawn = self.decoder(
