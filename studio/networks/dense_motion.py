@@ -22,6 +22,7 @@ from studio.networks.keypoint_flow import (
 from studio.networks.lone_volume import convolved
 from studio.networks.norms import Norm, norm
 from studio.networks.precision import full_precision
+from studio.networks.recomputed import recomputed
 
 NEVER = -1e4
 """Logit of a mask that must be 0, finite in half precision."""
@@ -65,16 +66,17 @@ class Hourglass3d(nn.Module):
         ends = [first, *wide][::-1]
         joined = [ends[0], *(2 * width for width in ends[1:-1])]
         self.ups = nn.ModuleList(_Conv3(a, b, kind) for a, b in zip(joined, ends[1:]))
-        self.channels = first + inside
+        self.channels, self.recompute = first + inside, False
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, D, h, w]`` to ``[B, first + C, D, h, w]``; sides divide by 2 to the power of levels."""
         passed = [x]
         for down in self.downs:
-            passed.append(functional.avg_pool3d(down(passed[-1]), (1, 2, 2)))
+            passed.append(functional.avg_pool3d(recomputed(down, self.recompute, passed[-1]), (1, 2, 2)))
         y = passed.pop()
         for up in self.ups:
-            y = up(functional.interpolate(y, scale_factor=(1.0, 2.0, 2.0), mode="nearest"))
+            y = functional.interpolate(y, scale_factor=(1.0, 2.0, 2.0), mode="nearest")
+            y = recomputed(up, self.recompute, y)
             y = torch.cat([y, passed.pop()], 1)
         return y
 
@@ -200,7 +202,8 @@ class DenseMotionNetwork(nn.Module):
             if self.reach > 0.0:
                 near = -0.5 / NARROW**2 * squared_distance(fine, driving, FLATTEN)
                 # Hair goes with the head, shoulders do not: what is above keypoints is theirs from afar.
-                above = (driving[..., 1].mean(1)[:, None, None, None] - fine[1]).clamp_min(0.0)
+                middle = (driving[..., 1] * known).sum(1) / known.sum(1)
+                above = (middle[:, None, None, None] - fine[1]).clamp_min(0.0)
                 far = -0.5 / NARROW**2 * (self.reach + above).square()
                 logits = logits + torch.cat([far[:, None], near], 1)
             if valid is not None:

@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from studio.networks.lone_volume import convolved
 from studio.networks.norms import Norm, norm
+from studio.networks.recomputed import recomputed
 
 
 class DownBlock(nn.Module):
@@ -74,13 +75,15 @@ class AppearanceExtractor(nn.Module):
         self.first_norm = norm(kind, widths[0])
         self.downs = nn.ModuleList(DownBlock(a, b, kind, light) for a, b in zip(widths, widths[1:]))
         self.lift = nn.Conv2d(widths[-1], channels * depth, 1)
-        self.blocks = nn.Sequential(*(ResidualBlock3d(channels, kind) for _ in range(blocks)))
-        self.channels, self.depth = channels, depth
+        self.blocks = nn.ModuleList(ResidualBlock3d(channels, kind) for _ in range(blocks))
+        self.channels, self.depth, self.recompute = channels, depth, False
 
     def forward(self, picture: Tensor) -> Tensor:
         """``[B, inside, S, S]`` in -1..1 to ``[B, C, D, S >> halvings, S >> halvings]``."""
         x = functional.relu(self.first_norm(self.first(picture)))
         for down in self.downs:
             x = down(x)
-        volume: Tensor = self.blocks(self.lift(x).unflatten(1, (self.channels, self.depth)))
+        volume: Tensor = self.lift(x).unflatten(1, (self.channels, self.depth))
+        for block in self.blocks:
+            volume = recomputed(block, self.recompute, volume)
         return volume

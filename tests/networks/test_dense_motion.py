@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.networks.dense_motion import BARE, FLATTEN, NARROW, DenseMotionNetwork, Hourglass3d
-from studio.networks.keypoint_flow import head_turn, places
+from studio.networks.dense_motion import FLATTEN, NARROW, DenseMotionNetwork, Hourglass3d
+from studio.networks.keypoint_flow import head_turn, places, warp_volume
 
 COUNT, DEPTH, SIDE, CHANNELS = 5, 4, 16, 3
 
@@ -96,7 +94,9 @@ def test_masks_begin_as_nearness_to_keypoints() -> None:
     for z, y, x in [(0, 0, 0), (2, 7, 9), (1, 12, 4)]:
         away = grid[:, z, y, x] - driving[0]
         squared = away[:, 0] ** 2 + away[:, 1] ** 2 + (FLATTEN * away[:, 2]) ** 2
-        logits = torch.cat([torch.tensor([-0.5 * (reach / NARROW) ** 2]), -0.5 * squared / NARROW**2])
+        # Hair goes with the head from farther away than shoulders do.
+        far = reach + (driving[0, :, 1].mean() - grid[1, z, y, x]).clamp_min(0.0)
+        logits = torch.cat([far[None] ** 2, squared]) * (-0.5 / NARROW**2)
         assert torch.allclose(motion.masks[0, :, z, y, x], logits.softmax(0), atol=1e-4)
 
 
@@ -114,19 +114,23 @@ def test_what_is_seen_begins_at_the_keypoints_depth() -> None:
         assert (surface.argmax(1) == round((depth + 0.75) / 0.5)).all()
 
 
-def test_what_lies_beyond_the_person_begins_as_unmoved() -> None:
-    volume, source, _ = moved()
+def test_the_outline_is_what_masks_see_of_each_candidate() -> None:
+    volume, source, driving = moved()
     part = network(reach=0.5, surface=True, outlined=True)
-    silence(part)
-    shifted = source + torch.tensor([0.25, 0.0, 0.0])  # two places to the right
-    whole = torch.ones(2, 1, DEPTH, SIDE, SIDE)
-    left = whole.clone()
-    left[..., 8:] = 0.0
-    everyone, person = (part(torch.cat([volume, x], 1), source, shifted).masks for x in (whole, left))
-    odds = [m[:, 0] / m[:, 1:].sum(1) for m in (everyone, person)]
-    # Places up to the tenth fetch from the person; to the others the head would bring what is behind them.
-    assert torch.allclose(odds[1][..., :10], odds[0][..., :10], rtol=1e-3)
-    assert torch.allclose(odds[1][..., 11:], odds[0][..., 11:] * math.exp(BARE), rtol=1e-3)
+    outline = torch.zeros(2, 1, DEPTH, SIDE, SIDE)
+    outline[..., :8] = 1.0
+    felt: list[Tensor] = []
+    part.hourglass.register_forward_pre_hook(lambda _, given: felt.append(given[0]))
+    motion = part(torch.cat([volume, outline], 1), source, driving)
+    # Heat, two compressed channels, outline: for the unmoved candidate, then for each keypoint.
+    seen = felt[0].unflatten(1, (COUNT + 1, 4))[:, :, 3]
+    assert torch.equal(seen[:, :1], outline)
+    shift = (source - driving)[:, :, None, None, None, :]
+    for k in range(COUNT):
+        flow = shift[:, k].expand(2, DEPTH, SIDE, SIDE, 3).permute(0, 4, 1, 2, 3)
+        assert torch.allclose(seen[:, k + 1], warp_volume(outline, flow)[:, 0], atol=1e-5)
+    other = part(torch.cat([volume, 1.0 - outline], 1), source, driving)
+    assert not torch.allclose(other.masks, motion.masks, atol=1e-4)
 
 
 def test_hourglass_sees_far_and_keeps_what_came() -> None:
