@@ -124,6 +124,7 @@ class PeopleWitness(Protocol):
 def evaluate_people(
     clips: Sequence[CorpusClip],
     contenders: Sequence[Contender],
+    side: int,
     settings: PeopleEvaluationSettings | None = None,
     *,
     model: HeadModel | None = None,
@@ -138,6 +139,7 @@ def evaluate_people(
     Args:
         clips: held-out ones of a corpus.
         contenders: at least one, with different names.
+        side: of the compared pictures, pixels: what the networks draw.
         settings: see :class:`PeopleEvaluationSettings`.
         model: the corpus' head model; the built-in one when None.
         assets: where weights of LPIPS and of the identity network are looked for; None for none.
@@ -159,7 +161,9 @@ def evaluate_people(
     with ExitStack() as stack:
         tracker = _new_tracker(new_tracker)
         stack.callback(tracker.close)
-        comparing = _Comparing(contenders, chosen, metrics, Observer(tracker, head, identity), off, witness)
+        comparing = _Comparing(
+            contenders, side, chosen, metrics, Observer(tracker, head, identity), off, witness
+        )
         pairs = _cross_pairs(usable) if chosen.cross_frames else []
         total = len(usable) + len(pairs)
         same: list[Driving] = []
@@ -179,6 +183,7 @@ def evaluate_people(
         frames_per_second=comparing.speed(),
         off=off,
         settings={
+            "side": side,
             **asdict(chosen),
             "clips": [clip.name for clip in usable],
             "tracker": tracker.name,
@@ -233,20 +238,22 @@ class _Comparing:
     def __init__(
         self,
         contenders: Sequence[Contender],
+        side: int,
         settings: PeopleEvaluationSettings,
         metrics: Sequence[Metric],
         observer: Observer,
         off: dict[str, str],
         witness: PeopleWitness | None,
     ) -> None:
-        self._contenders, self._settings, self._observer = contenders, settings, observer
+        self._contenders, self._side, self._settings = contenders, side, settings
+        self._observer = observer
         self._metrics = {metric.id: metric for metric in metrics}
         self._off, self._witness = off, witness
         self._spent = {contender.name: [0, 0.0] for contender in contenders}
 
     def same(self, clip: CorpusClip) -> Driving:
         """The clip's picture, driven by its other frames."""
-        side = self._settings.side
+        side = self._side
         source = source_frame(clip, self._settings.source)
         good = np.flatnonzero(clip.good)
         frames = _evenly(good[good != source], self._settings.frames)
@@ -259,7 +266,7 @@ class _Comparing:
 
     def cross(self, clip: CorpusClip, driver: CorpusClip) -> Driving:
         """The clip's picture, driven by somebody else."""
-        side = self._settings.side
+        side = self._side
         source = source_frame(clip, self._settings.source)
         frames = _evenly(np.flatnonzero(driver.good), self._settings.cross_frames)
         person = picture_of_clip(clip, source, side)

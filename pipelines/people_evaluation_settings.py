@@ -16,8 +16,6 @@ turned farthest from the camera (the paper's hard subset, as a choice of frame).
 class PeopleEvaluationSettings:
     """How one-picture avatars of held-out people are compared."""
 
-    side: Annotated[int, Ge(64)] = 128
-    """Side of the compared pictures, pixels; what the networks draw."""
     source: Source = "first"
     """Which frame of each clip is the picture: the first good one, or the one whose head is turned farthest
     (hard)."""

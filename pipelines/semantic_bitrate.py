@@ -109,6 +109,7 @@ def measure_bitrate(
     evaluation = evaluate_people(
         clips,
         contenders,
+        network.shape.side,
         replace(settings, cross_frames=0),
         model=head,
         assets=assets,

@@ -109,7 +109,6 @@ def evaluate(words: list[str]) -> int:
     shelved = choose_base_model(options.store.home, options.base_model)
     model, head = load_base_model(shelved.folder), builtin_head()
     fits(corpus, model.head_model, head.id)
-    settings = at_side(options.compare, model.network.shape.side)
     contenders: list[Contender] = [CopySource(), InstantOfOne(head), SemanticOfOne(model.network, head, OURS)]
     sheet = None if options.sheet is None else PeopleSheet()
     screen = Screen()
@@ -117,7 +116,8 @@ def evaluate(words: list[str]) -> int:
         evaluation = evaluate_people(
             corpus.split("held_out"),
             contenders,
-            settings,
+            model.network.shape.side,
+            options.compare,
             assets=AssetLibrary(options.store.home),
             witness=sheet,
             about={"base_model": shelved.name, "corpus": str(options.corpus)},
@@ -164,7 +164,7 @@ def bitrate(words: list[str]) -> int:
         rates, evaluation = measure_bitrate(
             corpus.split("held_out"),
             model.network,
-            at_side(options.compare, model.network.shape.side),
+            options.compare,
             assets=AssetLibrary(options.store.home),
             progress=progress,
         )
@@ -233,12 +233,12 @@ def ablate(words: list[str]) -> int:
         trained[name] = read_card(folder)["making"]
     if not trained:
         return 0
-    settings = at_side(options.compare, base.network.side)
     with screen.working() as progress, quiet():
         evaluation = evaluate_people(
             corpus.split("held_out"),
             contenders,
-            settings,
+            base.network.side,
+            options.compare,
             assets=AssetLibrary(home),
             about={"corpus": str(options.corpus)},
             progress=progress,
@@ -268,10 +268,3 @@ def fits(corpus: Corpus, *heads: str) -> None:
                 f"The corpus was tracked with the head model {corpus.head_model}, and the base model is "
                 f"driven by {head}: prepare the clips again."
             )
-
-
-def at_side(settings: PeopleEvaluationSettings, side: int) -> PeopleEvaluationSettings:
-    """The settings at a network's own side, in which everybody is compared."""
-    from dataclasses import replace
-
-    return replace(settings, side=side)
