@@ -13,6 +13,7 @@ from studio.engines.semantic.settings import SemanticSettings
 from studio.networks.filled_picture import without_person
 from studio.networks.keypoint_flow import warp_picture
 from studio.networks.norms import norm
+from studio.networks.recomputed import recomputed
 from studio.networks.spade import SLOPE, SpadeBlock
 
 REFINED = 0.1
@@ -61,7 +62,7 @@ class SemanticDecoder(nn.Module):
         self.ups = nn.ModuleList(SpadeBlock(a, b, *told) for a, b in zip(widths, widths[1:]))
         self.painter = Painter(widths[-1], shape.spectral) if shape.paint_over else None
         self.last = None if shape.paint_over else nn.Conv2d(widths[-1], 3, 3, padding=1)
-        self.light = shape.light
+        self.light, self.recompute = shape.light, False
 
     def forward(
         self,
@@ -83,10 +84,10 @@ class SemanticDecoder(nn.Module):
         features = self.mix(features) * occlusion.to(features.dtype)
         x = self.widen(features)
         for block in self.blocks:
-            x = block(x, features, numbers)
+            x = recomputed(block, self.recompute, x, features, numbers)
         for up in self.ups:
             x = functional.interpolate(x, scale_factor=2.0, mode="bilinear" if self.light else "nearest")
-            x = up(x, features, numbers)
+            x = recomputed(up, self.recompute, x, features, numbers)
         if self.painter is not None:
             if flow is None:
                 raise ValueError("painting over needs the flow of what is seen")

@@ -148,6 +148,11 @@ class SemanticNetwork(nn.Module):
         weights = HOLDING if shape.keypoint_source == "head_model" else (1.0,) * len(HOLDING)
         self.register_buffer("holding", torch.tensor(weights[: shape.keypoints]), persistent=False)
 
+    def recompute(self, wanted: bool) -> None:
+        """Whether training calculates what lies inside blocks once more on the way back instead of keeping
+        it: a third more time, a fraction of the memory, the same gradients."""
+        self.extractor.recompute = self.motion.hourglass.recompute = self.decoder.recompute = wanted
+
     def forward(
         self,
         source: Tensor,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from studio.engines.semantic.losses import ColourLoss
 from studio.engines.semantic.network import Kept, SemanticNetwork, kept_code
-from studio.engines.semantic.settings import SemanticSettings
+from studio.engines.semantic.settings import KeypointSource, SemanticSettings
 from tests.engines.semantic.little_network import FORMS, PAPER, PROJECT, a_drive, network
 
 
@@ -55,8 +56,8 @@ def test_keypoints_that_shift_together_shift_the_picture(face: bool) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("source", ["head_model", "unsupervised"])
-def test_everything_learns(form: str, source: str) -> None:
+@pytest.mark.parametrize("source", get_args(KeypointSource))
+def test_everything_learns(form: str, source: KeypointSource) -> None:
     shape = replace(FORMS[form], keypoint_source=source)
     if source == "unsupervised":
         shape = replace(shape, face_flow=False)
@@ -76,6 +77,32 @@ def test_everything_learns(form: str, source: str) -> None:
     unmoved = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.any()]
     assert unmoved == []
     assert all(torch.isfinite(p.grad).all() for p in made.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_calculated_twice_learns_the_same_from_less_memory(form: str) -> None:
+    shape, gradients, kept = FORMS[form], [], []
+    drive = a_drive(shape)
+    for wanted in (False, True):
+        made = network(shape).train()
+        made.recompute(wanted)
+        sizes: list[int] = []
+
+        def pack(value: Tensor, sizes: list[int] = sizes) -> Tensor:
+            sizes.append(value.numel())
+            return value
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda value: value):
+            drawn = made(*drive.all)
+        drawn.picture.square().mean().backward()
+        gradients.append({name: p.grad for name, p in made.named_parameters()})
+        kept.append(sum(sizes))
+    assert kept[1] < 0.8 * kept[0]
+    for name, gradient in gradients[0].items():
+        again = gradients[1][name]
+        assert gradient is not None
+        assert again is not None
+        assert torch.allclose(gradient, again, atol=1e-6), name
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -163,7 +190,7 @@ def test_fewer_keypoints_can_be_asked_for_from_the_start() -> None:
 def test_what_the_decoder_is_told(settings: SemanticSettings, told: int) -> None:
     made = network(settings)
     drive = a_drive(settings)
-    condition = made.decoder.blocks[0].conditions[0]  # type: ignore[union-attr, index]
+    condition = made.decoder.blocks[0].conditions[0]  # type: ignore[index]
     assert condition.numbers == told  # type: ignore[union-attr]
     with torch.no_grad():
         a = made(*drive.all).picture
