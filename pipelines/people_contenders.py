@@ -52,11 +52,10 @@ class CopySource:
 class InstantOfOne:
     """The instant engine built from the one picture."""
 
-    name = "instant of one picture"
-
     def __init__(self, model: HeadModel, still: bool = True) -> None:
         """``model``: the corpus' head model; ``still``: see :func:`instant_of_one`."""
         self._model, self._still = model, still
+        self.name = "instant of one picture" if still else "instant, surroundings moving"
 
     def of(self, person: OnePicture) -> Driven:
         """See :class:`Contender`."""

@@ -146,7 +146,6 @@ def train_semantic(
     learn, judge = split.learn, split.judge
     used = [*learn, *judge]
     head = model or builtin_head()
-    # In a worker, decoding; here, an interrupt is heard between pictures.
     with PeopleLoader(
         used,
         settings.network.side,
@@ -198,6 +197,7 @@ class _Teaching:
         with randomness_kept():
             torch.manual_seed(settings.loop.seed)
             self.network = SemanticNetwork(shape).to(device)
+            self.network.recompute(settings.loop.recompute)
             self.critic = _critic(settings, device)
         self.modules: dict[str, nn.Module] = {"network": self.network}
         self.optimisers = {"network": _adam(self.network, settings.learning_rate)}

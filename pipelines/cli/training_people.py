@@ -113,7 +113,8 @@ def with_minutes(settings: SemanticTrainingSettings, minutes: float | None) -> S
 
 
 def told(screen: Screen, progress: Any) -> Reporter:
-    """A Progress that also prints the sentences of a training, each once."""
+    """A Progress that also prints the sentences of a training, in the first of its processes."""
+    from pipelines.training.first import is_first
     from pipelines.training.reporter import reporter_of
 
     class Told:
@@ -121,6 +122,7 @@ def told(screen: Screen, progress: Any) -> Reporter:
             progress(done, total, what)
 
         def say(self, sentence: str) -> None:
-            screen.note(sentence)
+            if is_first():
+                screen.note(sentence)
 
     return reporter_of(Told())
