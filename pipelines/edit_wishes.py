@@ -79,6 +79,17 @@ def shape_wish(words: str) -> Wanted:
     return Wanted("shape", ShapeWish(name))
 
 
+def emotion_wish(words: str) -> Wanted:
+    """An emotion by its name. Raises Problem for one that there is not."""
+    from studio.editing.emotions import EMOTIONS, EmotionWish
+
+    names = [emotion.name for emotion in EMOTIONS]
+    name: Any = words.strip().lower()
+    if name not in names:
+        raise Problem(f"There is no emotion {words!r}; {_meant(words, names)}")
+    return Wanted("emotion", EmotionWish(name))
+
+
 def recolour_wish(region: str, to: str | None = None) -> Wanted:
     """Another colour of a region.
 

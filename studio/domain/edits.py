@@ -19,9 +19,9 @@ import numpy as np
 from studio.domain.camera import Floats
 from studio.domain.controls import Control, ControlSheet, ControlState
 
-Space = Literal["w", "w+", "style", "shape", "colour"]
+Space = Literal["w", "w+", "style", "shape", "expression", "colour"]
 """Where an edit acts: one latent for all layers, a latent for each layer, StyleSpace, the head's own shape,
-or the picture's colours."""
+what the face expresses, or the picture's colours."""
 Region = Literal["skin", "hair", "lips", "eyes", "person"]
 """Parts of a person that can have another colour; ``eyes`` are the irises."""
 PREFIX = "edit_"
@@ -95,6 +95,23 @@ class ShapeShift:
 
 
 @dataclass(frozen=True, eq=False)
+class ExpressionShift:
+    """Added to what the face expresses, whatever moves it; lips keep their motion
+    (:mod:`studio.head.lips`)."""
+
+    direction: Floats
+    """``[55]`` change of expression, jaw and eyelids, in the head model's own units. Eyelids take it the less
+    the more they are closed, so that a blink stays one."""
+    head_model: str
+    """Which model they belong to."""
+    calm: float = 0.0
+    """Share of the face's own expression that is taken away, but for what opens and closes the lips, 0..1."""
+
+    def __post_init__(self) -> None:
+        _check(self.direction.shape == (55,) and 0.0 <= self.calm <= 1.0, self)
+
+
+@dataclass(frozen=True, eq=False)
 class Recolour:
     """A region's colours moved in CIE Lab."""
 
@@ -122,12 +139,13 @@ class Relight:
         _check(len(self.direction) == 3 and len(self.tint) == 3, self)
 
 
-Effect = LatentShift | StyleShift | LatentMap | ShapeShift | Recolour | Relight
+Effect = LatentShift | StyleShift | LatentMap | ShapeShift | ExpressionShift | Recolour | Relight
 EFFECTS: Mapping[str, type[Any]] = {
     "latent": LatentShift,
     "style": StyleShift,
     "map": LatentMap,
     "shape": ShapeShift,
+    "expression": ExpressionShift,
     "recolour": Recolour,
     "relight": Relight,
 }
@@ -190,6 +208,8 @@ class Edit:
             return "w+"
         if isinstance(effect, StyleShift):
             return "style"
+        if isinstance(effect, ExpressionShift):
+            return "expression"
         return "shape" if isinstance(effect, ShapeShift) else "colour"
 
     @property

@@ -50,8 +50,10 @@ class EngineSpec:
     """Whether one picture is enough to build from; the others learn from a clip."""
 
     def load(self, avatar: Avatar) -> Engine:
-        """Open an avatar for rendering."""
-        return cast("Engine", _resolve(self.loader)(avatar))
+        """Open an avatar for rendering, with its edits."""
+        from studio.engines.expressed import with_expressions
+
+        return with_expressions(cast("Engine", _resolve(self.loader)(avatar)), avatar.edits)
 
 
 def _resolve(reference: str) -> Any:

@@ -19,6 +19,7 @@ from studio.domain.edits import (
     Edit,
     EditStack,
     Effect,
+    ExpressionShift,
     LatentMap,
     LatentShift,
     Recolour,
@@ -39,6 +40,7 @@ EVERY: dict[str, Effect] = {
     "style": StyleShift(_floats(11)),
     "map": LatentMap(((0, 2), (4, 8)), _floats(2, 3, 4, 4), _floats(2, 3, 4)),
     "shape": ShapeShift(_floats(6), "builtin-1"),
+    "expression": ExpressionShift(_floats(55), "builtin-1", 0.5),
     "recolour": Recolour("hair", (-4.0, 12.0, 3.5)),
     "relight": Relight((0.4, 0.1, 0.2), 0.05),
 }
@@ -67,6 +69,7 @@ def test_every_effect_has_a_name_in_files_and_says_where_it_acts():
         "style": "style",
         "map": "w+",
         "shape": "shape",
+        "expression": "expression",
         "recolour": "colour",
         "relight": "colour",
     }
@@ -134,7 +137,7 @@ def test_two_edits_of_one_name_are_no_stack():
 
 def test_places_of_some_kinds_come_in_order():
     stack = EditStack(tuple(_edit(kind, effect=effect) for kind, effect in EVERY.items()))
-    assert stack.of(Recolour, Relight) == (4, 5)
+    assert stack.of(Recolour, Relight) == (5, 6)
     assert stack.of(*LATENT) == (0, 1, 2)
     assert EditStack().of(ShapeShift) == ()
 
@@ -179,6 +182,7 @@ def test_edits_are_equal_by_content(kind: str):
         "style": lambda: StyleShift(effect.channels[:-1]),
         "map": lambda: replace(effect, scale=0.2),
         "shape": lambda: replace(effect, head_model="flame"),
+        "expression": lambda: replace(effect, calm=0.4),
         "recolour": lambda: replace(effect, region="skin"),
         "relight": lambda: replace(effect, tint=(1.0, 0.5, 0.5)),
     }[kind]()

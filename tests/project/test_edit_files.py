@@ -23,6 +23,7 @@ from studio.domain.edits import (
     REGIONS,
     Edit,
     EditStack,
+    ExpressionShift,
     LatentMap,
     LatentShift,
     Recolour,
@@ -62,6 +63,9 @@ EFFECT = st.one_of(
         scale=NUMBERS,
     ),
     st.builds(ShapeShift, identity=_array(5), head_model=st.sampled_from(["builtin-1", "flame 2023"])),
+    st.builds(
+        ExpressionShift, direction=_array(55), head_model=st.just("builtin-1"), calm=st.floats(0, 1, width=32)
+    ),
     st.builds(Recolour, region=st.sampled_from(REGIONS), shift=THREE),
     st.builds(Relight, direction=THREE, ambient=NUMBERS, tint=THREE),
 )
