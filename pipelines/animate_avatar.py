@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pipelines.control_file import read_control_file
 from pipelines.retarget_motion import RetargetSettings, retarget_motion
@@ -14,6 +15,7 @@ from studio.domain.camera import Floats
 from studio.domain.controls import ControlTrack
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
+from studio.domain.sequence import TrackedSequence
 from studio.engines.engine import Engine
 from studio.head import builtin_head
 from studio.project.sequence_files import load_sequence
@@ -59,6 +61,18 @@ def track_from_file(
         Problem: it makes no sense.
     """
     return read_control_file(controls, engine.sheet, builtin_head().handles, tell)
+
+
+def shown_frames(avatar: Avatar, sequence: TrackedSequence) -> npt.NDArray[np.intp]:
+    """Numbers of the frames that say what the person's clip shows: those that the avatar learnt from. An
+    avatar of one picture of a clip learns from that alone, and what it is measured by is all that it was
+    allowed to see."""
+    first, past = avatar.lineage["learnt_from"]
+    if past - first == 1 and not sequence.still:
+        share = float(avatar.lineage.get("held_out", 0.0))
+        allowed = sequence.split(share)[0] if share else sequence.used
+        first, past = allowed.start, allowed.stop
+    return np.arange(first, past)
 
 
 def source_sequence(subject: SubjectFolder, avatar: Avatar) -> Path:

@@ -28,7 +28,7 @@ from pipelines.judge_settings import JudgeSettings
 from pipelines.reading_back import landmarks_in, mean_landmarks, opened_tracker, shifted
 from studio.domain.camera import Floats, Similarity, View
 from studio.domain.controls import HEAD_NAMES, ControlState, track_from_motion
-from studio.domain.edits import Edit, EditStack, ShapeShift
+from studio.domain.edits import Edit, EditStack, ExpressionShift, ShapeShift
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
@@ -165,6 +165,17 @@ def judge_edits(
     chosen, model = settings or JudgeSettings(), head or builtin_head()
     if not len(judged.edits):
         raise Problem("This avatar has no edits to measure yet: find one first.")
+    measurable = [edit for edit in judged.edits.edits if not isinstance(edit.effect, ExpressionShift)]
+    if not measurable:
+        raise Problem(
+            "Edits are measured by what of pose and expression they leave alone, and emotions are there to "
+            "change it: there is nothing to measure."
+        )
+    if judged.sequence.still:
+        raise Problem(
+            "A photo shows one moment, and edits are measured over what a clip shows: judge them with the "
+            "avatar of a clip."
+        )
     seen = np.asarray(judged.seen)[judged.sequence.good[judged.seen]]
     if len(seen) < FEWEST:
         raise Problem(
@@ -180,8 +191,8 @@ def judge_edits(
     with ExitStack() as stack:
         eyes = tracker or opened_tracker(None, stack)
         plain = bench.look(None, 0.0, eyes)
-        total = len(judged.edits) * chosen.steps
-        for edit in judged.edits.edits:
+        total = len(measurable) * chosen.steps
+        for edit in measurable:
             rows = []
             for strength in strengths_of(edit, chosen.steps):
                 rows.append((strength, plain if strength == 0.0 else bench.look(edit, strength, eyes)))

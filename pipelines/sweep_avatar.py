@@ -243,6 +243,10 @@ def sweep_avatar(
             f"The clip was tracked with the head model {sequence.head_model}, not {model.id}: "
             "import it again."
         )
+    if sequence.still:
+        raise Problem(
+            "A photo shows one moment, and a sweep goes over what a clip shows: sweep the avatar of a clip."
+        )
     seen = np.asarray(swept.seen)[sequence.good[swept.seen]]
     if len(seen) < _FEWEST:
         raise Problem(

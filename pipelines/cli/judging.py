@@ -58,10 +58,9 @@ def judge(
     screen: Screen, store: Store, subject: SubjectFolder, avatar: Avatar, options: JudgeOptions
 ) -> None:
     """Open the avatar, measure its edits and say what was found, with progress shown."""
-    import numpy as np
     import torch
 
-    from pipelines.animate_avatar import rest_camera, source_sequence
+    from pipelines.animate_avatar import rest_camera, shown_frames, source_sequence
     from pipelines.face_reading import face_reader
     from pipelines.judge_edits import LEGEND, Judged, edits_json, edits_table, judge_edits
     from studio.assets import AssetLibrary
@@ -81,7 +80,7 @@ def judge(
                     edits=avatar.edits,
                     sequence=sequence,
                     rest_camera=rest_camera(avatar),
-                    seen=np.arange(*avatar.lineage["learnt_from"]),
+                    seen=shown_frames(avatar, sequence),
                     stage=avatar.stage,
                 ),
                 options.measure,

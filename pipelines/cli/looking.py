@@ -171,9 +171,8 @@ def _avatar(
 
 def _filmed(subject: SubjectFolder, clip: ClipFolder, avatar: Avatar, truth: Path | None) -> Filmed:
     """The clip of an avatar."""
-    import numpy as np
 
-    from pipelines.animate_avatar import rest_camera, source_sequence
+    from pipelines.animate_avatar import rest_camera, shown_frames, source_sequence
     from pipelines.cli.sweeping import read_truth
     from pipelines.turned_views import Filmed
     from studio.project.sequence_files import load_sequence
@@ -181,7 +180,7 @@ def _filmed(subject: SubjectFolder, clip: ClipFolder, avatar: Avatar, truth: Pat
     sequence = load_sequence(source_sequence(subject, avatar))
     return Filmed(
         sequence=sequence,
-        seen=np.arange(*avatar.lineage["learnt_from"]),
+        seen=shown_frames(avatar, sequence),
         rest_camera=rest_camera(avatar),
         stage=avatar.stage,
         video=clip.source,

@@ -70,9 +70,8 @@ def command(words: list[str]) -> int:
 
 def sweep(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: SweepOptions) -> SweepReport:
     """Open the avatar, sweep it and write the picture, with progress shown."""
-    import numpy as np
 
-    from pipelines.animate_avatar import rest_camera, source_sequence
+    from pipelines.animate_avatar import rest_camera, shown_frames, source_sequence
     from studio.engines.catalog import engine_spec
     from studio.project.sequence_files import load_sequence
     from studio.tracking.quiet import quiet
@@ -90,7 +89,7 @@ def sweep(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: Sweep
                     engine_id=avatar.engine,
                     rest_camera=rest_camera(avatar),
                     sequence=sequence,
-                    seen=np.arange(*avatar.lineage["learnt_from"]),
+                    seen=shown_frames(avatar, sequence),
                     stage=avatar.stage,
                     title=f"{subject.name}: {clip.clip.title}",
                     video=clip.source,

@@ -1,4 +1,4 @@
-"""Photos read as films of one frame: upright, in sRGB, reduced, and refused in a sentence where they cannot be."""
+"""Photos read as films of one frame: upright, in sRGB, reduced, or refused in a sentence."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def refused(path):
         with pytest.raises(Problem) as problem:
             door(path)
     text = str(problem.value)
-    assert text.startswith(f"“{path.name}”") and text.endswith(".") and len(text) < 160
+    assert text.startswith(f"“{path.name}”")
+    assert text.endswith(".")
+    assert len(text) < 160
     return text
 
 
@@ -52,10 +54,12 @@ def test_every_kind_is_a_film_of_one_frame(tmp_path, ending):
     path = save(tmp_path / f"me.{ending}", blocks(), quality=98)
     info = probe(path)
     assert (info.width, info.height, info.frames, info.photo) == (60, 40, 1, True)
-    assert not info.has_sound and not info.truncated
+    assert not info.has_sound
+    assert not info.truncated
     assert np.abs(only(path)[5:15, 5:25].astype(int) - (255, 0, 0)).mean() < 6
     ((number, same),) = read_selected(path, [0])
-    assert number == 0 and np.array_equal(same, only(path))
+    assert number == 0
+    assert np.array_equal(same, only(path))
 
 
 @pytest.mark.parametrize("way", range(1, 9))
@@ -98,7 +102,8 @@ def test_a_huge_photo_is_reduced(tmp_path, monkeypatch):
     for name in ("a.png", "a.jpg"):
         seen = only(save(tmp_path / name, picture))
         assert seen.shape == (50, 100, 3)
-        assert abs(int(seen[25, 20, 0])) < 4 and abs(int(seen[25, 80, 0]) - 200) < 4
+        assert abs(int(seen[25, 20, 0])) < 4
+        assert abs(int(seen[25, 80, 0]) - 200) < 4
 
 
 def test_a_claim_of_any_size_is_refused_without_making_room(tmp_path):
@@ -139,7 +144,8 @@ def test_what_is_transparent_lies_on_white(tmp_path):
     picture = np.zeros((20, 20, 4), np.uint8)
     picture[:, :10] = (255, 0, 0, 255)
     seen = only(save(tmp_path / "cut_out.png", picture))
-    assert (seen[:, :10] == (255, 0, 0)).all() and (seen[:, 10:] == 255).all()
+    assert (seen[:, :10] == (255, 0, 0)).all()
+    assert (seen[:, 10:] == 255).all()
 
 
 def test_sixteen_bits_and_palettes(tmp_path):
@@ -158,7 +164,8 @@ def test_colour_profiles_count(tmp_path):
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 255
     seen = only(save(tmp_path / "wide.png", red, icc_profile=profile))
-    assert seen[4, 4, 1] > 250 and seen[4, 4, 0] < 5
+    assert seen[4, 4, 1] > 250
+    assert seen[4, 4, 0] < 5
     broken = save(tmp_path / "odd.png", red, icc_profile=b"not a profile" * 20)
     assert (only(broken) == red).all()
 

@@ -124,7 +124,8 @@ def test_a_photo_is_its_only_pivot_and_a_bad_one_is_none() -> None:
     motion = HeadMotion.neutral(1, CAMERA)
     photo = sequence_of(motion)
     pivots = pick_pivots(photo, PivotSettings(), photo.used)
-    assert pivots.frames.tolist() == [0] and pivots.learnt_from == (0, 1)
+    assert pivots.frames.tolist() == [0]
+    assert pivots.learnt_from == (0, 1)
     assert pivots.reasons == ("the only picture (yaw +0°, pitch +0°)",)
     with pytest.raises(Problem, match="locked and forbidden"):
         pick_pivots(photo, PivotSettings(locked=(0,), forbidden=(0,)), photo.used)

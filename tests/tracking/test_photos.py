@@ -25,7 +25,9 @@ def save(path, picture):
 
 def test_a_photo_is_tracked(portrait, tmp_path):
     sequence = track_video(save(tmp_path / "me.png", portrait), tmp_path / "tracked")
-    assert len(sequence) == 1 and sequence.still and sequence.good.all()
+    assert len(sequence) == 1
+    assert sequence.still
+    assert sequence.good.all()
     assert sequence.used == slice(0, 1)
     again = load_sequence(tmp_path / "tracked")
     assert np.array_equal(again.landmarks, sequence.landmarks)
@@ -33,7 +35,8 @@ def test_a_photo_is_tracked(portrait, tmp_path):
         mask = masks.read(0)
     box = Similarity.from_array(sequence.mask_boxes[0]).scaled(len(mask))
     nose = box.apply(sequence.landmarks[0, 4:5, :2])[0].astype(int)
-    assert mask[nose[1], nose[0]] > 250 and mask.min() == 0
+    assert mask[nose[1], nose[0]] > 250
+    assert mask.min() == 0
 
 
 def test_it_lies_where_a_clip_of_it_is_tracked(portrait, write_clip, tmp_path):
@@ -66,11 +69,13 @@ class Creeping:
 def test_a_single_picture_is_looked_at_until_it_stays(portrait):
     tracker = Creeping()
     (face,) = Settled(tracker).faces(portrait)
-    assert tracker.looks == SETTLING and face.landmarks[0, 0] == pytest.approx(1.0 / SETTLING)
+    assert tracker.looks == SETTLING
+    assert face.landmarks[0, 0] == pytest.approx(1.0 / SETTLING)
     (kept,) = Settled(Creeping(lost=3)).faces(portrait)
     assert kept.landmarks[0, 0] == pytest.approx(1.0 / 3.0)
     nobody = Creeping(lost=0)
-    assert Settled(nobody).faces(portrait) == [] and nobody.looks == 1
+    assert Settled(nobody).faces(portrait) == []
+    assert nobody.looks == 1
 
 
 def test_of_several_people_any_can_be_chosen(portrait, stranger, tmp_path):
@@ -79,7 +84,9 @@ def test_of_several_people_any_can_be_chosen(portrait, stranger, tmp_path):
     second = track_video(photo, tmp_path / "1", TrackSettings(person="1"))
     assert first.landmarks[0, :, 0].max() < 288 < second.landmarks[0, :, 0].min()
     people = load_people(tmp_path / "1")
-    assert people is not None and [one.number for one in people.people] == [0, 1] and people.chosen == 1
+    assert people is not None
+    assert [one.number for one in people.people] == [0, 1]
+    assert people.chosen == 1
     with pytest.raises(Problem, match="0 to 1 from left to right"):
         track_video(photo, tmp_path / "2", TrackSettings(person="2"))
 
@@ -89,7 +96,9 @@ def refused(photo, folder):
         track_video(photo, folder)
     assert not folder.exists()
     text = str(problem.value)
-    assert text.endswith(".") and "photo" in text and len(text) < 170
+    assert text.endswith(".")
+    assert "photo" in text
+    assert len(text) < 170
     return text
 
 
@@ -103,7 +112,8 @@ def test_a_tiny_face(portrait, tmp_path):
     text = refused(
         save(tmp_path / "far.png", np.pad(small, [(60, 60), (60, 60), (0, 0)], "edge")), tmp_path / "t"
     )
-    assert "pixels high" in text and "64" in text
+    assert "pixels high" in text
+    assert "64" in text
 
 
 def test_a_face_that_is_cut_off(portrait, tmp_path):
