@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.cli.interrupts import listening
+from pipelines.training.elsewhere import StoppedElsewhere
+from pipelines.training.first import is_first
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted
 
@@ -108,11 +110,16 @@ def run(argv: list[str]) -> int:
             code = command([*words[1:], *home])
             ears.obey()
             return code
+    except StoppedElsewhere:
+        return PROBLEM
     except Problem as problem:
         print(f"{problem}", file=sys.stderr)
         return PROBLEM
     except (Interrupted, KeyboardInterrupt):
-        print("Stopped. What was finished is kept: the same command continues from there.", file=sys.stderr)
+        if is_first():
+            print(
+                "Stopped. What was finished is kept: the same command continues from there.", file=sys.stderr
+            )
         return INTERRUPTED
     except SystemExit as end:  # the option parser's way to say help was shown, or a word was wrong
         return end.code if isinstance(end.code, int) else (0 if end.code is None else PROBLEM)

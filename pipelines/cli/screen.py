@@ -15,6 +15,7 @@ from pipelines import runner
 from pipelines.cli.interrupts import ears
 from pipelines.job import JobStatus, NewSentences
 from pipelines.time_left import TimeLeft
+from pipelines.training.first import is_first
 from studio.domain.problem import Problem
 from studio.domain.progress import Interrupted
 
@@ -92,12 +93,18 @@ class Screen:
 
     @contextmanager
     def working(self) -> Iterator[_Reporter]:
-        """A Progress for work in this process; Ctrl-C raises Interrupted at its next report or at the end."""
+        """A Progress for work in this process; Ctrl-C raises Interrupted at its next report or at the end.
+
+        Of several processes that train together only the first shows how far they are.
+        """
         with ears().patiently() as asked, self._bar() as bar:
             yield _Reporter(bar, asked)
 
     @contextmanager
     def _bar(self) -> Iterator[_Bar]:
+        if not is_first():
+            yield _Nothing()
+            return
         if not self.notes.is_terminal:
             yield _Lines(self.notes)
             return
@@ -123,6 +130,13 @@ class _Bar:
     ) -> None:
         """How far ``what`` is; ``note`` changes while it goes on."""
         raise NotImplementedError
+
+
+class _Nothing(_Bar):
+    def show(
+        self, what: str, done: int, total: int | None, seconds_left: float | None, note: str = ""
+    ) -> None:
+        pass
 
 
 class _Bars(_Bar):
