@@ -71,6 +71,7 @@ class SemanticDecoder(nn.Module):
         numbers: Tensor | None,
         source: Tensor,
         flow: Tensor | None,
+        behind: Tensor | None = None,
     ) -> Drawn:
         """
         Args:
@@ -79,6 +80,7 @@ class SemanticDecoder(nn.Module):
             numbers: ``[B, N]``, or None.
             source: ``[B, 3, S, S]`` the source picture, or ``[B, 4, S, S]`` with the person's outline.
             flow: ``[B, 2, h, w]`` of what is seen; None where there is no painting over.
+            behind: see :func:`carried`.
         """
         features = functional.leaky_relu(self.gather_norm(self.gather(volume.flatten(1, 2))), SLOPE)
         features = self.mix(features) * occlusion.to(features.dtype)
@@ -91,7 +93,7 @@ class SemanticDecoder(nn.Module):
         if self.painter is not None:
             if flow is None:
                 raise ValueError("painting over needs the flow of what is seen")
-            drawn: Drawn = self.painter(functional.leaky_relu(x, SLOPE), source, flow)
+            drawn: Drawn = self.painter(functional.leaky_relu(x, SLOPE), source, flow, behind)
             return drawn
         assert self.last is not None
         return Drawn((self.last(functional.leaky_relu(x, SLOPE)).float() * 0.5).tanh())
@@ -116,12 +118,12 @@ class Painter(nn.Module):
         if spectral:
             parametrizations.spectral_norm(self.join)
 
-    def forward(self, x: Tensor, source: Tensor, flow: Tensor) -> Drawn:
+    def forward(self, x: Tensor, source: Tensor, flow: Tensor, behind: Tensor | None = None) -> Drawn:
         """Features ``[B, C, S/2, S/2]``; the rest as :class:`SemanticDecoder` has it."""
         side = source.shape[2:]
         more = REFINED * self.refine(x).float().tanh()
         moved = _enlarged(flow.float(), side) + _enlarged(more, side)
-        warped = carried(source, moved)
+        warped = carried(source, moved, behind)
         seen = functional.pixel_unshuffle(warped, 2).to(x.dtype)
         y = functional.leaky_relu(self.join(torch.cat([x, seen], 1)), SLOPE)
         told = functional.pixel_shuffle(self.paint(y), 2).float()
@@ -129,7 +131,14 @@ class Painter(nn.Module):
         return Drawn(warped + share * (told[:, :3].tanh() - warped), moved, warped, share)
 
 
-def carried(source: Tensor, flow: Tensor) -> Tensor:
+def surroundings(source: Tensor) -> Tensor | None:
+    """What stays behind the person of source pictures, ``[B, 3, S, S]``; None where they have no outline."""
+    if source.shape[1] == 3:
+        return None
+    return without_person(source[:, :3].float(), 0.5 + 0.5 * source[:, 3:].float())
+
+
+def carried(source: Tensor, flow: Tensor, behind: Tensor | None = None) -> Tensor:
     """The source picture as a flow carries it, ``[B, 3, S, S]``.
 
     With an outline the person alone is carried: they are laid before what stays where it is, which is
@@ -138,12 +147,13 @@ def carried(source: Tensor, flow: Tensor) -> Tensor:
     Args:
         source: ``[B, 3, S, S]`` in -1..1, or ``[B, 4, S, S]`` with the outline, -1 outside and 1 inside.
         flow: ``[B, 2, S, S]`` of the person.
+        behind: the source's :func:`surroundings`, where many frames share them; None: they are worked out.
     """
     moved = warp_picture(source.float(), flow)
     if source.shape[1] == 3:
         return moved
-    colours, outline = source[:, :3].float(), 0.5 + 0.5 * source[:, 3:].float()
-    behind = without_person(colours, outline)
+    colours, behind = source[:, :3].float(), surroundings(source) if behind is None else behind
+    assert behind is not None
     cover = (0.5 + 0.5 * moved[:, 3:]).clamp(0.0, 1.0)
     laid = behind + cover * (moved[:, :3] - behind)
     # Where nothing moves, the picture is as it was, to its last bit.

@@ -14,7 +14,7 @@ from torch.nn import functional
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
 from studio.engines.semantic.artefact import SemanticParts
-from studio.engines.semantic.decoder import carried
+from studio.engines.semantic.decoder import carried, surroundings
 from studio.engines.semantic.keypoints import keypoint_maker, semantic_code
 from studio.engines.semantic.network import SemanticOutput
 
@@ -44,14 +44,20 @@ class LivePicture:
         self._fine = self._tensor(picture)[:, : shape.source_channels] if finer else None
         with torch.inference_mode():
             self._volume = self._network.encode(self._source)
+            self._behind = surroundings(self._source)
+            self._fine_behind = None if self._fine is None else surroundings(self._fine)
         self._rest = self._points(person.base.motion)
 
     def draw(self, motion: HeadMotion) -> Floats:
         """``[R, R, 3]`` in -1..1 of one frame; its camera is in source pixels."""
         with torch.inference_mode():
             told = torch.from_numpy(semantic_code(motion, self._model)).to(self._device)
-            out = self._network.draw(self._source, self._volume, self._rest, self._points(motion), told)
-            picture = out.picture.float() if self._fine is None else with_detail(out, self._fine)
+            out = self._network.draw(
+                self._source, self._volume, self._rest, self._points(motion), told, behind=self._behind
+            )
+            picture = out.picture.float()
+            if self._fine is not None:
+                picture = with_detail(out, self._fine, self._fine_behind)
             return np.asarray(picture[0].permute(1, 2, 0).contiguous().cpu().numpy(), np.float32)
 
     def _points(self, motion: HeadMotion) -> Tensor:
@@ -68,7 +74,7 @@ class LivePicture:
         return values.permute(2, 0, 1)[None] / 127.5 - 1.0
 
 
-def with_detail(out: SemanticOutput, fine: Tensor) -> Tensor:
+def with_detail(out: SemanticOutput, fine: Tensor, behind: Tensor | None = None) -> Tensor:
     """A drawn picture with the detail that the source picture has beyond the network's resolution.
 
     The picture is paint over the warped source, ``share · paint + (1 - share) · warped``. The same flow warps
@@ -79,6 +85,7 @@ def with_detail(out: SemanticOutput, fine: Tensor) -> Tensor:
         out: of a network that paints over; one example.
         fine: ``[1, 3, D, D]`` the source picture, D more than the network's side; ``[1, 4, D, D]`` with the
             outline, where the network was given that.
+        behind: its surroundings, where many frames share them.
 
     Returns:
         ``[1, 3, D, D]``. Where nothing moves and nothing is painted, exactly the source picture.
@@ -90,5 +97,5 @@ def with_detail(out: SemanticOutput, fine: Tensor) -> Tensor:
     def enlarged(values: Tensor, mode: str = "bilinear") -> Tensor:
         return functional.interpolate(values.float(), size, mode=mode, align_corners=False)
 
-    detail = carried(fine, enlarged(out.picture_flow)) - enlarged(out.warped, "bicubic")
+    detail = carried(fine, enlarged(out.picture_flow), behind) - enlarged(out.warped, "bicubic")
     return enlarged(out.picture, "bicubic") + (1.0 - enlarged(out.share)) * detail

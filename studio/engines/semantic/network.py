@@ -210,6 +210,7 @@ class SemanticNetwork(nn.Module):
         driving_keypoints: Tensor,
         code: Tensor,
         kept: Kept | None = None,
+        behind: Tensor | None = None,
     ) -> SemanticOutput:
         """The source as it is driven; the source's side of B may be 1 for many driving frames.
 
@@ -222,6 +223,7 @@ class SemanticNetwork(nn.Module):
             driving_keypoints: likewise.
             code: ``[B, 53]`` of the driving frame.
             kept: how much of code and keypoints is known; None for all.
+            behind: the source's surroundings (see decoder.py), where many frames share them.
         """
         shape, batch = self.shape, len(driving_keypoints)
         if len(source) == 1 and batch > 1:
@@ -262,6 +264,7 @@ class SemanticNetwork(nn.Module):
             torch.cat(numbers, 1) if numbers else None,
             source,
             picture_flow,
+            behind,
         )
         return SemanticOutput(
             drawn.picture,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from studio.engines.semantic.decoder import REFINED, UNPAINTED, Painter, carried
+from studio.engines.semantic.decoder import REFINED, UNPAINTED, Painter, carried, surroundings
 from studio.networks.filled_picture import without_person
 
 SIDE, CHANNELS = 32, 4
@@ -45,6 +45,12 @@ def test_with_an_outline_the_person_alone_is_carried_before_what_stays() -> None
     other = source.clone()
     other[:, :3, :, 12:20] += 1.0
     assert torch.allclose(carried(other, shift(8))[..., :20], carried(source, shift(8))[..., :20], atol=1e-5)
+
+
+def test_surroundings_can_be_worked_out_once() -> None:
+    source = picture(True)
+    assert torch.equal(carried(source, shift(5), surroundings(source)), carried(source, shift(5)))
+    assert surroundings(picture(False)) is None
 
 
 def test_a_picture_that_does_not_move_is_the_picture() -> None:
