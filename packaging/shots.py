@@ -193,7 +193,7 @@ def capture(window: MainWindow, page: Any) -> None:
 
 
 def train(window: MainWindow, page: Any) -> None:
-    wait(lambda: page.build._offers and page.pivots.grid.frames())
+    wait(lambda: page.build._offers.offers and page.pivots.grid.frames())
     page.build.choose("pvp")
     page.pivots.choose(page.pivots.grid.frames()[2])
     rest(3.0)  # thumbnails come one by one

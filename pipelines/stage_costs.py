@@ -120,6 +120,11 @@ def _instant(settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost
     )
 
 
+def _semantic(settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost:
+    side = min(settings["semantic"].texture_size, clip.width, clip.height)
+    return Cost(_scaled(2.0 + 0.3 * (side / 512) ** 2 / machine.processor), 0.6, 1.5e-3 * (side / 512) ** 2)
+
+
 def _material(settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost:
     material: MaterialSettings = settings["material"]
     pixels = material.resolution**2
@@ -311,6 +316,7 @@ COSTS: dict[str, Callable[[dict[str, Any], ClipSize, Machine], Cost]] = {
     "track": _tracking,
     "pivots": _pivots,
     "instant": _instant,
+    "semantic": _semantic,
     "material": _material,
     "prior": _prior,
     "pvp": _avatar,

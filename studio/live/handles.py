@@ -51,8 +51,9 @@ def live_handles(handles: Iterable[Handle], sheet: ControlSheet) -> tuple[LiveHa
     return tuple(found)
 
 
-def _reliable(change: Floats, sheet: ControlSheet, low: float, high: float) -> tuple[float, float]:
-    """Amounts at which what the handle moves most stays within what the clip showed, on the whole."""
+def _reliable(change: Floats, sheet: ControlSheet, low: float, high: float) -> tuple[float, float] | None:
+    """Amounts at which what the handle moves most stays within what the clip showed, on the whole; None for
+    an avatar of one picture, which showed no range of anything."""
     span = np.array([c.high - c.low for c in sheet.controls])
     weight = np.abs(change) / span
     limits = []
@@ -61,6 +62,6 @@ def _reliable(change: Floats, sheet: ControlSheet, low: float, high: float) -> t
         if shown is not None:
             limits.append(sorted((shown[0] / change[column], shown[1] / change[column])))
     if not limits:
-        return low, high
+        return None
     least, most = np.median(limits, axis=0)
     return float(np.clip(min(least, 0.0), low, high)), float(np.clip(max(most, 0.0), low, high))

@@ -40,14 +40,15 @@ class DrivingClip:
 
 def driving_clips(store: Store) -> list[DrivingClip]:
     """Clips of everybody and clips that only drive, as far as they were tracked."""
-    from pipelines.import_job import newest_sequence
+    from pipelines.import_job import is_photo, newest_sequence
 
     found: list[tuple[str, ClipFolder]] = []
     for subject in store.subjects().subjects:
         found += [(f"{clip.clip.title} · {subject.name}", clip) for clip in subject.clips()]
     if (store.home / "driving").is_dir():
         found += [(clip.clip.title, clip) for clip in store.driving.clips()]
-    tracked = [(title, clip, newest_sequence(clip)) for title, clip in found]
+    moving = [(title, clip) for title, clip in found if not is_photo(clip)]
+    tracked = [(title, clip, newest_sequence(clip)) for title, clip in moving]
     return [DrivingClip(title, clip.source, made) for title, clip, made in tracked if made is not None]
 
 

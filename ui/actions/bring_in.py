@@ -71,8 +71,8 @@ class BringIn(QObject):
             else:
                 self.ask_name(parent, files[0])
 
-        title = self.tr("Choose a phone video of a face")
-        ask_for_videos(parent, self._session.preferences, chosen, title, several=bool(name))
+        title = self.tr("Choose a phone video or a photo of a face")
+        ask_for_videos(parent, self._session.preferences, chosen, title, several=bool(name), photos=True)
 
     def ask_name(self, parent: QWidget, video: Path) -> NewSubjectDialog:
         """Ask whose clip this is and with whose permission; the window goes on meanwhile."""

@@ -1,4 +1,4 @@
-"""Asking for videos: one dialog, one list of endings, one remembered folder."""
+"""Asking for videos and photos: one dialog, one list of endings, one remembered folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from ui.preferences import Preferences
 
 ENDINGS = "*.mp4 *.mov *.m4v *.mkv *.webm *.avi *.3gp *.mts *.m2ts *.mpg *.mpeg *.wmv *.hevc *.gif"
+PHOTO_ENDINGS = "*.jpg *.jpeg *.png *.heic *.heif *.webp *.avif"
 
 
 def ask_for_videos(
@@ -19,6 +20,7 @@ def ask_for_videos(
     chosen: Callable[[list[Path]], object],
     title: str,
     several: bool = False,
+    photos: bool = False,
 ) -> QFileDialog:
     """Open a dialog without holding up the window; what is chosen is handed on, and its folder remembered.
 
@@ -28,6 +30,7 @@ def ask_for_videos(
         chosen: given the files.
         title: of the dialog.
         several: whether more than one may be chosen.
+        photos: whether a photo will do as well.
     """
     kept = preferences.text("clip folder")
     folder = kept if kept and Path(kept).is_dir() else str(Path.home())
@@ -36,7 +39,17 @@ def ask_for_videos(
     mode = QFileDialog.FileMode.ExistingFiles if several else QFileDialog.FileMode.ExistingFile
     dialog.setFileMode(mode)
     videos = QCoreApplication.translate("videos", "Videos ({endings})").format(endings=ENDINGS)
-    dialog.setNameFilters([videos, QCoreApplication.translate("videos", "All files (*)")])
+    filters = [videos, QCoreApplication.translate("videos", "All files (*)")]
+    if photos:
+        either = QCoreApplication.translate("videos", "Videos and photos ({endings})")
+        pictures = QCoreApplication.translate("videos", "Photos ({endings})")
+        filters = [
+            either.format(endings=f"{ENDINGS} {PHOTO_ENDINGS}"),
+            videos,
+            pictures.format(endings=PHOTO_ENDINGS),
+            filters[-1],
+        ]
+    dialog.setNameFilters(filters)
 
     def take(names: list[str]) -> None:
         files = [Path(name) for name in names]

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QSizePolicy, QStackedLayout, QWidget
 
-from pipelines.import_job import KIND, Import, bring_in, retrack
+from pipelines.import_job import KIND, Import, bring_in, is_photo, retrack
 from studio.domain.problem import Problem
 from studio.project.store import ClipFolder
 from studio.tracking.settings import TrackSettings
@@ -43,6 +43,7 @@ class CapturePage(Page):
         self._data: CaptureData | None = None
         self._undo: dict[Path, Import] = {}
         self._reading: Ticket | None = None
+        self._photo = False
         self._here = False
         self._build()
         self._listen()
@@ -106,11 +107,23 @@ class CapturePage(Page):
             self._title.setText(clip.clip.title)
             self._title.setToolTip(clip.clip.title)
             self._about.setText("")
+            self._show_kind(is_photo(clip))
             self.player.open(clip.source)
             self._show_seen(None)
             self.strip.show_clip(0, None)
             self.side.tracking.hide()
         self._read()
+
+    def _show_kind(self, photo: bool) -> None:
+        """A photo does not play, and no part of it can be chosen."""
+        self._photo = photo
+        for part in (self.strip, self.legend):
+            part.setVisible(not photo)
+        self.player.show_still(photo)
+        for trim in self._trims:
+            trim.setVisible(not photo)
+        self.side.show_photo(photo)
+        self._go_on.setText(self.tr("Perform") if photo else self.tr("Build an avatar"))
 
     def _read(self) -> None:
         subject, clip = self.session.subject, self._clip
@@ -169,6 +182,11 @@ class CapturePage(Page):
         facts, seen = self.player.facts, self._data.seen if self._data is not None else None
         if facts is None:
             return
+        if self._photo:
+            self._about.setText(
+                self.tr("Photo · {width} × {height}").format(width=facts.width, height=facts.height)
+            )
+            return
         words = self.tr("{length} · {rate:.3g} frames/s · {width} × {height}").format(
             length=clock(facts.frames, facts.rate),
             rate=float(facts.rate),
@@ -203,6 +221,10 @@ class CapturePage(Page):
             if frame is not None:
                 self.player.pause()
                 self.player.seek(frame)
+
+    def _leave_for_next(self) -> None:
+        """To where this clip is used next: a photo's avatars are made already."""
+        self.session.show_page("perform" if self._photo and self.session.avatar is not None else "train")
 
     def _trimmed(self, first: int, stop: int) -> None:
         self.player.set_part(first, stop)
@@ -296,16 +318,14 @@ class CapturePage(Page):
             self.tr("No clip yet"),
             self.tr(
                 "Drop a phone video here: 20 to 60 seconds, phone held still, even light. "
-                "Turn slowly left, right, up and down, then talk, smile and blink."
+                "Turn slowly left, right, up and down, then talk, smile and blink. A photo will do, too."
             ),
             self.tr("Choose a clip…"),
             self.add_clips,
         )
         self._title, self._about = label(role="title"), label(role="hint")
         self.add_button = button(self.tr("Add a clip…"), self.add_clips, picture="plus")
-        self._go_on = button(
-            self.tr("Build an avatar"), lambda: self.session.show_page("train"), "primary", "train"
-        )
+        self._go_on = button(self.tr("Build an avatar"), self._leave_for_next, "primary", "train")
         self._go_on.hide()
         options = self.side.options
         self.take_back = button(self.tr("Take back"), options.take_back, "flat")
@@ -324,8 +344,9 @@ class CapturePage(Page):
         options.changed_now.connect(self._changed.setVisible)
         trim_start = tool("trim-start", self.tr("Use the clip from here on (I)"), self._start_here)
         trim_end = tool("trim-end", self.tr("Use the clip up to here (O)"), self._end_here)
-        self.player.buttons.insertWidget(4, trim_start)
-        self.player.buttons.insertWidget(5, trim_end)
+        self._trims = (trim_start, trim_end)
+        for place, trim in enumerate(self._trims):
+            self.player.buttons.insertWidget(4 + place, trim)
         # A long file name gives way to the buttons; the tooltip has it whole.
         self._title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         heading = row(self._title, self.add_button, self._go_on)

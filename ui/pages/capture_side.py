@@ -36,9 +36,20 @@ class CaptureSide(QScrollArea):
             self.bars,
             self.tr("100 % is what people usually show; beyond the mark is enough."),
         )
+        self._photo = _titled(
+            self.tr("From one photo"),
+            label(
+                self.tr(
+                    "Every pose and expression of its avatars is made from this picture. A photo "
+                    "from the front, mouth closed and eyes open, goes farthest."
+                ),
+                wrap=True,
+            ),
+            self.tr("A clip of the same person shows more: add one, and avatars can be trained."),
+        )
         self._cards = (self._advice, self._poses, self._bars)
         inside = QWidget()
-        parts = (self.tracking, self._advice, self._faces, self._poses, self._bars, self.options)
+        parts = (self.tracking, self._photo, self._advice, self._faces, self._poses, self._bars, self.options)
         inside.setLayout(column(*parts, None, spacing=GAP))
         self.setWidget(inside)
         self.setWidgetResizable(True)
@@ -47,10 +58,16 @@ class CaptureSide(QScrollArea):
         self.faces.chosen.connect(self.options.set_person)
         self.show_seen(None)
 
+    def show_photo(self, photo: bool) -> None:
+        """Whether the open clip is a photo: there is no part of it to choose, and nothing to smooth."""
+        self.options.setVisible(not photo)
+
     def show_seen(self, seen: Seen | None) -> None:
         """What tracking found of a clip; None hides what it would be shown in."""
+        photo = seen is not None and seen.sequence.still
         for part in self._cards:
-            part.setVisible(seen is not None)
+            part.setVisible(seen is not None and not photo)
+        self._photo.setVisible(photo)
         self._faces.setVisible(seen is not None and seen.people is not None)
         self.faces.show_people(seen.people if seen is not None else None)
         self.poses.show_coverage(seen.coverage if seen is not None else None)

@@ -139,6 +139,7 @@ class ComparePage(Page):
         self._offer = offer
         self._picks(offer.tracked)
         if not offer.tracked:
+            self._say_nothing(offer.photo)
             self.result.clear()
             self._prospect = None
             self._states.setCurrentWidget(self.nothing)
@@ -154,6 +155,18 @@ class ComparePage(Page):
             box.setCurrentIndex(max(0, box.findData(chosen)))
             box.blockSignals(False)
         self._plan()
+
+    def _say_nothing(self, photo: bool) -> None:
+        """Why there is nothing to compare."""
+        title = self.tr("There is nothing to compare yet")
+        words = self.tr("Import a clip and let it be tracked first; then avatars of it can be compared.")
+        if photo:
+            title = self.tr("A photo has nothing to compare with")
+            words = self.tr(
+                "Avatars are judged by the end of their clip, which they never see. A photo has none: add a "
+                "clip of the same person, or look at its avatars one after the other in Perform."
+            )
+        self.nothing.say(title, words)
 
     def _wanted(self) -> tuple[str, str]:
         """Ids of A and B: as last time for this clip, else the open avatar and the next that is built."""

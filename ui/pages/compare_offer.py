@@ -18,6 +18,7 @@ from pipelines.compare_job import (
 )
 from pipelines.compare_result import Comparison, load_comparison
 from pipelines.forecast import clip_size, this_machine
+from pipelines.import_job import is_photo
 from pipelines.job import is_made
 from pipelines.pivot_job import wished
 from studio.assets import AssetLibrary
@@ -31,7 +32,9 @@ class Offer:
     """What is known of the open clip."""
 
     tracked: bool
-    """Whether anything can be built from it."""
+    """Whether anything can be built from it and judged by its end."""
+    photo: bool = False
+    """Whether it is a photo, which has no end."""
     sides: Mapping[str, Contender] = field(default_factory=dict)
     """What can be compared, by id."""
 
@@ -50,11 +53,13 @@ class Prospect:
 
 def read_offer(subject: SubjectFolder, clip: ClipFolder) -> Offer:
     """Look at the disk. Raises Problem when something there is damaged."""
+    if is_photo(clip):
+        return Offer(False, photo=True)
     found = contenders(subject, clip, wished(load_wishes(clip.path)))
     if not found:
         return Offer(False)
     sequence = found[0].build.sequence()
-    return Offer(is_made(sequence, sequence.name), {side.id: side for side in found})
+    return Offer(is_made(sequence, sequence.name), sides={side.id: side for side in found})
 
 
 def read_prospect(

@@ -6,6 +6,7 @@ import json
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage, QKeySequence, QShortcut
@@ -36,6 +37,9 @@ from ui.widgets.file_drop import FileDrop
 from ui.widgets.plain import button, label
 from ui.widgets.subject_card import Card, DamagedCard, IncomingCard, SubjectCard
 
+if TYPE_CHECKING:
+    from pipelines.import_job import Import
+
 SEARCH_FROM = 9
 """People from which on there is a search field."""
 
@@ -53,10 +57,12 @@ class LibraryPage(Page):
         self._pictures = Pictures(session)
         self._reading = self._again = False
         self._entered = False
+        self._awaited: dict[Path, SubjectFolder] = {}
         self._build()
         self.bring_in.began.connect(self._began)
         self.bring_in.moved.connect(self._moved)
         self.bring_in.ended.connect(self._ended)
+        self.bring_in.arrived.connect(self._arrived)
         self.actions_on.deleted.connect(self._deleted)
         self.actions_on.restored.connect(
             lambda name: self.undo_bar.offer(self.tr("{name} is back.").format(name=name))
@@ -66,6 +72,7 @@ class LibraryPage(Page):
         session.library_changed.connect(self.read)
         session.subject_changed.connect(self._subject_changed)
         session.jobs.changed.connect(self._job_changed)
+        session.jobs.ended.connect(self._job_ended)
 
     def enter(self) -> None:
         """Look at the disk: another process may have been at work."""
@@ -75,6 +82,7 @@ class LibraryPage(Page):
     def leave(self) -> None:
         """What was deleted stays in the trash; the offer to undo it goes."""
         self._entered = False
+        self._awaited.clear()
         self.undo_bar.put_away()
 
     def read(self) -> None:
@@ -118,7 +126,7 @@ class LibraryPage(Page):
             lambda: self.bring_in.ask(self),
             "primary",
             "plus",
-            self.tr("Bring in a phone video of a face (Ctrl+N)"),
+            self.tr("Bring in a phone video or a photo of a face (Ctrl+N)"),
         )
         top = QHBoxLayout()
         top.setSpacing(GAP)
@@ -135,12 +143,12 @@ class LibraryPage(Page):
         self._view.setWidget(self.grid)
         self.empty = EmptyState(
             "film",
-            self.tr("Bring in your first video"),
+            self.tr("Bring in your first face"),
             self.tr(
-                "Drop a phone video of a face here: 20 to 60 seconds, phone held still, even light, "
-                "looking around and talking."
+                "Drop a phone video here: 20 to 60 seconds, phone held still, even light, looking around and "
+                "talking. Or a photo: its avatar is there at once, and only knows what the photo shows."
             ),
-            self.tr("Choose a video…"),
+            self.tr("Choose a video or photo…"),
             lambda: self.bring_in.ask(self),
         )
         self.sample = button(
@@ -163,7 +171,7 @@ class LibraryPage(Page):
         whole.addWidget(self.nobody)
         whole.addWidget(self.stack, 1)
         whole.addWidget(self.undo_bar)
-        self.drop = FileDrop(self, self.tr("Drop the video to bring it in"), self._dropped)
+        self.drop = FileDrop(self, self.tr("Drop the video or photo to bring it in"), self._dropped)
         for keys, action in (
             (QKeySequence.StandardKey.New, self.new.click),
             (QKeySequence.StandardKey.Undo, self.undo_bar.undo.click),
@@ -307,6 +315,16 @@ class LibraryPage(Page):
         card.cancelled.connect(lambda: self.bring_in.cancel(incoming))
         self.undo_bar.put_away()
         self._show_cards()
+
+    def _arrived(self, done: Import) -> None:
+        """Somebody whose photo comes in waits for the avatar: it takes no longer than looking at the card."""
+        if done.engines and done.job is not None:
+            self._awaited[done.job] = done.subject
+
+    def _job_ended(self, job: Job) -> None:
+        subject = self._awaited.pop(job.folder, None)
+        if subject is not None and job.status.state == "finished" and self._entered:
+            self.open(subject)
 
     def _moved(self, incoming: Incoming) -> None:
         if incoming in self._coming:

@@ -31,6 +31,8 @@ class Entry:
     """The picture kept of them, which may be of an older clip."""
     trouble: str = ""
     """A sentence when part of their folder cannot be read."""
+    photos: int = 0
+    """How many of the clips are photos."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,13 @@ def ago(when: datetime, now: datetime | None = None) -> str:
 
 def clips_and_use(entry: Entry) -> str:
     """The small words of a card."""
-    some = _tr("1 clip") if entry.clips == 1 else _tr("{n} clips").format(n=entry.clips)
-    clips = some if entry.clips else _tr("no clip yet")
-    return f"{clips} · {ago(entry.used)}"
+    films = entry.clips - entry.photos
+    said = []
+    if films:
+        said.append(_tr("1 clip") if films == 1 else _tr("{n} clips").format(n=films))
+    if entry.photos:
+        said.append(_tr("1 photo") if entry.photos == 1 else _tr("{n} photos").format(n=entry.photos))
+    return f"{', '.join(said) or _tr('no clip yet')} · {ago(entry.used)}"
 
 
 def engine_titles(engines: tuple[str, ...], most: int = 2) -> tuple[str, ...]:
@@ -101,11 +107,13 @@ def engine_titles(engines: tuple[str, ...], most: int = 2) -> tuple[str, ...]:
 
 
 def _entry(subject: SubjectFolder, opened: str) -> Entry:
+    from pipelines.import_job import is_photo
     from pipelines.thumbnail import kept_thumbnail
 
-    trouble, clips = "", 0
+    trouble, clips, photos = "", 0, 0
     try:
-        clips = len(subject.clips())
+        found = subject.clips()
+        clips, photos = len(found), sum(map(is_photo, found))
     except Problem as problem:
         trouble = str(problem)
     engines: dict[str, None] = {}
@@ -114,7 +122,8 @@ def _entry(subject: SubjectFolder, opened: str) -> Entry:
             engines.setdefault(load_avatar(folder).engine)
         except Problem as problem:
             trouble = trouble or str(problem)
-    return Entry(subject, clips, tuple(engines), _used(subject, opened), kept_thumbnail(subject), trouble)
+    used, picture = _used(subject, opened), kept_thumbnail(subject)
+    return Entry(subject, clips, tuple(engines), used, picture, trouble, photos)
 
 
 def _used(subject: SubjectFolder, opened: str) -> datetime:

@@ -10,6 +10,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
+from pipelines.import_job import is_photo
 from pipelines.job import JobPlan
 from pipelines.pivot_job import PivotChoice, plan_pivots
 from studio.domain.pivots import PivotSet, PivotWishes
@@ -18,6 +19,7 @@ from studio.project.pivot_files import load_pivots, load_wishes, save_wishes
 from studio.project.sequence_files import load_sequence
 from studio.project.store import ClipFolder, SubjectFolder
 from ui.bridge.jobs import Job
+from ui.pages.train_photo import OnePicture
 from ui.session import Session
 from ui.theme import GAP
 from ui.widgets.empty_state import EmptyState
@@ -40,6 +42,8 @@ class PivotView:
     """The tracked clip, None before it is tracked."""
     pivots: PivotSet | None
     """What was chosen, None before that."""
+    photo: bool = False
+    """Whether the clip is a photo, of which nothing can be chosen."""
 
 
 def read_view(subject: SubjectFolder, clip: ClipFolder) -> PivotView:
@@ -47,7 +51,7 @@ def read_view(subject: SubjectFolder, clip: ClipFolder) -> PivotView:
     choice = plan_pivots(subject, clip, load_wishes(clip.path))
     sequence = load_sequence(choice.sequence) if choice.tracked else None
     pivots = load_pivots(choice.folder) if sequence is not None and choice.made else None
-    return PivotView(choice, sequence, pivots)
+    return PivotView(choice, sequence, pivots, is_photo(clip))
 
 
 class TrainPivots(QWidget):
@@ -93,7 +97,8 @@ class TrainPivots(QWidget):
         empty.setLayout(column(self.choose_now, row(None, self.forget, None)))
         self._empty = empty
         self._states = QStackedWidget()
-        for state in (self._filled(), empty, self.untracked):
+        self.photo = OnePicture(lambda: session.show_page("capture"))
+        for state in (self._filled(), empty, self.untracked, self.photo):
             self._states.addWidget(state)
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
@@ -234,6 +239,10 @@ class TrainPivots(QWidget):
         clip = self._session.clip
         if sequence is None or clip is None:
             self._states.setCurrentWidget(self.untracked)
+            return
+        if view.photo:
+            self.photo.show_photo(clip.source, sequence.landmarks[0], self._session)
+            self._states.setCurrentWidget(self.photo)
             return
         self.thumbnails.open(clip.source, sequence)
         if pivots is None:

@@ -161,6 +161,11 @@ class ClipPlayer(QWidget):
         self.setLayout(inside)
         self._set_enabled(False)
 
+    def show_still(self, still: bool) -> None:
+        """Whether what is shown is a photo, which does not play."""
+        for part in (self.play_button, self._back, self._on, self._clock):
+            part.setVisible(not still)
+
     @property
     def playing(self) -> bool:
         """Whether it plays."""

@@ -17,7 +17,7 @@ def load(avatar: Avatar) -> Engine:
 
 SPEC = EngineSpec(
     id="semantic",
-    title="From one picture (semantic prior)",
+    title="One picture (semantic)",
     summary=(
         "One picture, animated by a network that has learnt from many people how faces move and what a "
         "picture does not show. Ready in seconds."
