@@ -83,6 +83,7 @@ def field_words(name: str) -> str:
         "path": tr("File"),
         "entry": tr("Entry"),
         "region": tr("What"),
+        "emotion": tr("Emotion"),
         "to": tr("Colour"),
         "shift": tr("Shift in Lab"),
         "light": tr("Light"),
