@@ -23,11 +23,11 @@ from tests.warping.average_person import SIZE, average_person, motion_of, parts_
 
 MARGIN = 24
 """Pixels of the stage around the square."""
-WINDOW = Similarity(
-    1.0 / (SIZE - 2 * MARGIN), 0.0, -MARGIN / (SIZE - 2 * MARGIN), -MARGIN / (SIZE - 2 * MARGIN)
-)
+SHARE = MARGIN / (SIZE - 2 * MARGIN)
+WINDOW = Similarity(1.0 / (SIZE - 2 * MARGIN), 0.0, -SHARE, -SHARE)
 """Source pixels to the square of the picture."""
-__all__ = ["PAPER", "PROJECT", "WINDOW", "a_base", "a_person", "opened", "shelve", "still"]
+NOBODY = BaseReference("none", "0")
+__all__ = ["PAPER", "PROJECT", "WINDOW", "a_base", "a_person", "network", "opened", "shelve", "still"]
 
 
 def a_base(textures: np.ndarray | None = None) -> WarpParts:
@@ -46,7 +46,7 @@ def a_base(textures: np.ndarray | None = None) -> WarpParts:
     return replace(parts, sheet=head_sheet(motion, parts.mesh.rest_camera))
 
 
-def a_person(detail: int = 0, reference: BaseReference = BaseReference("none", "0")) -> SemanticPerson:
+def a_person(detail: int = 0, reference: BaseReference = NOBODY) -> SemanticPerson:
     """One picture; ``detail``: side at which its square is kept, 64 for 0."""
     from pipelines.aligned_crop import cut_view
     from studio.domain.camera import View
@@ -62,9 +62,10 @@ def still(shape: SemanticSettings = PROJECT) -> SemanticNetwork:
     assert made.decoder.painter is not None
     with torch.no_grad():
         for layer in (made.decoder.painter.refine, made.decoder.painter.paint):
+            assert layer.bias is not None
             layer.weight.zero_()
             layer.bias.zero_()
-        made.decoder.painter.paint.bias[12:].fill_(-60.0)  # the share of paint
+            layer.bias[12:].fill_(-60.0)  # of the paint: its share
     return made
 
 

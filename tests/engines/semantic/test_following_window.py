@@ -24,7 +24,7 @@ def moved(x: float = 0.0, y: float = 0.0, growth: float = 1.0) -> HeadMotion:
 @pytest.mark.parametrize("growth", [0.5, 0.9, 1.0, 1.05, 2.0])
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (10.0, -20.0), (90.0, 5.0), (-160.0, 130.0)])
 def test_the_square_and_the_head_in_it_are_together_where_the_head_is_wanted(growth, shift) -> None:
-    wanted = moved(*shift, growth)
+    wanted = moved(shift[0], shift[1], growth)
     found = follow(wanted, REST, WINDOW)
     inside = project(POINTS, found.motion.angles[0], found.motion.camera[0])
     shown = found.moved.apply(inside[:, :2])

@@ -72,7 +72,7 @@ def test_weights_are_the_same_by_their_digest_whatever_they_are_called(tmp_path)
 def test_who_cannot_be_drawn_is_told(tmp_path) -> None:
     model = shelve(tmp_path)
     assert model.check("builtin-1") == PROJECT
-    with pytest.raises(Problem, match="driven by the head model “builtin-1”.*tracked with “flame-2020”"):
+    with pytest.raises(Problem, match=r"driven by the head model “builtin-1”.*tracked with “flame-2020”"):
         model.check("flame-2020")
     own = shelve(tmp_path, "own", replace(PAPER, keypoint_source="unsupervised"))
     with pytest.raises(Problem, match="finds keypoints by itself"):
