@@ -250,11 +250,11 @@ class SemanticNetwork(nn.Module):
                     within = within * valid[..., None]
                 numbers.append((WITHIN * within).asinh().flatten(1))
         motion = self.motion(volume, ours, theirs, valid, turn if shape.turning else None)
-        picture_flow = motion.picture_flow if shape.paint_over else None
+        picture_flow, sure = motion.picture_flow if shape.paint_over else None, None
         if shape.face_flow and min(source_keypoints.shape[1], driving_keypoints.shape[1]) > len(VERTICES):
             still, moved = (x[:, len(VERTICES) :] for x in (source_keypoints, driving_keypoints))
             face = None if kept is None else kept.face
-            motion, picture_flow = _with_face(
+            motion, picture_flow, sure = _with_face(
                 motion, picture_flow, still, moved, face, min(shape.side // 2, FACE_SIDE)
             )
         warped = warp_volume(volume, motion.flow)
@@ -265,6 +265,7 @@ class SemanticNetwork(nn.Module):
             source,
             picture_flow,
             behind,
+            sure,
         )
         return SemanticOutput(
             drawn.picture,
@@ -287,8 +288,8 @@ def _with_face(
     driving: Tensor,
     known: Tensor | None,
     side: int,
-) -> tuple[DenseMotion, Tensor | None]:
-    """Motion whose flow is, where the face is, that of the face's points.
+) -> tuple[DenseMotion, Tensor | None, Tensor]:
+    """Motion whose flow is, where the face is, that of the face's points; and where that is, 0..1.
 
     Args:
         motion: what keypoints say.
@@ -305,10 +306,10 @@ def _with_face(
         if picture_flow is not None:
             wide = functional.interpolate(picture_flow.float(), (side, side), mode="bilinear")
             picture_flow = wide + faith * (flow - wide)
-        size = motion.flow.shape[3:]
+        sure, size = faith, motion.flow.shape[3:]
         # Averaged as what is believed: a flow counts nothing where it does not hold.
         flow, faith = (
             functional.interpolate(x, size, mode="area")[:, :, None] for x in (faith * flow, faith)
         )
         whole = torch.cat([flow + (1.0 - faith) * motion.flow[:, :2], motion.flow[:, 2:]], 1)
-    return replace(motion, flow=whole), picture_flow
+    return replace(motion, flow=whole), picture_flow, sure
