@@ -104,7 +104,7 @@ class Story:
     def bring_in(self, clip: Path, name: str) -> None:
         """Drop a clip on the library, say whose it is, and open them once their face is tracked."""
         library = self.page("Library")
-        self.until(lambda: seen(QAbstractButton, "Choose a video…"))
+        self.until(lambda: seen(QAbstractButton, "Choose a video or photo…"))
         self.drop(library, clip)
         self.until(lambda: seen(QLineEdit, "Name"))
         field = seen(QLineEdit, "Name")
