@@ -18,6 +18,9 @@ from studio.engines.semantic.decoder import carried, surroundings
 from studio.engines.semantic.keypoints import keypoint_maker, semantic_code
 from studio.engines.semantic.network import SemanticOutput
 
+ROOM, SOFT = 0.015, 0.006
+"""How far an outline is moved outwards, and the sigma by which it is softened, in sides of the square."""
+
 
 class LivePicture:
     """One person. Their picture is encoded once, when this is made.
@@ -42,10 +45,12 @@ class LivePicture:
         # Finer than the network only where there is a flow to carry it.
         finer = len(picture) > shape.side and shape.paint_over
         self._fine = self._tensor(picture)[:, : shape.source_channels] if finer else None
+        widest = None if self._fine is None else roomy(self._fine, 0.0)
+        self._fine = None if self._fine is None else roomy(self._fine, SOFT)
         with torch.inference_mode():
             self._volume = self._network.encode(self._source)
             self._behind = surroundings(self._source)
-            self._fine_behind = None if self._fine is None else surroundings(self._fine)
+            self._fine_behind = None if widest is None else surroundings(widest)
         self._rest = self._points(person.base.motion)
 
     def draw(self, motion: HeadMotion) -> Floats:
@@ -72,6 +77,28 @@ class LivePicture:
     def _tensor(self, picture: np.ndarray) -> Tensor:
         values = torch.from_numpy(np.ascontiguousarray(picture)).to(self._device).float()
         return values.permute(2, 0, 1)[None] / 127.5 - 1.0
+
+
+def roomy(fine: Tensor, soft: float) -> Tensor:
+    """A picture whose outline leaves some room around the person.
+
+    Outlines run through hair. What of it stays outside would stand where it was while the person moves, as a
+    fine line; inside, it moves along with a seam of background that nobody sees.
+
+    Args:
+        fine: ``[1, 4, D, D]`` with the outline, -1 outside and 1 inside; without one it is given back.
+        soft: see :data:`SOFT`; 0 for an outline that is only moved.
+    """
+    if fine.shape[1] == 3:
+        return fine
+    side = fine.shape[3]
+    outline = (0.5 + 0.5 * fine[0, 3]).cpu().numpy()
+    reach = 2 * round(ROOM * side) + 1
+    outline = cv2.dilate(outline, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    if soft > 0.0:
+        outline = cv2.GaussianBlur(outline, (0, 0), soft * side)
+    moved = torch.from_numpy(np.asarray(outline, np.float32)).to(fine.device)
+    return torch.cat([fine[:, :3], 2.0 * moved[None, None] - 1.0], 1)
 
 
 def with_detail(out: SemanticOutput, fine: Tensor, behind: Tensor | None = None) -> Tensor:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from studio.engines.semantic import live_picture
 from studio.engines.semantic.artefact import SemanticParts
+from studio.engines.semantic.decoder import carried
 from studio.engines.semantic.keypoints import head_keypoints, semantic_code
-from studio.engines.semantic.live_picture import LivePicture, with_detail
+from studio.engines.semantic.live_picture import ROOM, LivePicture, roomy, with_detail
 from tests.engines.semantic.little_network import a_drive
 from tests.engines.semantic.one_person import PAPER, PROJECT, WINDOW, a_person, network, opened, still
 from tests.warping.average_person import motion_of
@@ -98,3 +100,41 @@ def test_only_painters_have_detail_and_slow_networks_are_known() -> None:
         with_detail(network(PAPER)(*a_drive(PAPER, 1).all), torch.zeros(1, 3, 144, 144))
     assert LivePicture(opened(), CPU).quick
     assert not LivePicture(opened(shape=PAPER), CPU).quick
+
+
+def test_outlines_leave_room_around_the_person() -> None:
+    fine = torch.zeros(1, 4, 200, 200)
+    fine[:, 3] = -1.0
+    fine[:, 3, 60:140, 60:140] = 1.0
+    moved = roomy(fine, 0.0)
+    assert torch.equal(moved[:, :3], fine[:, :3])
+    row = moved[0, 3, 100]
+    assert [int(row.argmax()), int((row > 0).sum())] == [57, 86]  # 3 pixels on each side: 0.015 of 200
+    soft = roomy(fine, 0.006)[0, 3, 100]
+    assert 0.1 < float(soft[56] + 1.0) < 1.9
+    assert float(soft[64]) > 0.99
+    assert float(soft[48]) < -0.99
+    plain = torch.zeros(1, 3, 8, 8)
+    assert roomy(plain, 0.1) is plain
+
+
+def test_nothing_of_the_person_stays_where_it_was(monkeypatch) -> None:
+    # Hair that the outline has cut through: a dark line just outside of it.
+    person = a_person(detail=144)
+    picture = person.picture.copy()
+    inside = (picture[..., 3] > 128).astype(np.uint8)
+    line = (cv2.dilate(inside, np.ones((9, 9))) - inside).astype(bool)
+    picture[line, :3] = 0
+    # A flow of one direction for everything, so that the line has left its place everywhere.
+    flow = torch.zeros(1, 2, 144, 144)
+    flow[:, 0] = -0.2
+    dark = []
+    for room in (ROOM, 0.0):
+        monkeypatch.setattr(live_picture, "ROOM", room)
+        live = LivePicture(SemanticParts(replace(person, picture=picture), still()), CPU)
+        assert live._fine is not None
+        drawn = 127.5 * (carried(live._fine, flow, live._fine_behind)[0].mean(0).numpy() + 1.0)
+        left = line & (np.arange(144) < 40)
+        assert left.sum() > 30
+        dark.append(float((drawn[left] < 60.0).mean()))
+    assert dark[0] < 0.02 < 0.3 < dark[1]
