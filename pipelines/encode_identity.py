@@ -31,6 +31,8 @@ from studio.media import read_selected
 from studio.project.sequence_files import MaskReader
 from studio.warping.settings import WarpSettings
 
+EVEN = 32
+"""Pixels of which the square's side is a multiple: halvings continue what is around a person."""
 ENLARGED = 1.5
 """Pixels of the square for one of the picture from which it is worth telling that the picture is coarse."""
 
@@ -107,7 +109,7 @@ def encode_identity(
     window = face_square(sequence, frame, settings.margin)
     side = network.side
     native = round(1.0 / window.scale)
-    kept = max(side, min(settings.detail, native // 2 * 2))
+    kept = max(side, min(settings.detail, native) // EVEN * EVEN)
     view = View(window.scaled(kept), kept, kept)
     (_, picture), *_ = read_selected(video, [frame])
     notes = []
