@@ -26,20 +26,22 @@ def affine(points: torch.Tensor) -> torch.Tensor:
 
 
 def test_points_that_do_not_move_make_no_flow(driving):
-    flow, _ = face_flow(driving, driving, SIDE)
+    flow = face_flow(driving, driving, SIDE).flow
     assert torch.equal(flow, torch.zeros(2, 2, SIDE, SIDE))
 
 
 def test_one_example_that_does_not_move_stays_while_another_moves(driving):
     source = driving.clone()
     source[1] += 0.1
-    flow, faith = face_flow(source, driving, SIDE)
+    made = face_flow(source, driving, SIDE)
+    flow, faith = made.flow, made.faith
     assert torch.equal(flow[0], torch.zeros(2, SIDE, SIDE))
     assert torch.allclose(flow[1].where(faith[1] > 0, 0.1), torch.tensor(0.1), atol=1e-5)
 
 
 def test_an_affine_motion_is_carried_everywhere_exactly(driving):
-    flow, faith = face_flow(affine(driving), driving, SIDE)
+    made = face_flow(affine(driving), driving, SIDE)
+    flow, faith = made.flow, made.faith
     places = picture_places((SIDE, SIDE), driving)
     wanted = affine(places.permute(1, 2, 0)).permute(2, 0, 1)[:2] - places
     assert (faith > 0.0).float().mean() > 0.2
@@ -54,14 +56,15 @@ def test_at_a_point_the_flow_is_the_points_own(driving):
     shift = torch.tensor([[0.1, 0.0], [0.0, 0.1], [-0.1, 0.05], [0.02, -0.1], [0.05, 0.05]])
     source = driving.clone()
     source[..., :2] += shift
-    flow, faith = face_flow(source, driving, SIDE)
+    made = face_flow(source, driving, SIDE)
+    flow, faith = made.flow, made.faith
     for (x, y), wanted in zip(centres.tolist(), shift):
         assert torch.allclose(flow[0, :, y, x], wanted, atol=1e-3)
         assert float(faith[0, 0, y, x]) == 1.0
 
 
 def test_it_is_believed_near_the_face_alone(driving):
-    _, faith = face_flow(driving, driving, SIDE)
+    faith = face_flow(driving, driving, SIDE).faith
     places = picture_places((SIDE, SIDE), driving).flatten(1).mT
     distance = torch.cdist(places[None], driving[..., :2]).amin(2).unflatten(1, (SIDE, SIDE))
     assert (faith[:, 0][distance < WITHIN] == 1.0).all()
@@ -86,7 +89,8 @@ def slow(source: np.ndarray, driving: np.ndarray, place: np.ndarray) -> np.ndarr
 def test_it_agrees_with_its_definition(driving):
     chance = torch.Generator().manual_seed(1)
     source = driving + 0.1 * torch.randn(driving.shape, generator=chance)
-    flow, faith = face_flow(source, driving, SIDE)
+    made = face_flow(source, driving, SIDE)
+    flow, faith = made.flow, made.faith
     places = picture_places((SIDE, SIDE), driving)
     for example, row, column in ((0, 12, 12), (1, 8, 14), (1, 15, 10)):
         assert float(faith[example, 0, row, column]) > 0.0
@@ -99,6 +103,7 @@ def test_it_agrees_with_its_definition(driving):
 
 
 def test_a_face_beyond_the_picture_does_no_harm(driving):
-    flow, faith = face_flow(driving + 3.0, driving + 3.1, SIDE)
+    made = face_flow(driving + 3.0, driving + 3.1, SIDE)
+    flow, faith = made.flow, made.faith
     assert torch.isfinite(flow).all()
     assert float(faith.max()) == 0.0

@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from studio.engines.semantic.settings import SemanticSettings
+from studio.networks.face_flow import FaceFlow
 from studio.networks.filled_picture import without_person
 from studio.networks.keypoint_flow import warp_picture
 from studio.networks.norms import norm
@@ -19,12 +20,22 @@ from studio.networks.spade import SLOPE, SpadeBlock
 REFINED = 0.1
 """Farthest that the decoder moves what the flow found, in half sides of the picture."""
 HOLDS, KNOWN = 0.7, 0.7
-"""How much less the flow is refined, and how much less is painted over, where the flow is known to hold. Losses
+"""How much less the flow is refined, and less is painted over, where the flow is known to hold. Losses
 that average would rather have a face blurred or shifted towards the usual than a pixel off: without these, a
 network's faces are 8 % farther from their landmarks and 4 % from their expression than with them (people who
 were not held out)."""
 UNPAINTED = -3.0
 """Logit of the paint's share to begin with: a twentieth."""
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """Where a face's other half stands in for what the source does not show of it."""
+
+    flow: Tensor
+    """``[B, 2, S, S]`` to its place in the source."""
+    share: Tensor
+    """``[B, 1, S, S]`` how much of it lies over what the other flow carries, 0..1."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,8 @@ class Drawn:
     """``[B, 3, S, S]`` the source picture warped."""
     share: Tensor | None = None
     """``[B, 1, S, S]`` of the paint that lies over it, 0..1."""
+    mirrored: Mirrored | None = None
+    """What of the warped picture is the face's other half; None where nothing is."""
 
 
 class SemanticDecoder(nn.Module):
@@ -77,7 +90,7 @@ class SemanticDecoder(nn.Module):
         source: Tensor,
         flow: Tensor | None,
         behind: Tensor | None = None,
-        sure: Tensor | None = None,
+        face: FaceFlow | None = None,
     ) -> Drawn:
         """
         Args:
@@ -87,8 +100,7 @@ class SemanticDecoder(nn.Module):
             source: ``[B, 3, S, S]`` the source picture, or ``[B, 4, S, S]`` with the person's outline.
             flow: ``[B, 2, h, w]`` of what is seen; None where there is no painting over.
             behind: see :func:`carried`.
-            sure: ``[B, 1, h', w']`` 0..1 where the flow is known to hold: there is little to paint over. None:
-                nowhere.
+            face: where the flow is known to hold: little to paint over there. None: nowhere.
         """
         features = functional.leaky_relu(self.gather_norm(self.gather(volume.flatten(1, 2))), SLOPE)
         features = self.mix(features) * occlusion.to(features.dtype)
@@ -101,7 +113,7 @@ class SemanticDecoder(nn.Module):
         if self.painter is not None:
             if flow is None:
                 raise ValueError("painting over needs the flow of what is seen")
-            drawn: Drawn = self.painter(functional.leaky_relu(x, SLOPE), source, flow, behind, sure)
+            drawn: Drawn = self.painter(functional.leaky_relu(x, SLOPE), source, flow, behind, face)
             return drawn
         assert self.last is not None
         return Drawn((self.last(functional.leaky_relu(x, SLOPE)).float() * 0.5).tanh())
@@ -132,23 +144,26 @@ class Painter(nn.Module):
         source: Tensor,
         flow: Tensor,
         behind: Tensor | None = None,
-        sure: Tensor | None = None,
+        face: FaceFlow | None = None,
     ) -> Drawn:
         """Features ``[B, C, S/2, S/2]``; the rest as :class:`SemanticDecoder` has it."""
         side = source.shape[2:]
         more = _enlarged(REFINED * self.refine(x).float().tanh(), side)
-        if sure is not None:
-            sure = _enlarged(sure.float(), side)
+        sure = mirrored = None
+        if face is not None:
+            sure = _enlarged(face.faith, side)
             more = more * (1.0 - HOLDS * sure)
+            if face.mirrored is not None and face.share is not None:
+                mirrored = Mirrored(_enlarged(face.mirrored, side), _enlarged(face.share, side))
         moved = _enlarged(flow.float(), side) + more
-        warped = carried(source, moved, behind)
+        warped = carried(source, moved, behind, mirrored)
         seen = functional.pixel_unshuffle(warped, 2).to(x.dtype)
         y = functional.leaky_relu(self.join(torch.cat([x, seen], 1)), SLOPE)
         told = functional.pixel_shuffle(self.paint(y), 2).float()
         share = (told[:, 3:] + UNPAINTED).sigmoid()
         if sure is not None:
             share = share * (1.0 - KNOWN * sure)
-        return Drawn(warped + share * (told[:, :3].tanh() - warped), moved, warped, share)
+        return Drawn(warped + share * (told[:, :3].tanh() - warped), moved, warped, share, mirrored)
 
 
 def surroundings(source: Tensor) -> Tensor | None:
@@ -158,7 +173,9 @@ def surroundings(source: Tensor) -> Tensor | None:
     return without_person(source[:, :3].float(), 0.5 + 0.5 * source[:, 3:].float())
 
 
-def carried(source: Tensor, flow: Tensor, behind: Tensor | None = None) -> Tensor:
+def carried(
+    source: Tensor, flow: Tensor, behind: Tensor | None = None, mirrored: Mirrored | None = None
+) -> Tensor:
     """The source picture as a flow carries it, ``[B, 3, S, S]``.
 
     With an outline the person alone is carried: they are laid before what stays where it is, which is
@@ -168,8 +185,11 @@ def carried(source: Tensor, flow: Tensor, behind: Tensor | None = None) -> Tenso
         source: ``[B, 3, S, S]`` in -1..1, or ``[B, 4, S, S]`` with the outline, -1 outside and 1 inside.
         flow: ``[B, 2, S, S]`` of the person.
         behind: the source's :func:`surroundings`, where many frames share them; None: they are worked out.
+        mirrored: what is taken from the face's other half; None for nothing.
     """
     moved = warp_picture(source.float(), flow)
+    if mirrored is not None:
+        moved = moved + mirrored.share * (warp_picture(source.float(), mirrored.flow) - moved)
     if source.shape[1] == 3:
         return moved
     colours, behind = source[:, :3].float(), surroundings(source) if behind is None else behind

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from studio.engines.semantic.decoder import SemanticDecoder
+from studio.engines.semantic.decoder import Mirrored, SemanticDecoder
 from studio.engines.semantic.keypoints import HOLDING, VERTICES
 from studio.engines.semantic.settings import CODE, JAW, SemanticSettings
+from studio.head.topology import topology
 from studio.networks.dense_motion import DenseMotion, DenseMotionNetwork
-from studio.networks.face_flow import face_flow
+from studio.networks.face_flow import FaceFlow, face_flow
+from studio.networks.face_surface import FaceSurface
 from studio.networks.feature_volume import AppearanceExtractor
 from studio.networks.keypoint_detector import KeypointDetector
 from studio.networks.keypoint_flow import head_turn, warp_volume, within_head
@@ -48,6 +50,8 @@ class SemanticOutput:
     """``[B, 3, S, S]`` the source picture, warped."""
     share: Tensor | None
     """``[B, 1, S, S]`` how much of the paint lies over it, 0..1."""
+    mirrored: Mirrored | None
+    """What of the warped picture is the face's other half; None where nothing is."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,10 @@ class SemanticNetwork(nn.Module):
 
     holding: Tensor
     """``[K]`` how much each keypoint says about the head's own pose."""
+    triangles: Tensor
+    """``[F, 3]`` of the face's 478 points."""
+    partner: Tensor
+    """``[478]`` the point on the other side of each."""
 
     def __init__(self, shape: SemanticSettings) -> None:
         super().__init__()
@@ -146,6 +154,9 @@ class SemanticNetwork(nn.Module):
                 shape.norm,
             )
         weights = HOLDING if shape.keypoint_source == "head_model" else (1.0,) * len(HOLDING)
+        mesh = topology()
+        for name, table in (("triangles", mesh.triangles), ("partner", mesh.mirror)):
+            self.register_buffer(name, torch.from_numpy(table.astype("int64")), persistent=False)
         self.register_buffer("holding", torch.tensor(weights[: shape.keypoints]), persistent=False)
 
     def recompute(self, wanted: bool) -> None:
@@ -250,13 +261,15 @@ class SemanticNetwork(nn.Module):
                     within = within * valid[..., None]
                 numbers.append((WITHIN * within).asinh().flatten(1))
         motion = self.motion(volume, ours, theirs, valid, turn if shape.turning else None)
-        picture_flow, sure = motion.picture_flow if shape.paint_over else None, None
+        picture_flow = motion.picture_flow if shape.paint_over else None
+        face: FaceFlow | None = None
         if shape.face_flow and min(source_keypoints.shape[1], driving_keypoints.shape[1]) > len(VERTICES):
             still, moved = (x[:, len(VERTICES) :] for x in (source_keypoints, driving_keypoints))
-            face = None if kept is None else kept.face
-            motion, picture_flow, sure = _with_face(
-                motion, picture_flow, still, moved, face, min(shape.side // 2, FACE_SIDE)
-            )
+            surface = FaceSurface(self.triangles, self.partner) if shape.face_surface else None
+            face = face_flow(still, moved, min(shape.side // 2, FACE_SIDE), surface)
+            if kept is not None and kept.face is not None:
+                face = _known(face, kept.face)
+            motion, picture_flow = _with_face(motion, picture_flow, face)
         warped = warp_volume(volume, motion.flow)
         drawn = self.decoder(
             warped,
@@ -265,7 +278,7 @@ class SemanticNetwork(nn.Module):
             source,
             picture_flow,
             behind,
-            sure,
+            face,
         )
         return SemanticOutput(
             drawn.picture,
@@ -278,38 +291,36 @@ class SemanticNetwork(nn.Module):
             drawn.picture_flow,
             drawn.warped,
             drawn.share,
+            drawn.mirrored,
         )
 
 
+def _known(face: FaceFlow, known: Tensor) -> FaceFlow:
+    """The face's flow, believed nowhere where ``known`` ``[B]`` is false."""
+    there = known.to(face.faith)[:, None, None, None]
+    share = None if face.share is None else face.share * there
+    return replace(face, faith=face.faith * there, share=share)
+
+
 def _with_face(
-    motion: DenseMotion,
-    picture_flow: Tensor | None,
-    source: Tensor,
-    driving: Tensor,
-    known: Tensor | None,
-    side: int,
-) -> tuple[DenseMotion, Tensor | None, Tensor]:
-    """Motion whose flow is, where the face is, that of the face's points; and where that is, 0..1.
+    motion: DenseMotion, picture_flow: Tensor | None, face: FaceFlow
+) -> tuple[DenseMotion, Tensor | None]:
+    """Motion whose flow is, where the face is, that of the face's points.
 
     Args:
         motion: what keypoints say.
         picture_flow: ``[B, 2, h, w]`` of what is seen, or None.
-        source: ``[B, P, 3]`` points of the face.
-        driving: ``[B, P, 3]`` the same in the driving frame.
-        known: ``[B]`` whether they are known; None: they are.
-        side: at which they are worked out.
+        face: of the face's points.
     """
-    with full_precision(source):
-        flow, faith = face_flow(source, driving, side)
-        if known is not None:
-            faith = faith * known.to(faith)[:, None, None, None]
+    with full_precision(face.flow):
+        flow, faith = face.flow, face.faith
         if picture_flow is not None:
-            wide = functional.interpolate(picture_flow.float(), (side, side), mode="bilinear")
+            wide = functional.interpolate(picture_flow.float(), flow.shape[2:], mode="bilinear")
             picture_flow = wide + faith * (flow - wide)
-        sure, size = faith, motion.flow.shape[3:]
+        size = motion.flow.shape[3:]
         # Averaged as what is believed: a flow counts nothing where it does not hold.
         flow, faith = (
             functional.interpolate(x, size, mode="area")[:, :, None] for x in (faith * flow, faith)
         )
         whole = torch.cat([flow + (1.0 - faith) * motion.flow[:, :2], motion.flow[:, 2:]], 1)
-    return replace(motion, flow=whole), picture_flow, sure
+    return replace(motion, flow=whole), picture_flow

@@ -59,6 +59,9 @@ class SemanticSettings:
     """Whether, where the face is, the flow is that of all the head model's points and not only of the
     keypoints (studio.networks.face_flow). They are moved by the same numbers, so a receiver that has the head
     model needs no more than pose and code. Off: keypoints alone (paper)."""
+    face_surface: bool = False
+    """Whether the face's flow knows its surface: points turned away have no say in it, and what the source
+    does not show of a face is taken from the face's other half, as in a mirror. Needs `face_flow`."""
     compressed: Annotated[int, Ge(1)] = 4
     """Channels of the volume that motion is estimated from."""
     motion_side: Annotated[int, Ge(4)] = 64

@@ -47,7 +47,7 @@ PROJECT = replace(
     spectral=False,
     paint_over=True,
 )
-FORMS = {"paper": PAPER, "project": PROJECT}
+FORMS = {"paper": PAPER, "project": PROJECT, "surface": replace(PROJECT, face_surface=True)}
 
 
 def network(shape: SemanticSettings, seed: int = 0) -> SemanticNetwork:
