@@ -120,7 +120,7 @@ def follow(
     lasting = max((len(stretch.frames) for stretch in stretches), default=0)
     if lasting < min(_REAL, len(seen)):
         raise Problem(NOBODY)
-    people = _join(stretches, template)
+    people = _join(stretches, template, apart=len(seen) == 1)
     main = max(people, key=lambda p: _weight(p, width, height))
     cast = _in_order([p for p in people if _worth_counting(p, main)], rate)
     chosen = main if person == "auto" else _by_number(cast, person)
@@ -178,7 +178,8 @@ def _assign(cost: npt.NDArray[np.float64]) -> dict[int, int]:
     return {column: row for row, column in pairs if np.isfinite(cost[row, column])}
 
 
-def _join(stretches: list[Stretch], template: Floats) -> list[Person]:
+def _join(stretches: list[Stretch], template: Floats, apart: bool) -> list[Person]:
+    """Stretches of one person together; ``apart``: all are of one picture, where even twins are two people."""
     for stretch in stretches:
         stretch.typical = signature(stretch.faces, template)
     people: list[Person] = []
@@ -186,7 +187,7 @@ def _join(stretches: list[Stretch], template: Floats) -> list[Person]:
         likeness = [(_unlike(person, stretch), i) for i, person in enumerate(people)]
         likeness = [pair for pair in likeness if not people[pair[1]].meets(stretch)]
         best = min(likeness, default=(float("inf"), -1))
-        if best[0] < SAME_PERSON:
+        if best[0] < SAME_PERSON and not apart:
             people[best[1]].stretches.append(stretch)
         else:
             people.append(Person([stretch]))

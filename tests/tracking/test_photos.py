@@ -91,6 +91,14 @@ def test_of_several_people_any_can_be_chosen(portrait, stranger, tmp_path):
         track_video(photo, tmp_path / "2", TrackSettings(person="2"))
 
 
+def test_twins_in_one_picture_are_two_people(portrait, tmp_path):
+    photo = save(tmp_path / "twins.png", np.concatenate([portrait, portrait[:, ::-1]], 1))
+    track_video(photo, tmp_path / "t")
+    people = load_people(tmp_path / "t")
+    assert people is not None
+    assert len(people.people) == 2
+
+
 def refused(photo, folder):
     with pytest.raises(Problem) as problem:
         track_video(photo, folder)

@@ -1,0 +1,144 @@
+"""From a photo to a film: an avatar at once, driven; what one picture cannot do is said in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.media import probe, read_selected
+from studio.project.avatar_files import load_avatar
+from studio.project.store import Store
+
+NAME = "Ann 📷"
+
+
+@pytest.fixture(scope="session")
+def portrait(sample_clip: Path) -> np.ndarray:
+    """A frame of the sample."""
+    ((_, picture),) = read_selected(sample_clip, [0])
+    return picture
+
+
+@pytest.fixture
+def photo(portrait: np.ndarray, tmp_path: Path) -> Path:
+    """It as a telephone leaves it: lying on its side, with a note of that."""
+    file = tmp_path / "me 📷.jpg"
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.rot90(portrait)).save(file, exif=exif, quality=95)
+    return file
+
+
+def test_a_photo_becomes_avatars_and_a_film(studio, home, photo, sample_clip, tmp_path) -> None:
+    from tests.engines.semantic.one_person import shelve
+
+    shelve(home)
+    said = studio("import", photo, "--subject", NAME)
+    assert said.code == 0, said.err
+    assert "Avatars are ready: Instant and One picture (semantic)." in said.out
+    assert "does not show" not in said.out
+    (subject,) = Store(home).subjects().subjects
+    engines = [load_avatar(folder).engine for folder in subject.avatars()]
+    assert engines == ["instant", "semantic"]
+    assert studio("import", photo, "--subject", NAME).out.startswith(f"{NAME} has this clip, tracked")
+
+    for engine in engines:
+        out = tmp_path / f"{engine}.mp4"
+        words = ("--drive", sample_clip, "--engine", engine, "--range", "0:3", "--size", "96", "-o", out)
+        said = studio("animate", NAME, *words)
+        assert said.code == 0, said.err
+        assert probe(out).frames == 4
+
+    said = studio("build", NAME, "--engine", "semantic", "--semantic.model", "nobody")
+    assert (said.code, said.sentence) == (2, "There is no base model 'nobody': choose one of tiny.")
+    said = studio("build", NAME, "--engine", "semantic", "--semantic.frame", "4")
+    assert said.code == 2
+    assert "Frame 4 cannot be the picture, because the clip ends with frame 0" in said.sentence
+    shelve(home, "better", seed=7)
+    said = studio("build", NAME, "--engine", "semantic", "--semantic.model", "better")
+    assert said.code == 0
+    references = {load_avatar(folder).lineage["inputs"].get("base_model") for folder in subject.avatars()}
+    assert len(references) == 3  # the instant one has none
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ("build", NAME, "--engine", "pvp"),
+            "Personal prior (PVP) learns from a clip, and this is",
+        ),
+        (("build", NAME, "--engine", "tri2plane"), "learns from a clip, and this is one photo"),
+        (("build", NAME, "--engine", "semantic"), "It needs a base model that was trained on many people"),
+        (("evaluate", NAME), "A photo is one picture, so nothing can be kept back to judge its avatars by"),
+        (("build", NAME, "--hold-out", "0.2"), "A photo is one picture"),
+        (("sweep", NAME), "A photo shows one moment"),
+    ],
+)
+def test_what_one_picture_cannot_do_is_said(studio, photo_home, words, sentence) -> None:
+    said = studio(*words)
+    assert said.code == 2
+    assert sentence in said.sentence
+    assert said.sentence.endswith((".", "semantic."))
+
+
+def test_a_photo_does_not_drive(studio, photo_home, photo, tmp_path) -> None:
+    said = studio("animate", NAME, "--drive", photo, "-o", tmp_path / "out.mp4")
+    assert said.code == 2
+    assert "is a photo, and what drives an avatar has to move" in said.sentence
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_several_faces_are_told(studio, home, portrait, tmp_path) -> None:
+    two = tmp_path / "two.png"
+    Image.fromarray(np.concatenate([portrait, portrait[:, ::-1]], 1)).save(two)
+    said = studio("import", two, "--subject", "Two")
+    assert said.code == 0, said.err
+    assert "The photo shows 2 faces; number" in said.out
+    assert "--person 0 or 1, from left to right, takes another one." in said.out
+    assert studio("import", two, "--subject", "Two", "--person", "1").code == 0
+
+
+def _wall(folder: Path) -> Path:
+    file = folder / "wall.png"
+    Image.fromarray(np.random.default_rng(0).integers(90, 110, (200, 200, 3), np.uint8)).save(file)
+    return file
+
+
+def _cut(folder: Path) -> Path:
+    file = folder / "cut.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)).save(file)
+    file.write_bytes(file.read_bytes()[:3000])
+    return file
+
+
+def _dance(folder: Path) -> Path:
+    file = folder / "dance.webp"
+    first, second = (Image.new("RGB", (64, 64), colour) for colour in ("red", "blue"))
+    first.save(file, save_all=True, append_images=[second])
+    return file
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [(_wall, "No face was found in this photo"), (_cut, "damaged or cut short"), (_dance, "is animated")],
+)
+def test_what_is_no_photo_of_a_face_leaves_nothing_behind(
+    studio, home, tmp_path, make: Callable[[Path], Path], sentence
+) -> None:
+    said = studio("import", make(tmp_path), "--subject", "Bob")
+    assert said.code == 2
+    assert sentence in said.sentence
+    assert not list((home / "subjects").glob("*"))
+
+
+@pytest.fixture
+def photo_home(studio, photo) -> None:
+    """The photo, imported where there is no base model."""
+    said = studio("import", photo, "--subject", NAME)
+    assert said.code == 0, said.err
+    assert "The avatar is ready: Instant." in said.out
