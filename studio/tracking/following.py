@@ -179,7 +179,7 @@ def _assign(cost: npt.NDArray[np.float64]) -> dict[int, int]:
 
 
 def _join(stretches: list[Stretch], template: Floats, apart: bool) -> list[Person]:
-    """Stretches of one person together; ``apart``: all are of one picture, where even twins are two people."""
+    """Stretches of one person together; ``apart``: of one picture, where even twins are two people."""
     for stretch in stretches:
         stretch.typical = signature(stretch.faces, template)
     people: list[Person] = []
