@@ -26,7 +26,7 @@ EXPRESSION_ROOM = 0.75
 
 
 PICTURE_TURNS = (25.0, 15.0, 25.0)
-"""Degrees of yaw, pitch and roll to each side of a picture's own that an avatar of one picture carries well."""
+"""Degrees of yaw, pitch and roll to each side of its own that an avatar of one picture carries well."""
 PICTURE_TRAVEL, PICTURE_GROWTH = 0.08, 0.2
 """Metres to each side, and share by which the head grows or shrinks, likewise."""
 
@@ -68,7 +68,7 @@ def retarget_motion(
     Args:
         driver: T frames of the driving person (frames without a face hold interpolated values).
         driver_rate: the driving clip's frame rate; the track keeps it.
-        source: the frames that the avatar learnt from, whose statistics are the avatar's own manner. One frame
+        source: the frames that the avatar learnt from, whose statistics are its own manner. One frame
             alone, a picture, has no manner: expression, jaw, lids and gaze are then the driver's as they are.
         rest_camera: ``[3]`` the avatar's rest camera.
         settings: see :class:`RetargetSettings`.
@@ -107,8 +107,7 @@ def retarget_motion(
         expression=expression,
         jaw=jaw,
         eyelids=_eyelids(driver, manner.eyelids, lids, settings.eyes),
-        gaze=gaze
-        + settings.eyes * (driver.gaze - np.median(manner.gaze, axis=0)).astype(np.float32),
+        gaze=gaze + settings.eyes * (driver.gaze - np.median(manner.gaze, axis=0)).astype(np.float32),
         angles=angles.astype(np.float32),
         camera=np.concatenate([scale, centre], 1).astype(np.float32),
     )
@@ -151,7 +150,7 @@ def _eyelids(driver: HeadMotion, manner: Floats, source: Floats, strength: float
 
 
 def _eased_around_picture(motion: HeadMotion, source: HeadMotion, beyond: float) -> HeadMotion:
-    """As if the picture had shown what one picture usually carries. Its expression says nothing about how far the
+    """As if the picture had shown what one usually carries. Its expression says nothing about how far the
     face can go, so expression and jaw are left alone."""
     share = beyond / 10.0
     at, metre = source.camera[0], float(source.camera[0, 0])

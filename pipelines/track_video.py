@@ -1,4 +1,4 @@
-"""Video or photo in, TrackedSequence out: whose face it is, where it is, and what its head does, frame by frame.
+"""Video or photo in, TrackedSequence out: whose face it is, where, and what its head does, frame by frame.
 
 Two passes over the file. The first finds every face; then the whole clip is known, and so who the person
 is, where smoothing may look and where the head will be. The second looks at the pictures again for
@@ -87,7 +87,7 @@ def track_video(
         The sequence that was written.
 
     Raises:
-        Problem: neither video nor photo, nobody in it, too few frames of the person, a photo's face too small,
+        Problem: neither video nor photo, nobody in it, too few frames of them, a photo's face too small,
             covered or cut off, no such person, a full disk.
     """
     settings = settings or TrackSettings()
@@ -208,11 +208,11 @@ def _refuse_too_few(followed: Followed, settings: TrackSettings, trimmed: bool) 
 
 
 NO_FACE = (
-    "No face was found in this photo: use one that shows a face, lit, from the front, at least a tenth of the "
+    "No face was found in this photo: use one that shows a face, lit, from the front, a tenth of the "
     "picture high."
 )
 _UNFIT = {
-    Flag.SMALL: "The face in this photo is only {height} pixels high: use one in which it has at least {least}.",
+    Flag.SMALL: "The face in this photo is only {height} pixels high: use one where it has at least {least}.",
     Flag.EDGE: "The face in this photo goes beyond its edge: use one that shows the whole face.",
     Flag.OCCLUDED: "The face in this photo is covered or turned too far away: use one that shows all of it.",
 }

@@ -1,4 +1,4 @@
-"""What an engine draws in a crop around the face, laid over a picture: a correction of it, or a crop of its own.
+"""What an engine draws around the face, laid over a picture: a correction of it, or a crop of its own.
 
 The crop is a unit square; ``to_crop`` maps output pixels to it. Both ways fade out towards the crop's sides
 with the same :func:`window`, so that no edge shows.
