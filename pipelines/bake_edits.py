@@ -62,7 +62,7 @@ def bake(
         settings: how latent mappers are trained in.
         device: torch's word for where; None for the fastest.
         volume: how a volume is tuned.
-        scratch: where checkpoints go, from which a tuning that was stopped or killed goes on; None for nowhere
+        scratch: where checkpoints go, from which a stopped or killed tuning goes on; None for nowhere
             that lasts.
 
     Raises:

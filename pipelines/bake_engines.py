@@ -129,19 +129,18 @@ def _bake_tri2plane(baking: Baking) -> Made:
     parts, motion = load_tri2plane(baking.avatar.folder), _motion(baking.subject, baking.avatar)
     base, write_base = _bake_base(parts.base, baking.avatar.folder / "base", baking)
     some, where = moments_of(motion, parts, baking.volume), str(baking.device)
-    baked = volume_baked(
+    baked, took = volume_baked(
         parts, base, baking.chosen, some, baking.volume, baking.scratch, baking.progress, baking.device
     )
-    figures = {
-        "volume": _differences(
-            lambda edits: Tri2PlaneEngine(parts, where, edits),
-            Tri2PlaneEngine(baked, where),
-            base,
-            baking,
-            baking.chosen,
-            some.take(judged_of(len(some))),
-        )
-    }
+    differences = _differences(
+        lambda edits: Tri2PlaneEngine(parts, where, edits),
+        Tri2PlaneEngine(baked, where),
+        base,
+        baking,
+        baking.chosen,
+        some.take(judged_of(len(some))),
+    )
+    figures: dict[str, Any] = {"volume": {**differences, **took}}
     baked = replace(
         baked,
         notes=(*parts.notes, *_notes(baking.chosen, figures)),
@@ -256,7 +255,7 @@ def _notes(chosen: list[tuple[Edit, float]], figures: Mapping[str, Any]) -> list
         )
     if volume:
         notes.append(
-            "The volume was tuned to show this by itself: in moments left out of that, its frames differ from "
+            "The volume was tuned to show this by itself: in moments left out, its frames differ from "
             f"the edited ones by {volume['levels']:.2f} levels of 255 on average, where the edits change "
             f"{volume['changed']:.2f}."
         )

@@ -45,7 +45,7 @@ def volume_baked(
     folder: Path,
     progress: Progress = silent,
     device: torch.device | str = "cpu",
-) -> Tri2Parts:
+) -> tuple[Tri2Parts, dict[str, float]]:
     """An avatar whose volume shows edits of shape, colour and light without having them.
 
     Args:
@@ -57,6 +57,9 @@ def volume_baked(
         folder: for checkpoints; a training that was interrupted goes on from there.
         progress: told often; may raise Interrupted.
         device: where to compute.
+
+    Returns:
+        The avatar; and ``steps`` and ``minutes`` of tuning.
 
     Raises:
         Problem: an edit does not belong to the avatar, or memory or disk are used up.
@@ -71,6 +74,7 @@ def volume_baked(
         standing_rate=settings.standing_rate,
         code_dropped=0.0,
         upsampler_from=0.0,
+        validation_frames=6,
         upsampler_tiles=max(1, parts.network.shape.tiles // 2),
         loop=LoopSettings(
             steps=settings.steps,
@@ -79,7 +83,7 @@ def volume_baked(
             schedule=settings.schedule,
             clip_norm=1.0,
             average_decay=0.95,
-            validate_seconds=30.0,
+            validate_seconds=max(20.0, 60.0 * settings.minutes / LOOKS),
             seed=settings.seed,
         ),
     )
@@ -87,7 +91,8 @@ def volume_baked(
     trained = train_tri2plane(
         material, taught, folder, progress, device, start=parts, what="training the edits in"
     )
-    return replace(baked, network=trained.network.cpu().eval())
+    took = {"steps": float(trained.loop.steps), "minutes": trained.loop.seconds / 60.0}
+    return replace(baked, network=trained.network.cpu().eval()), took
 
 
 def taught_pictures(
@@ -109,7 +114,8 @@ def taught_pictures(
     strengths = np.array([strength for _, strength in chosen], np.float32)
     engine = Tri2PlaneEngine(parts, str(device), edits)
     track = track_from_motion(motion, parts.person.rest_camera, Fraction(1))
-    plate, to_source = np.ascontiguousarray(parts.base.plate.image[..., :3]), parts.base.stage.placement.inverse()
+    plate = np.ascontiguousarray(parts.base.plate.image[..., :3])
+    to_source = parts.base.stage.placement.inverse()
     count = len(motion)
     real, background = (np.empty((count, side, side, 3), np.uint8) for _ in range(2))
     mask = np.empty((count, side, side), np.uint8)
@@ -155,5 +161,7 @@ def judged_of(count: int) -> npt.NDArray[np.int64]:
 
 JUDGED, BLOCKS = 0.15, 3
 """Share of the moments that tuning is judged by, and in how many runs of the clip they lie."""
+LOOKS = 4
+"""How often tuning is judged; the best is kept, which may be what it began with."""
 MEMORY, FEWEST = 6e8, 24
 """Bytes that pictures may take, and how many there are in any case."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from annotated_types import Ge, Gt
@@ -26,7 +26,7 @@ class VolumeFitSettings:
     """Adam's, at its height, for the networks."""
     standing_rate: Annotated[float, Gt(0)] = 2e-2
     """The same for the tri-planes' standing parts."""
-    schedule: Schedule = Schedule("cosine", warmup=0.05, final=0.02)
+    schedule: Schedule = field(default_factory=lambda: Schedule("cosine", warmup=0.05, final=0.02))
     """The rates along the way."""
     seed: Annotated[int, Ge(0)] = 0
     """The random seed."""

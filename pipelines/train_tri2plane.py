@@ -100,7 +100,7 @@ def train_tri2plane(
         what=what,
         progress=report_to,
         validate=teaching.judge if len(material.validation) else None,
-        preview=teaching.sheet,
+        preview=teaching.sheet if start is None else None,
     )
     return Trained(network.eval(), teaching.mean, teaching.deviation, teaching.mean_code().clone(), report)
 

@@ -156,18 +156,31 @@ class HeadModel:
         Returns:
             ``[T, V, 3]`` metres.
         """
+        return self.carried(change)(motion)
+
+    def carried(self, change: Floats) -> Callable[[HeadMotion], Floats]:
+        """:meth:`carry` of one change, with all that is fixed prepared."""
         lids = self.eyelids.displacement(change).reshape(2, -1)
-        moved = (motion.eyelids.astype(np.float32) @ lids).reshape(len(motion), *change.shape)
-        moved += change
         joints = np.asarray(self.joint_regressor @ change, np.float32)
-        self._turn(moved, joint_rotations(motion), np.tile(joints, (len(motion), 1, 1)), motion)
-        return moved
+        moved, skin = self._skinned()
+
+        def carry(motion: HeadMotion) -> Floats:
+            out = (motion.eyelids.astype(np.float32) @ lids).reshape(len(motion), *change.shape)
+            out += change
+            arms = np.tile(joints, (len(motion), 1, 1))
+            _skin(out, joint_rotations(motion), arms, motion.eyelids, moved, skin)
+            return out
+
+        return carry
 
     def _turn(self, shaped: Floats, turns: Floats, joints: Floats, motion: HeadMotion) -> None:
         """Skinning of all vertices, in place."""
+        _skin(shaped, turns, joints, motion.eyelids, *self._skinned())
+
+    def _skinned(self) -> tuple[list[npt.NDArray[np.intp]], list[Floats]]:
+        """For each joint the vertices that follow it, and how much."""
         moved = [np.flatnonzero(self.skin[:, j]) for j in range(JOINTS)]
-        skin = [self.skin[rows, j] for j, rows in enumerate(moved)]
-        _skin(shaped, turns, joints, motion.eyelids, moved, skin)
+        return moved, [self.skin[rows, j] for j, rows in enumerate(moved)]
 
     def joints(self, neutral: Floats, expression: npt.NDArray[np.floating]) -> Floats:
         """Where the joints are: ``[T, 3, 3]`` (jaw, left eye, right eye) for expressions ``[T, 50]``."""

@@ -28,9 +28,16 @@ from studio.warping.colour_classes import CELLS
 from studio.warping.face_chart import SIDE
 from studio.warping.lab import EPSILON, IN, KAPPA, LIGHT, OUT, srgb_from_lab
 from studio.warping.mesh import PersonMesh
-from studio.warping.region_masks import BESIDE_IRIS, BESIDE_LIPS, IRIS_REACH, LEAST_OTHER, PUPIL, RegionMaps
+from studio.warping.region_masks import (
+    BESIDE_IRIS,
+    BESIDE_LIPS,
+    IRIS_REACH,
+    LEAST_OTHER,
+    PUPIL,
+    RegionMaps,
+)
 from studio.warping.region_places import irises_at
-from studio.warping.relight import Light, Normals, brightness
+from studio.warping.relight import Light, Normals, brightness, gains
 
 if TYPE_CHECKING:
     from studio.warping.parts import WarpParts
@@ -58,6 +65,8 @@ less up and down, where lids cover it."""
 WEIGHTS = np.array([LEAST_OTHER, BESIDE_LIPS, BESIDE_IRIS, *PUPIL, *IRIS_REACH], np.float32)
 """Of :mod:`studio.warping.region_masks`, for the loop: as an argument, because compiled code on disk does not
 know when another module changes."""
+NO_IRISES = np.zeros((2, 7), np.float32)
+"""Where nobody asks for them."""
 LOW = np.uint32(0x00FF00FF)
 """Two of four bytes in one word."""
 
@@ -137,12 +146,9 @@ class Recolourer:
         mesh = self._mesh
         gain = np.zeros((0, 3, 3), np.float32)
         if lights:
-            at_vertices = brightness(self._normals.at(drawn.points, drawn.motion), lights) ** (1 / 2.4)
-            a, b, c = (at_vertices[mesh.triangles[:, k]] for k in range(3))
-            gain = np.stack([c, a - c, b - c], 2)
-            if all(min(light.effect.tint) == max(light.effect.tint) for light in lights):
-                gain = gain[:, :1]
-            gain = np.ascontiguousarray(gain, np.float32)
+            factors = brightness(self._normals.at(drawn.points, drawn.motion), lights)
+            colourless = all(min(light.effect.tint) == max(light.effect.tint) for light in lights)
+            gain = gains(factors, mesh.triangles, colourless)
         height, width = drawn.image.shape[:2]
         seen = drawn.seen or rasterise(drawn.points, mesh.triangles, width, height)
         for r, region in enumerate(REGIONS):
@@ -153,8 +159,9 @@ class Recolourer:
         behind, matrix = np.zeros((0, 0, 3), np.uint8), np.zeros((2, 3), np.float32)
         if drawn.behind is not None and drawn.cover is not None:
             behind, matrix = drawn.behind.plate, drawn.behind.to_plate.matrix
-        image, irises = np.ascontiguousarray(drawn.image), irises_at(drawn.points)
+        image, irises = np.ascontiguousarray(drawn.image), NO_IRISES
         if shift[REGIONS.index("eyes")].any():
+            irises = irises_at(drawn.points)
             _settle(
                 *(image, seen.triangle, seen.weights, tables.chart, tables.expected, SIDE),
                 *(tables.typical[2], CELLS, WEIGHTS, irises),
@@ -162,7 +169,8 @@ class Recolourer:
         out = np.empty(drawn.image.shape, np.uint8)
         _recolour(
             *(image, nothing if drawn.cover is None else drawn.cover),
-            *(seen.triangle, seen.weights, tables.chart, tables.expected, tables.person, tables.typical),
+            *(seen.triangle, seen.weights, tables.chart, tables.reach),
+            *(tables.expected, tables.person, tables.typical),
             *(SIDE, CELLS, WEIGHTS),
             *(irises, shift, self._responses, shift.any(1)),
             *(self._usual_lightness, self._usual),
@@ -224,6 +232,9 @@ class _Tables:
 
     chart: Floats
     """``[F, 6]``, see :meth:`FaceChart.triangle_table`."""
+    reach: npt.NDArray[np.uint32]
+    """``[F]`` in each byte more than 0 where any place of a triangle may be of that region, in the
+    order of ``expected``; what is nowhere near is not looked up."""
     expected: npt.NDArray[np.uint32]
     """``[(SIDE + 1)²]`` skin in the lowest byte, then hair, lips, eyes; last row and column twice."""
     person: Picture
@@ -243,12 +254,26 @@ class _Tables:
             for lane, one in enumerate(classes):
                 word |= one.astype(np.uint64) << (np.uint64(lane) * LANE)
             words.append(np.pad(word.reshape(CELLS, CELLS, CELLS), ((0, 1),) * 3, mode="edge").ravel())
+        chart = maps.chart.triangle_table(mesh.triangles)
         return _Tables(
-            maps.chart.triangle_table(mesh.triangles),
+            chart,
+            _reach(chart, places),
             np.ascontiguousarray(np.pad(places, ((0, 1), (0, 1)), mode="edge").ravel()),
             np.ascontiguousarray(np.pad(e.person, ((0, 1), (0, 1)), mode="edge").ravel()),
             np.ascontiguousarray(np.stack(words)),
         )
+
+
+def _reach(chart: Floats, places: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """What is expected anywhere in the boxes around triangles, and at the places beside them, which are read
+    between; see :class:`_Tables`."""
+    last = np.float32(len(places) - 1)
+    corners = np.stack([chart[:, [0, 3]] + turn for turn in (0.0, chart[:, [1, 4]], chart[:, [2, 5]])])
+    low = np.floor(np.clip(corners.min(0) - 1.0, 0.0, last)).astype(int)
+    high = np.ceil(np.clip(corners.max(0) + 1.0, 0.0, last)).astype(int) + 1
+    boxes = zip(low.tolist(), high.tolist(), strict=True)
+    found = [np.bitwise_or.reduce(places[b:d, a:c], axis=None) for (a, b), (c, d) in boxes]
+    return np.array(found, np.uint32)
 
 
 _LOOP: dict[str, Any] = {"cache": True, "nogil": True, "fastmath": True, "error_model": "numpy"}
@@ -385,6 +410,7 @@ def _find(
     triangle: Any,
     weights: Any,
     chart: Any,
+    reach: Any,
     expected: Any,
     person: Any,
     side: int,
@@ -402,18 +428,21 @@ def _find(
     most, fine, hardly = np.float32(side - 1), np.float32(16.0), np.float32(HARDLY)
     eight, sixteen, whole = np.uint32(8), np.uint32(16), np.uint32(256)
     row, nothing = np.uint64(side + 1), np.uint32(0)
-    places, channels = wanted != nothing or not covers, gain.shape[1] if gain.size > 0 else 0
+    channels = gain.shape[1] if gain.size > 0 else 0
     count = 0
     for x in range(len(triangle)):
         if triangle[x] < 0:
             continue
         t = np.uint64(np.uint32(triangle[x]))
+        near = (reach[t] & wanted) != nothing
+        if not near and not everywhere:
+            continue
         shown = np.float32(cover[x]) * unit if covers else one
         if shown < hardly:
             continue
         u, v = weights[x, 0], weights[x, 1]
         even = odd = nothing
-        if places:
+        if near or not covers:
             corner = chart[t]
             px = corner[0] + u * corner[1] + v * corner[2] - half
             py = corner[3] + u * corner[4] + v * corner[5] - half
@@ -701,6 +730,7 @@ def _recolour(
     triangle: Any,
     weights: Any,
     chart: Any,
+    reach: Any,
     expected: Any,
     person: Any,
     typical: Any,
@@ -729,8 +759,8 @@ def _recolour(
     for r in range(4):
         if active[r]:
             wanted |= np.uint32(255) << np.uint32(8 * r)
-    # Skin and hair tell each other apart, also at the outline.
-    if active[0] or active[1] or (unmixes and everywhere):
+    # Skin and hair tell what shows at the outline.
+    if unmixes and everywhere:
         wanted |= np.uint32(0xFFFF)
     # Threads take rows in a row: far ones after each other, so that each has its part of the person.
     apart = _far_apart(height)
@@ -747,6 +777,7 @@ def _recolour(
             triangle[y],
             weights[y],
             chart,
+            reach,
             expected,
             person,
             side,

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
@@ -53,9 +55,11 @@ class Normals:
         own = np.arange(mesh.shell[1])
         pairs = np.concatenate([first, second, own]), np.concatenate([second, first, own])
         joined = csr_matrix((np.ones(len(pairs[0]), np.float32), pairs))
-        joined.data[:] = 1.0  # pairs that two triangles share were counted twice
-        self._mean = csr_matrix(joined.multiply(1.0 / joined.sum(1)))
-        self._shell = self._shell_normals()
+        # Pairs that two triangles share are one by now.
+        self._around = joined.indptr.astype(np.int32), joined.indices.astype(np.int32)
+        shell, lets_go = self._shell_normals(), mesh.shell_lets_go[:, None]
+        self._turning = np.asarray((1.0 - lets_go) * shell, np.float32)
+        self._held = np.asarray(lets_go * (shell @ rotation_from_angles(mesh.rest_angles).T), np.float32)
 
     def at(self, positions: npt.NDArray[np.floating], motion: HeadMotion) -> Floats:
         """``[V, 3]`` unit normals as the viewer sees them: x to the right, y up, z towards the viewer.
@@ -65,15 +69,11 @@ class Normals:
             motion: parameters of the one frame.
         """
         mesh = self._mesh
-        face = positions[: len(mesh.neutral_face)] * np.array([1.0, -1.0, 1.0])
-        turns = rotation_from_angles(np.stack([motion.angles[0], mesh.rest_angles]))
-        turned, held = (self._shell @ turn.T for turn in turns)
-        shell = turned + mesh.shell_lets_go[:, None] * (held - turned)
-        normals = np.concatenate([vertex_normals(face, mesh.model.triangles), shell]).astype(np.float32)
-        for _ in range(SMOOTHINGS):
-            normals = self._mean @ normals
-        around = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (len(mesh.border), 1))
-        return _unit(np.concatenate([normals, around]))
+        shell = self._turning @ rotation_from_angles(motion.angles[0]).T.astype(np.float32) + self._held
+        out = np.empty((mesh.vertices, 3), np.float32)
+        points = np.ascontiguousarray(positions[: mesh.shell[0]], np.float32)
+        _smoothed(points, mesh.model.triangles, shell, *self._around, SMOOTHINGS, out)
+        return out
 
     def _shell_normals(self) -> Floats:
         """``[S, 3]`` in head space: from the rim of the face over to what it is joined to."""
@@ -111,6 +111,24 @@ def brightness(normals: Floats, lights: Sequence[Light]) -> Floats:
     return out
 
 
+def gains(factors: Floats, triangles: npt.NDArray[np.int32], colourless: bool) -> Floats:
+    """What pixels' values are multiplied by, so that light is by vertices' factors: their powers of
+    1/2.4, for each triangle at its last corner and what its first and second weight add.
+
+    Args:
+        factors: ``[V, 3]`` from :func:`brightness`.
+        triangles: ``[F, 3]``.
+        colourless: whether red, green and blue have the same.
+
+    Returns:
+        ``[F, 3, 3]`` channels and these three numbers; ``[F, 1, 3]`` where colours are the same.
+    """
+    powers = (factors[:, :1] if colourless else factors) ** np.float32(1 / 2.4)
+    out = np.empty((len(triangles), powers.shape[1], 3), np.float32)
+    _spread(powers, triangles, out)
+    return out
+
+
 def _lasting(factor: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return np.where(factor > DIMMEST, factor, DIMMEST * np.exp(np.minimum(factor / DIMMEST - 1.0, 0.0)))
 
@@ -118,6 +136,62 @@ def _lasting(factor: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 def _unit(vectors: npt.NDArray[np.floating]) -> Floats:
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, 1e-9), np.float32)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _smoothed(
+    points: Any, triangles: Any, shell: Any, begins: Any, beside: Any, times: int, out: Any
+) -> None:
+    """Unit normals of a face in the picture, of the shell around it, smoothed together, and of what is around
+    the picture."""
+    count, end = len(points), len(points) + len(shell)
+    now, then = np.zeros((end, 3), np.float32), np.empty((end, 3), np.float32)
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = points[b, 0] - points[a, 0], points[a, 1] - points[b, 1], points[b, 2] - points[a, 2]
+        vx, vy, vz = points[c, 0] - points[a, 0], points[a, 1] - points[c, 1], points[c, 2] - points[a, 2]
+        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for k in (a, b, c):
+            now[k, 0] += x
+            now[k, 1] += y
+            now[k, 2] += z
+    for v in range(count):
+        _normalise(now[v])
+    now[count:] = shell
+    for _ in range(times):
+        for v in range(end):
+            x = y = z = np.float32(0.0)
+            for k in range(begins[v], begins[v + 1]):
+                one = now[beside[k]]
+                x += one[0]
+                y += one[1]
+                z += one[2]
+            share = np.float32(1.0) / np.float32(begins[v + 1] - begins[v])
+            then[v, 0], then[v, 1], then[v, 2] = x * share, y * share, z * share
+        now, then = then, now
+    for v in range(end):
+        out[v] = now[v]
+        _normalise(out[v])
+    for v in range(end, len(out)):
+        out[v, 0], out[v, 1], out[v, 2] = 0.0, 0.0, 1.0
+
+
+@numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]
+def _normalise(vector: Any) -> None:
+    square = vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2]
+    scale = np.float32(1.0) / max(np.sqrt(square), np.float32(1e-9))
+    vector[0] *= scale
+    vector[1] *= scale
+    vector[2] *= scale
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _spread(values: Any, triangles: Any, out: Any) -> None:
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        for k in range(values.shape[1]):
+            last = values[c, k]
+            out[t, k, 0], out[t, k, 1], out[t, k, 2] = last, values[a, k] - last, values[b, k] - last
 
 
 _EDGES = ((0, 1, 2), (1, 2, 0))

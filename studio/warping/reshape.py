@@ -8,13 +8,14 @@ engine draws by itself shows the person as they are, and is reread (:func:`rerea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from studio.domain.camera import Floats, project
+from studio.domain.camera import Floats, rotation_from_angles
 from studio.domain.controls import ControlState
 from studio.domain.edits import EditStack, ShapeShift
 from studio.domain.motion import HeadMotion
@@ -32,49 +33,75 @@ NOTHING = np.float32(1.5)
 class Reshaper:
     """The shape edits of one person, ready to be added up.
 
-    What is fixed is made once: at render time a shape costs a weighted sum and one turn of its vertices.
+    What is fixed is made once, and what depends on strengths alone when these change: at render time a shape
+    costs one turn of its vertices. Safe to use from one thread at a time.
     """
 
-    def __init__(self, mesh: PersonMesh, edits: EditStack) -> None:
+    def __init__(self, mesh: PersonMesh, edits: EditStack, baked: Floats | None = None) -> None:
         """
+        Args:
+            mesh: the person's.
+            edits: those of other effects are left alone.
+            baked: ``[Vm + S, 3]`` another shape that always shows, see :attr:`WarpParts.change`.
+
         Raises:
             Problem: an edit belongs to another head model than the person's.
         """
-        self._mesh, self._edits = mesh, edits
+        self._mesh, self._edits, self._baked = mesh, edits, baked
         self._places = list(edits.of(ShapeShift))
         changes = [shape_change(mesh, edits.edits[k].title, edits.edits[k].effect) for k in self._places]
         self._changes = np.stack(changes) if changes else np.zeros((0, 0, 3), np.float32)
+        self._last: tuple[bytes, Floats] | None = None
+        self._ready: list[tuple[Floats, Callable[[HeadMotion], Floats]]] = []
 
     def change(self, state: ControlState) -> Floats | None:
         """How a state's shape differs from the person's: ``[Vm + S, 3]`` metres of head space for face and
-        shell, for :meth:`shift`; None where no edit shows."""
+        shell, for :meth:`shift`; None where no edit shows. What is baked in is a part of it."""
         if not self._places:
             return None
         strengths = self._edits.strengths(state)[self._places]
         if not strengths.any():
             return None
-        return np.asarray(np.tensordot(strengths, self._changes, 1), np.float32)
+        key = strengths.tobytes()
+        if self._last is None or self._last[0] != key:
+            total = np.asarray(np.tensordot(strengths, self._changes, 1), np.float32)
+            self._last = (key, total if self._baked is None else total + self._baked)
+        return self._last[1]
 
     def shift(self, change: Floats, motion: HeadMotion) -> Floats:
         """How far a change moves the mesh that a person has in one frame.
 
         Args:
-            change: from :meth:`change`.
+            change: from :meth:`change`, or what is baked in.
             motion: the one frame.
 
         Returns:
             ``[V, 3]`` to be added to ``PersonMesh.positions``: source pixels, and depth in pixels.
         """
-        mesh = self._mesh
-        first, end = mesh.shell
-        out = np.zeros((mesh.vertices, 3), np.float32)
+        ready = next((ready for known, ready in self._ready if known is change), None)
+        if ready is None:
+            ready = _shifting(self._mesh, change)
+            self._ready = [*self._ready[-1:], (change, ready)]
+        return ready(motion)
+
+
+def _shifting(mesh: PersonMesh, change: Floats) -> Callable[[HeadMotion], Floats]:
+    """:meth:`Reshaper.shift` of one change, with all that is fixed prepared."""
+    first, end = mesh.shell
+    face, lets_go = mesh.model.carried(change[:first]), mesh.shell_lets_go[:, None]
+    turning = ((1.0 - lets_go) * change[first:]).astype(np.float32)
+    held = (lets_go * (change[first:] @ rotation_from_angles(mesh.rest_angles).T)).astype(np.float32)
+
+    def shift(motion: HeadMotion) -> Floats:
         # Where the camera is does not matter for a difference; how large it shows everything does.
-        camera = np.array([motion.camera[0, 0], 0.0, 0.0], np.float32)
-        out[:first] = project(mesh.model.carry(change[:first], motion)[0], motion.angles[0], camera)
-        turned = project(change[first:], motion.angles[0], camera)
-        held = project(change[first:], mesh.rest_angles, camera)
-        out[first:end] = turned + mesh.shell_lets_go[:, None] * (held - turned)
+        turn = rotation_from_angles(motion.angles[0]).T
+        out = np.zeros((mesh.vertices, 3), np.float32)
+        out[:first] = face(motion)[0] @ turn
+        out[first:end] = turning @ turn + held
+        out *= motion.camera[0, 0] * np.array([1.0, -1.0, 1.0], np.float32)
         return out
+
+    return shift
 
 
 def shape_change(mesh: PersonMesh, title: str, effect: Any) -> Floats:

@@ -40,6 +40,9 @@ class Posed:
     """``[V, 3]`` where every vertex is drawn, source pixels: with the edits of the person's shape."""
     own: Floats
     """``[V, 3]`` where the person's own shape has it; the very same array where no such edit shows."""
+    built: Floats
+    """``[V, 3]`` where the avatar's shape has it, with what was baked in; the same array as ``own`` where
+    nothing was."""
     chosen: npt.NDArray[np.int32]
     """``[R, K]`` pivots to blend in each region, -1 for none."""
     share: Floats
@@ -55,7 +58,12 @@ class Posed:
     @property
     def as_filmed(self) -> Posed:
         """The same without edits of the shape."""
-        return replace(self, positions=self.own)
+        return replace(self, positions=self.own, built=self.own)
+
+    @property
+    def as_built(self) -> Posed:
+        """The same with no other shape than the one that was baked in."""
+        return replace(self, positions=self.built)
 
 
 class Warper:
@@ -72,7 +80,7 @@ class Warper:
         """
         mesh = self._mesh = parts.mesh
         self._stage, self._settings, self._sheet = parts.stage, parts.settings, edits.sheet(parts.sheet)
-        self._reshaper, self._baked = Reshaper(mesh, edits), parts.change
+        self._reshaper, self._baked = Reshaper(mesh, edits, parts.change), parts.change
         self._recolourer = Recolourer(parts, edits)
         self._rasterised: tuple[Floats, View, Visibility] | None = None
         self._still = parts.plate.still
@@ -128,17 +136,14 @@ class Warper:
         own = share[0] @ self._shell_residual[chosen[0]].reshape(len(share[0]), -1)
         positions[slice(*mesh.shell), :2] += own.reshape(-1, 2) * motion.camera[0, 0]
         # Another shape is where pivots are drawn; which suit, and where they are read, is the person's own.
-        change = self._change(state)
-        shown = positions if change is None else positions + self._reshaper.shift(change, motion)
-        return Posed(motion, shown, positions, chosen, share, quality)
+        asked, baked, shift = self._reshaper.change(state), self._baked, self._reshaper.shift
+        built = positions if baked is None else positions + shift(baked, motion)
+        shown = built if asked is None else positions + shift(asked, motion)
+        return Posed(motion, shown, positions, built, chosen, share, quality)
 
     def reshapes(self, state: ControlState) -> bool:
-        """Whether another shape than the person's own shows in a state."""
-        return self._change(state) is not None
-
-    def _change(self, state: ControlState) -> Floats | None:
-        asked = self._reshaper.change(state)
-        return self._baked if asked is None else asked if self._baked is None else asked + self._baked
+        """Whether an edit shows another shape than the avatar was built with."""
+        return self._reshaper.change(state) is not None
 
     def draw(self, posed: Posed, view: View) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
         """What a view shows of a posed person: picture ``[H, W, 3]`` and coverage ``[H, W]``, None where the

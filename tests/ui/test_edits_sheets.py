@@ -188,8 +188,9 @@ def test_baking_leaves_a_copy_and_undoing_it_shows_the_original(lee, session, st
     panel = EditsPanel(session, model, Posing(session, model, Viewport()))
     qtbot.addWidget(panel)
     panel.show()
+    panel.enter()
     session.edits.look()
-    qtbot.waitUntil(panel.bake.isVisible)
+    qtbot.waitUntil(panel.bake.isVisible, timeout=SLOW)
     actions = [action.text() for action in panel.list.rows["older"]._menu.actions()]
     assert any(words.startswith("Bake") for words in actions)
     qtbot.mouseClick(panel.bake, LEFT)
@@ -207,6 +208,26 @@ def test_baking_leaves_a_copy_and_undoing_it_shows_the_original(lee, session, st
     assert [entry.title for entry in store.trash()] == [f"{NAME}: copy with “Older” at 0.7"]
     qtbot.waitUntil(lambda: "older" in panel.list.rows)
     assert not panel.copies.unbake.isVisible()
+
+
+@pytest.mark.parametrize(("engine", "offered"), [("pvp", {"older", "red"}), ("instant", {"red"})])
+def test_all_that_an_engine_can_bake_is_offered(lee, session, qtbot, engine: str, offered: set[str]) -> None:
+    avatar = find_avatar(lee, engine)
+    rows = np.random.default_rng(0).normal(0, 0.3, (1, 8)).astype(np.float32)
+    put_edit(avatar, Edit("older", "Older", "direction-file", LatentShift(rows), 0.7))
+    put_edit(avatar, Edit("red", "Red", "recolour", Recolour("hair", (0.0, 9.0, 5.0)), on=False))
+    session.open_avatar(avatar)
+    model = ControlsModel()
+    panel = EditsPanel(session, model, Posing(session, model, Viewport()))
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.enter()
+    session.edits.look()
+    qtbot.waitUntil(lambda: bool(panel.list._bakeable), timeout=SLOW)
+    words = {name: [a.text() for a in row._menu.actions()] for name, row in panel.list.rows.items()}
+    assert {name for name, texts in words.items() if any(t.startswith("Bake") for t in texts)} == offered
+    # Of what an instant avatar shows there is nothing to bake: latents mean nothing to it, the rest is off.
+    assert panel.bake.isVisible() is (engine == "pvp")
 
 
 def test_another_avatars_edits_are_copied_and_a_dropped_file_fills_its_form(

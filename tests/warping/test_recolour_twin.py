@@ -231,6 +231,26 @@ def test_a_mesh_that_was_rasterised_already_is_used_as_it_is(person, drawn: Draw
     assert np.array_equal(recolourer.apply(asked, replace(drawn, seen=seen)), recolourer.apply(asked, drawn))
 
 
+def test_what_is_nowhere_near_a_region_need_not_be_looked_at(person, drawn: Drawn) -> None:
+    quick, thorough = Recolourer(person.parts, STACK), Recolourer(person.parts, STACK)
+    tables = thorough._tables
+    assert tables is not None
+    few = quick._tables.reach  # type: ignore[union-attr]
+    assert 0.1 < (few >> 16 & 255 > 0).mean() < 0.5, "lips are near some triangles"
+    thorough._tables = replace(tables, reach=np.full_like(tables.reach, 0xFFFFFFFF))
+    for names in (
+        ("hair",),
+        ("skin",),
+        ("lips",),
+        ("all",),
+        ("light",),
+        ("hair", "skin", "lips", "all", "light"),
+    ):
+        asked = state(**dict.fromkeys(names, 1.0))
+        for picture in (drawn, replace(drawn, cover=None, behind=None)):
+            assert np.array_equal(quick.apply(asked, picture), thorough.apply(asked, picture))
+
+
 def test_where_coverage_is_not_known_the_persons_usual_outline_is_taken(person, drawn: Drawn) -> None:
     unknown = replace(drawn, cover=None, behind=None)
     got = Recolourer(person.parts, STACK).apply(state(all=1.0, hair=1.0), unknown)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from studio.domain.camera import rotation_from_angles
 from studio.domain.edits import Relight
 from studio.warping.mesh import PersonMesh
-from studio.warping.relight import DIMMEST, Light, Normals, brightness
+from studio.warping.relight import DIMMEST, SMOOTHINGS, Light, Normals, brightness, gains
 from tests.warping.average_person import motion_of
 
 
@@ -45,6 +48,46 @@ def test_normals_turn_with_the_head_and_stay_with_the_shoulders(mesh: PersonMesh
     side = np.abs(rest[:, 0]) > 0.08
     assert (np.sign(still[ring][side, 0]) == np.sign(rest[side, 0])).all()
     assert np.abs(still[ring][side, 0]).min() > 0.5
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(0.0, 0.0), (25.0, -12.0)])
+def test_normals_are_what_the_slow_way_gives(mesh: PersonMesh, yaw: float, pitch: float) -> None:
+    mesh = replace(mesh, rest_angles=np.array([4.0, -6.0, 2.0], np.float32))
+    motion = motion_of([yaw])
+    motion.angles[0, 1] = pitch
+    points = mesh.positions(motion)[0]
+    first, end = mesh.shell
+    normals = np.zeros((end, 3))
+    upright = points[:first].astype(np.float64) * (1.0, -1.0, 1.0)
+    for a, b, c in mesh.model.triangles:
+        normals[[a, b, c]] += np.cross(upright[b] - upright[a], upright[c] - upright[a])
+    normals[:first] /= np.maximum(np.linalg.norm(normals[:first], axis=1, keepdims=True), 1e-20)
+    turned, held = (rotation_from_angles(angles) for angles in (motion.angles[0], mesh.rest_angles))
+    for k, own in enumerate(Normals(mesh)._shell_normals()):
+        lets_go = mesh.shell_lets_go[k]
+        normals[first + k] = (1.0 - lets_go) * (turned @ own) + lets_go * (held @ own)
+    beside = {v: {v} for v in range(end)}
+    for corners in mesh.triangles:
+        if corners.max() < end:
+            for v in corners:
+                beside[v] |= set(corners.tolist())
+    for _ in range(SMOOTHINGS):
+        normals = np.stack([normals[list(beside[v])].mean(0) for v in range(end)])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+    got = Normals(mesh).at(points, motion)
+    np.testing.assert_allclose(got[:end], normals, atol=2e-4)
+    assert (got[end:] == (0.0, 0.0, 1.0)).all()
+
+
+def test_gains_between_corners_are_powers_of_factors(mesh: PersonMesh) -> None:
+    factors = np.random.default_rng(1).uniform(0.3, 2.0, (mesh.vertices, 3)).astype(np.float32)
+    for colourless in (False, True):
+        found = gains(factors, mesh.triangles, colourless)
+        for u, v in ((1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (0.2, 0.5)):
+            got = found @ np.array([1.0, u, v], np.float32)
+            corners = (factors ** (1 / 2.4))[mesh.triangles]
+            wanted = u * corners[:, 0] + v * corners[:, 1] + (1.0 - u - v) * corners[:, 2]
+            np.testing.assert_allclose(got, wanted[:, :1] if colourless else wanted, rtol=1e-5)
 
 
 def test_a_mirrored_face_has_mirrored_normals(mesh: PersonMesh) -> None:

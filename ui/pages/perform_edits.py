@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from pipelines.colour_job import KIND as MEASURING
 from pipelines.colour_job import colour_job, measured_colours
-from pipelines.edit_avatar import GENERATORS, free_name
-from studio.domain.edits import LATENT, Edit, EditStack
+from pipelines.edit_avatar import free_name
+from studio.domain.edits import Edit, EditStack
 from studio.domain.progress import silent
 from ui.bridge.jobs import Job
 from ui.controls_model import ControlsModel
@@ -69,8 +69,8 @@ class EditsPanel(QWidget):
             self.tr("Bake"),
             self.searches.bake,
             tip=self.tr(
-                "Makes edits found by words, attributes or directions part of a copy of the avatar, where "
-                "they cost nothing. The original stays."
+                "Makes the edits that show part of a copy of the avatar, where they cost nothing. The "
+                "original stays."
             ),
         )
         self.copies = EditCopies(session)
@@ -268,13 +268,12 @@ class EditsPanel(QWidget):
         some = bool(stack.edits)
         self.list.setVisible(some)
         self.before.setVisible(some)
-        avatar = self._session.avatar
-        self.copies.offer(self.add.possible.elsewhere, empty=not some)
+        possible = self.add.possible
+        self.copies.offer(possible.elsewhere, empty=not some)
         self._hint.setVisible(not some and not self.copies.is_baked)
-        bakes = avatar is not None and avatar.engine in GENERATORS
-        latent = [edit for edit in stack.edits if bakes and isinstance(edit.effect, LATENT)]
-        self.bake.setVisible(any(edit.on and edit.strength != 0.0 for edit in latent))
-        self.list.offer_baking({edit.name for edit in latent})
+        able = [edit for edit in stack.edits if isinstance(edit.effect, possible.baked)]
+        self.bake.setVisible(any(edit.on and edit.strength != 0.0 for edit in able))
+        self.list.offer_baking({edit.name for edit in able})
         self.add.show_used({key for key, offer in self.add.offers.items() if used(stack, offer)})
         self.counted.emit(len(stack))
         self._order_keys()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import get_args
 
 from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from ui.pages.perform_edits_data import Group, Possible, Way
+from ui.pages.perform_edits_data import Group, Possible, Way, group_of
 from ui.pages.perform_edits_find import FindEdit
 from ui.session import Session
 from ui.theme import GAP
@@ -19,7 +20,7 @@ WAY = 112
 """Of a button, pixels."""
 ACROSS = 3
 """Ways side by side."""
-ORDER = ("shape", "colour", "words", "attributes", "components", "file")
+ORDER = ("shape", "emotion", "colour", "words", "attributes", "components", "file")
 """Ways from the first; others follow."""
 BY_METHOD = {
     "styleclip": "words",
@@ -38,7 +39,7 @@ def tr(text: str) -> str:
 def way_of(way: Way) -> str:
     """Under which button a method stands."""
     if not way.spec.generator:
-        return "shape" if way.spec.spaces == ("shape",) else "colour"
+        return group_of(way.spec)
     return next((to for begins, to in BY_METHOD.items() if way.spec.id.startswith(begins)), way.spec.id)
 
 
@@ -46,6 +47,7 @@ def way_words(way: str, title: str) -> str:
     """What stands on a button."""
     known = {
         "shape": tr("Shape"),
+        "emotion": tr("Emotion"),
         "colour": tr("Colour, light"),
         "words": tr("Words"),
         "attributes": tr("Attributes"),
@@ -78,7 +80,7 @@ class AddEdit(QWidget):
         self._possible = Possible()
         self.offers: dict[str, Offer] = {}
         self.ways: dict[str, QPushButton] = {}
-        self.tiles: dict[Group, EditTiles] = {"shape": EditTiles(), "colour": EditTiles()}
+        self.tiles: dict[Group, EditTiles] = {group: EditTiles() for group in get_args(Group)}
         self.finders: dict[str, FindEdit] = {}
         self._pages: dict[str, QWidget] = {}
         self._open = "shape"

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
+from pipelines.bake_job import baked_into
 from pipelines.colour_job import measured_colours
 from studio.domain.avatar import Avatar
-from studio.domain.edits import LATENT, Edit, EditStack, Recolour
+from studio.domain.edits import LATENT, Edit, EditStack, Effect, Recolour
 from studio.domain.problem import Problem
 from studio.domain.progress import silent
 from studio.project.settings_json import settings_to_plain
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 MEASURED = "recolour"
 """Method that must know the person's colours to offer others."""
-Group = Literal["shape", "colour"]
+Group = Literal["shape", "emotion", "colour"]
 """Where offers stand."""
 
 
@@ -55,6 +56,8 @@ class Possible:
     """Another avatar of the same person that has edits, and how many; the newest."""
     unmeasured: bool = False
     """Whether more can be offered once the person's colours are measured."""
+    baked: tuple[type[Effect], ...] = ()
+    """Effects that can be baked into a copy of it."""
 
 
 def read_possible(home: Path, avatar: Avatar, subject: SubjectFolder | None = None) -> Possible:
@@ -85,16 +88,20 @@ def read_possible(home: Path, avatar: Avatar, subject: SubjectFolder | None = No
         missing = spec.missing(assets) or ""
         lacking = spec.generator and avatar.engine not in GENERATORS
         weights = bool(missing)
-        if lacking and not missing:
-            missing = _no_generator(avatar, GENERATORS)
+        if lacking:
+            # Either takes somebody a while, so neither is kept from them until they have the other.
+            missing = " ".join(filter(None, (_no_generator(avatar, GENERATORS), missing)))
         ways.append(Way(spec, spec.wish_class, missing, weights))
         if not spec.generator and not missing:
-            group: Group = "shape" if spec.spaces == ("shape",) else "colour"
+            group = group_of(spec)
             if spec.id != MEASURED or colours is not None:
                 offers.setdefault(group, []).extend(offered_by(spec, workplace))
     titles = tuple((name, attribute.title) for name, attribute in ATTRIBUTES.items())
     unmeasured = MEASURED in METHODS and colours is None
-    return Possible(tuple(ways), offers, titles, _elsewhere(subject, avatar), unmeasured)
+    bakes: tuple[type[Effect], ...] = ()
+    with suppress(Problem):
+        bakes = baked_into(avatar)
+    return Possible(tuple(ways), offers, titles, _elsewhere(subject, avatar), unmeasured, bakes)
 
 
 def _elsewhere(subject: SubjectFolder | None, avatar: Avatar) -> tuple[Avatar, int] | None:
@@ -109,6 +116,12 @@ def _elsewhere(subject: SubjectFolder | None, avatar: Avatar) -> tuple[Avatar, i
             if count := sum(not isinstance(edit.effect, LATENT) for edit in edits):
                 return other, count
     return None
+
+
+def group_of(spec: MethodSpec) -> Group:
+    """Where the offers of a method that needs no searching stand."""
+    groups: Mapping[tuple[str, ...], Group] = {("shape",): "shape", ("expression",): "emotion"}
+    return groups.get(spec.spaces, "colour")
 
 
 def offered_by(spec: MethodSpec, workplace: Workplace) -> list[Offer]:

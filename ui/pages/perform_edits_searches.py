@@ -44,7 +44,7 @@ class EditSearches(QWidget):
         )
 
     def bake(self, names: tuple[str, ...] = ()) -> None:
-        """Bake edits of latents into a copy of the open avatar, in a job: all that show, or those named."""
+        """Bake edits into a copy of the open avatar, in a job: all that show, or those named."""
         session = self._session
         subject, avatar = session.subject, session.avatar
         if subject is not None and avatar is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -84,14 +84,16 @@ def load_tri2plane(folder: Path) -> Tri2Parts:
             raise Problem("This avatar was built by another version of the program; build it again.")
         shape = Tri2Shape(**card["shape"])
         tensors = load_file(folder / _WEIGHTS)
-        person = load_person(folder / _PERSON)
+        base, person = load_parts(folder / _BASE), load_person(folder / _PERSON)
+        if base.change is not None:
+            person = replace(person, change=base.change[: len(person.neutral)])
         network = Tri2Network(shape, person)
         prefix = "network."
         weights = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
         network.load_state_dict(weights, strict=True)
         low, high = card["pose_range"]
         return Tri2Parts(
-            base=load_parts(folder / _BASE),
+            base=base,
             person=person,
             network=network.eval(),
             mean=_vector(tensors["drive.mean"], DRIVE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import torch
 
@@ -58,9 +59,7 @@ class Tri2PlaneEngine:
     def render(self, request: RenderRequest) -> Frame:
         """Draw one frame; see :class:`studio.engines.engine.Engine`."""
         began = time.perf_counter()
-        volume = self._volume
-        if volume is None:
-            raise RuntimeError("render comes before close")
+        volume = self._opened()
         person, state = self._parts.person, request.state
         motion = motion_from_values(state.values[None], person.rest_camera)
         free = FreeCamera.from_state(state)
@@ -84,25 +83,77 @@ class Tri2PlaneEngine:
         else:
             behind = self._warper.background(view)
             image, cover = self._picture(volume, seen, around, behind, to_window)
-        warper = self._warper
-        reshapes, recolours = warper.reshapes(state), request.layer == "picture" and warper.recolours(state)
-        if reshapes or recolours:
-            posed, mesh = warper.posed(around.state, request.quality), warper.mesh
-            own, other = (
-                view.placement.apply(through_lens(at, turned, free, mesh.shell[1]))
-                for at in (posed.own, posed.positions)
-            )
-            if reshapes:
-                # The volume has the person's own shape only.
-                image, cover = reread(image, cover, behind, mesh.triangles, own, other)
-            if recolours:
-                image = warper.coloured(image, cover, posed, view, state, other)
+        image, cover = self._edited(image, cover, behind, around, turned, free)
         return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
+
+    def window(self, state: ControlState, behind: Picture) -> tuple[Picture, Picture]:
+        """What the volume alone shows in all of its window, its camera where it was tracked; for whoever
+        learns from it.
+
+        Args:
+            state: what is asked.
+            behind: ``[R, R, 3]`` the background in the same window.
+
+        Returns:
+            Picture ``[R, R, 3]`` with edits before that background, and coverage ``[R, R]``.
+        """
+        volume, person, side = self._opened(), self._parts.person, len(behind)
+        motion, free = motion_from_values(state.values[None], person.rest_camera), FreeCamera()
+        window = widened(aligned_crop(person.neutral, motion), self._parts.margin)
+        drawn = volume.picture(volume.look(motion, window, free, "full"))
+        if len(drawn) != side:
+            smooth = cv2.INTER_AREA if len(drawn) > side else cv2.INTER_LINEAR
+            drawn = np.asarray(cv2.resize(drawn, (side, side), interpolation=smooth), np.float32)
+        amount = drawn[..., 3:].clip(0.0, 1.0)
+        whole = 255.0 * drawn[..., :3] + (1.0 - amount) * behind
+        image, covered = (np.rint(x.clip(0.0, 255.0)).astype(np.uint8) for x in (whole, 255.0 * amount))
+        request = RenderRequest(state, View(window.scaled(side), side, side))
+        image, cover = self._edited(image, covered[..., 0], behind, request, motion, free)
+        assert cover is not None
+        return image, cover
 
     def close(self) -> None:
         """Let go of textures and networks."""
         self._warper.close()
         self._volume = None
+
+    def _opened(self) -> LiveVolume:
+        if self._volume is None:
+            raise RuntimeError("render comes before close")
+        return self._volume
+
+    def _edited(
+        self,
+        image: Picture,
+        cover: Picture | None,
+        behind: Picture | None,
+        request: RenderRequest,
+        turned: HeadMotion,
+        free: FreeCamera,
+    ) -> tuple[Picture, Picture | None]:
+        """A finished picture with the edits that a state asks for, and its coverage.
+
+        Args:
+            image, cover, behind: see :func:`~studio.warping.reshape.reread`.
+            request: its view is where the picture lies, its head is turned as the camera sees it.
+            turned: that motion.
+            free: the camera.
+        """
+        warper, state, place = self._warper, request.state, request.view.placement
+        reshapes, recolours = warper.reshapes(state), request.layer == "picture" and warper.recolours(state)
+        if not reshapes and not recolours:
+            return image, cover
+        posed, mesh = warper.posed(state, request.quality), warper.mesh
+        built, other = (
+            place.apply(through_lens(at, turned, free, mesh.shell[1]))
+            for at in (posed.built, posed.positions)
+        )
+        if reshapes:
+            # The volume has the shape that it was built with only.
+            image, cover = reread(image, cover, behind, mesh.triangles, built, other)
+        if recolours:
+            image = warper.coloured(image, cover, posed, request.view, state, other)
+        return image, cover
 
     def _picture(
         self,
@@ -116,7 +167,7 @@ class Tri2PlaneEngine:
         if behind is not None and fills((view.width, view.height), to_window):
             return lay_volume(behind, np.zeros(behind.shape[:2], np.uint8), behind, drawn, to_window)
         posed = self._warper.posed(request.state, request.quality)
-        around, cover = self._warper.draw(posed.as_filmed, view)
+        around, cover = self._warper.draw(posed.as_built, view)
         return lay_volume(around, cover, behind, drawn, to_window)
 
     @staticmethod

@@ -52,6 +52,9 @@ class VolumePerson:
     """Which head model the vertices are of."""
     body: BodyMotion
     """How the body moves."""
+    change: Floats | None = None
+    """``[V, 3]`` added to the neutral face: another shape that was baked into the volume. It is not in this
+    file but in what the avatar stands on; see :class:`~studio.warping.parts.WarpParts`."""
 
     @property
     def model(self) -> HeadModel:
@@ -59,9 +62,10 @@ class VolumePerson:
         return builtin_head()
 
     def zero_pose(self) -> ZeroPose:
-        """What draws this person's maps."""
+        """What draws this person's maps. A face of another shape is led back to the same canonical one."""
+        face = self.neutral if self.change is None else self.neutral + self.change
         return ZeroPose(
-            self.model, self.neutral, self.colours, self.grid.size, canonical=self.canonical, grid=self.grid
+            self.model, face, self.colours, self.grid.size, canonical=self.canonical, grid=self.grid
         )
 
     def body_maps(self, motion: HeadMotion) -> Floats:
