@@ -299,31 +299,61 @@ def tell_unseen(
     asked_for: Collection[str], sheet: ControlSheet, held: Floats, tell: Callable[[str], object]
 ) -> None:
     """Name what goes far beyond anything the clip showed, where a picture can only be guessed, and edits that
-    are stronger than suggested.
+    are stronger than suggested, whether that was asked for now or is what they rest at.
 
     Args:
-        asked_for: controls that somebody set; others are not spoken of.
+        asked_for: controls that somebody set; others are not spoken of, unless they are edits.
         sheet: the avatar's controls.
         held: ``[T, C]`` values within limits.
         tell: hears a sentence about each of the two, if there is anything to say.
     """
-    said, strong = [], []
+    said = []
     for column, control in enumerate(sheet.controls):
-        if control.name not in asked_for or control.reliable is None:
+        if control.name not in asked_for or control.reliable is None or control.group == GROUP:
             continue
         low, high = control.reliable
-        edit = control.group == GROUP
-        slack = 0.0 if edit else max(FAR[control.kind], (high - low) / 2)
+        slack = max(FAR[control.kind], (high - low) / 2)
         # A neutral face is always fair to ask for.
-        least, most = min(low - slack, control.default), max(high + slack, control.default)
-        lowest, highest = float(held[:, column].min()), float(held[:, column].max())
-        asked = [f"{v:.3g}" for v, far in ((lowest, lowest < least), (highest, highest > most)) if far]
-        if asked and edit:
-            strong.append(f"{control.name} {' and '.join(asked)} (suggested {low:.3g} to {high:.3g})")
-        elif asked:
-            unit = unit_of(control)
-            said.append(f"{control.name} {' and '.join(asked)}{unit} (it showed {low:.3g} to {high:.3g})")
+        asked = _beyond(
+            held[:, column], min(low - slack, control.default), max(high + slack, control.default)
+        )
+        if asked:
+            said.append(f"{control.name} {asked}{unit_of(control)} (it showed {low:.3g} to {high:.3g})")
     if said:
         tell(f"Far beyond what the avatar's clip showed, so expect flaws there: {'; '.join(said)}.")
+    tell_strong(sheet, held, tell)
+
+
+def tell_strong(sheet: ControlSheet, held: Floats, tell: Callable[[str], object]) -> None:
+    """Name edits that are stronger than suggested.
+
+    Args:
+        sheet: the avatar's controls.
+        held: ``[T, C]`` values within limits.
+        tell: hears a sentence, if there is anything to say.
+    """
+    strong = []
+    for column, control in enumerate(sheet.controls):
+        if control.group == GROUP and control.reliable is not None:
+            low, high = control.reliable
+            asked = _beyond(held[:, column], min(low, 0.0), max(high, 0.0))
+            if asked:
+                strong.append(f"{control.name} {asked} (suggested {low:.3g} to {high:.3g})")
     if strong:
-        tell(f"Stronger than suggested, so it may look like somebody else: {'; '.join(strong)}.")
+        tell(f"{STRONG}: {'; '.join(strong)}.")
+
+
+STRONG = "Stronger than suggested, where identity, pose and expression may not stay what they are"
+"""What it means that an edit goes beyond the strengths within which these were measured to stay, or guessed
+where nothing could be measured."""
+
+
+ROUNDED = 1e-5
+"""By which a limit is passed by rounding alone."""
+
+
+def _beyond(values: Floats, low: float, high: float) -> str:
+    """The least and the greatest of values, where they are beyond limits."""
+    least, most = float(values.min()), float(values.max())
+    far = ((least, least < low - ROUNDED), (most, most > high + ROUNDED))
+    return " and ".join(f"{value:.3g}" for value, beyond in far if beyond)

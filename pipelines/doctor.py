@@ -41,6 +41,8 @@ LIBRARIES = {
 }
 # The embedded path (import, build, animate, export) runs without these.
 OPTIONAL = {"lpips", "open_clip", "PySide6.QtWidgets", "pyqtgraph", "torchvision"}
+WORDS = "editing by words"
+"""Its line stands by itself: it is what people look for first, and a generator alone does not give it."""
 MISSING = "missing"
 """How the finding of a weight that is not there begins."""
 GIGABYTE = 1_000_000_000
@@ -71,6 +73,7 @@ def examine(home: Path) -> Iterator[Finding]:
         ("home", _home),
         ("head model", _head_model),
         ("weights", _weights),
+        (WORDS, _words),
     )
     for topic, check in checks:
         try:
@@ -286,6 +289,16 @@ def _weights(home: Path) -> Iterator[Finding]:
         yield Finding(
             "weights", "ok", f"missing ones go into {library.weights}, or where {WEIGHTS_VARIABLE} points"
         )
+
+
+def _words(home: Path) -> Iterator[Finding]:
+    from studio.editing.clip_files import clip_missing
+
+    sentence = clip_missing(AssetLibrary(home))
+    if sentence is None:
+        yield Finding(WORDS, "ok", "a CLIP is here; it works with an avatar that has a generator (pvp)")
+    else:
+        yield Finding(WORDS, "note", "off, for want of a CLIP; shapes, colours and light need none", sentence)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from studio.project.settings_json import settings_to_plain
 from studio.project.store import SubjectFolder
 
 if TYPE_CHECKING:
+    from studio.assets import AssetLibrary
     from studio.domain.region_colours import RegionColours
     from studio.editing.method import MethodSpec
 
@@ -244,12 +245,8 @@ def find_edit(
     if not isinstance(wish, spec.wish_class):
         raise TypeError(f"a wish of {method_id} is a {spec.wish_class.__name__}, not {wish!r}")
     assets = AssetLibrary(home)
-    missing = spec.missing(assets)
-    if missing is not None:
-        raise Problem(missing)
+    refuse_method(subject, avatar, spec, assets)
     stack = load_edits(avatar.folder)
-    if spec.generator:
-        refuse_engine(subject, avatar, spec)
     place = edit_cache(avatar.folder)
     found = _find(spec, wish, avatar, _Means(assets, place, stack, progress))
     found = replace(
@@ -262,13 +259,27 @@ def find_edit(
     return named(found, stack, avatar)
 
 
-def refuse_engine(subject: SubjectFolder, avatar: Avatar, spec: MethodSpec) -> None:
-    """Raise Problem for an avatar without a generator, saying which engine has one."""
+def refuse_method(subject: SubjectFolder, avatar: Avatar, spec: MethodSpec, assets: AssetLibrary) -> None:
+    """Raise Problem for a method that needs what this avatar or this machine does not have; if both, it says
+    both, because either takes somebody a while."""
+    missing = spec.missing(assets)
+    if spec.generator:
+        refuse_engine(subject, avatar, spec, missing)
+    if missing is not None:
+        raise Problem(missing)
+
+
+def refuse_engine(
+    subject: SubjectFolder, avatar: Avatar, spec: MethodSpec, besides: str | None = None
+) -> None:
+    """Raise Problem for an avatar without a generator, saying which engine has one, behind what is missing
+    besides."""
     if avatar.engine not in GENERATORS:
         having = " or ".join(GENERATORS)
         build = command_line("build", subject.name, f"--engine {GENERATORS[0]}")
+        first = "" if besides is None else f"{besides} Besides, "
         raise Problem(
-            f"{spec.title} works with an avatar that has a generator ({having}), and this one is "
+            f"{first}{spec.title} works with an avatar that has a generator ({having}), and this one is "
             f"{avatar.engine}: choose one with --engine, or build it with {build}"
         )
 

@@ -17,7 +17,7 @@ from pipelines.edit_avatar import (
     find_edit,
     method_spec,
     put_edit,
-    refuse_engine,
+    refuse_method,
     tidy_title,
 )
 from pipelines.job import JobPlan, Step, Task, create_job, read_job, read_status
@@ -74,11 +74,7 @@ def edit_job(
     """
     spec = method_spec(method_id)
     home = subject.path.parents[1]
-    missing = spec.missing(AssetLibrary(home))
-    if missing is not None:
-        raise Problem(missing)
-    if spec.generator:
-        refuse_engine(subject, avatar, spec)
+    refuse_method(subject, avatar, spec, AssetLibrary(home))
     title = tidy_title(title) if title else ""
     # Through plain values and back, as the worker reads them: what is out of range is said now.
     plain = settings_to_plain(settings_from_plain(spec.wish_class, settings_to_plain(wish)))

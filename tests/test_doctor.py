@@ -111,10 +111,11 @@ def test_a_check_that_breaks_does_not_break_the_doctor(home: Path, monkeypatch: 
     def broken(home: Path) -> Iterator[Finding]:
         raise ZeroDivisionError("oh")
 
-    for name in ("_machine", "_libraries", "_gpu", "_ffmpeg", "_qt", "_home", "_head_model", "_weights"):
+    parts = ("machine", "libraries", "gpu", "ffmpeg", "qt", "home", "head_model", "weights", "words")
+    for name in (f"_{part}" for part in parts):
         monkeypatch.setattr(doctor, name, broken)
     findings = list(doctor.examine(home))
-    assert len(findings) == 8
+    assert len(findings) == 9
     assert {finding.state for finding in findings} == {"bad"}
 
 
@@ -124,7 +125,9 @@ def test_the_table_ends_with_the_verdict(capsys: pytest.CaptureFixture[str], hom
     lines = capsys.readouterr().out.rstrip().splitlines()
     assert lines[0].startswith("Python")
     assert lines[-1].startswith("Ready: ")
-    assert lines[-1].endswith("(1 optional thing is off).")
+    assert lines[-1].endswith("(2 optional things are off).")
+    (words,) = (line for line in lines if line.startswith(doctor.WORDS))
+    assert "off, for want of a CLIP" in words
     assert "vgg16" not in "".join(lines), "sources and licences only when asked"
     assert any("lpips-vgg" in line for line in lines)
     assert doctor.main(["--weights", "--home", str(home)]) == 0

@@ -12,7 +12,7 @@ from pipelines.build_job import find_avatar
 from pipelines.cli.importing import tracked_drive
 from pipelines.cli.screen import Screen, counted
 from pipelines.cli.words import Chosen, Everywhere, Name, Output, parse
-from pipelines.control_file import open_control_file
+from pipelines.control_file import open_control_file, tell_strong
 from pipelines.export_place import refuse_target
 from pipelines.export_settings import SIZES, ExportSettings, check_settings
 from pipelines.retarget_motion import RetargetSettings
@@ -110,6 +110,7 @@ def animate(
         try:
             if drive is not None:
                 track = track_from_clip(subject, avatar, drive, options.retarget)
+                tell_strong(engine.sheet, engine.sheet.neutral().values[None], screen.note)
             else:
                 assert options.controls is not None
                 track = track_from_file(engine, options.controls, screen.note)

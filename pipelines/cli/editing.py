@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipelines.build_job import find_avatar
 from pipelines.cli.places import refuse_place
 from pipelines.cli.screen import Screen, counted
 from pipelines.cli.words import Chosen, Everywhere, parse
+from pipelines.control_file import tell_strong
 from pipelines.edit_avatar import (
     Copied,
     copy_edits,
@@ -36,6 +38,7 @@ from pipelines.edit_wishes import (
     attribute_wish,
     check_number,
     component_wish,
+    emotion_wish,
     file_wish,
     judged_wish,
     recolour_wish,
@@ -44,8 +47,13 @@ from pipelines.edit_wishes import (
     text_wish,
 )
 from studio.domain.avatar import Avatar
-from studio.domain.edits import Edit
+from studio.domain.controls import ControlSheet
+from studio.domain.edits import Edit, EditStack
 from studio.domain.problem import Problem
+from studio.editing.attributes import ATTRIBUTES
+from studio.editing.colours import LOOKS
+from studio.editing.emotions import EMOTIONS
+from studio.editing.shapes import SHAPES
 from studio.project.command_words import command_line
 from studio.project.edit_files import unknown_edits
 from studio.project.store import SubjectFolder
@@ -55,6 +63,28 @@ Which = Annotated[str | None, tyro.conf.arg(metavar="EDIT", help_behavior_hint="
 Sheet = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
 Number = Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")]
 Numbers = Annotated[str | None, tyro.conf.arg(metavar="N,N,…", help_behavior_hint="")]
+_SHAPE = (
+    f"Find another shape of the face: {', '.join(shape.name for shape in SHAPES)}, or coefficients "
+    'as in "0:1.5 3:-2"; works with any avatar.'
+)
+_EMOTION = (
+    f"Shift what the face expresses to an emotion: {', '.join(one.name for one in EMOTIONS)}; lips go on "
+    "speaking; works with any avatar."
+)
+_RECOLOUR = (
+    "Find another colour of hair, skin, lips, eyes or person, or a look that knows its colour: "
+    f"{', '.join(look.name for look in LOOKS)}; works with any avatar."
+)
+_ATTRIBUTE = (
+    f"Find a direction for something that pictures tell without weights: {', '.join(ATTRIBUTES)}; needs a "
+    "generator."
+)
+NamedShape = Annotated[str | None, tyro.conf.arg(metavar="SHAPE", help_behavior_hint="", help=_SHAPE)]
+NamedEmotion = Annotated[str | None, tyro.conf.arg(metavar="EMOTION", help_behavior_hint="", help=_EMOTION)]
+RegionOrLook = Annotated[str | None, tyro.conf.arg(metavar="REGION", help_behavior_hint="", help=_RECOLOUR)]
+NamedAttribute = Annotated[
+    str | None, tyro.conf.arg(metavar="ATTRIBUTE", help_behavior_hint="", help=_ATTRIBUTE)
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,19 +103,15 @@ class Find:
     samples."""
     beta: Number = None
     """For global: how sure a channel must be to take part, 0..1; chosen by trying otherwise."""
-    shape: Annotated[str | None, tyro.conf.arg(metavar="SHAPE", help_behavior_hint="")] = None
-    """Find another shape of the face, e.g. chubby or large_eyes, or the head's coefficients as in
-    "0:1.5 3:-2"; works with any avatar."""
-    recolour: Annotated[str | None, tyro.conf.arg(metavar="REGION", help_behavior_hint="")] = None
-    """Find another colour of hair, skin, lips, eyes or the whole person, or a look such as blond_hair; works
-    with any avatar."""
+    shape: NamedShape = None
+    emotion: NamedEmotion = None
+    recolour: RegionOrLook = None
     to: Annotated[str | None, tyro.conf.arg(metavar="COLOUR", help_behavior_hint="")] = None
     """The colour of --recolour, as in "#7a3b10"."""
     relight: Annotated[str | None, tyro.conf.arg(metavar="LIGHT", help_behavior_hint="")] = None
     """Find another light: left, right, above, below, front, brighter, darker, warm or cool, or where it comes
     from as in "-0.5,0.2,0" (right, up, towards the viewer); works with any avatar."""
-    attribute: Annotated[str | None, tyro.conf.arg(metavar="ATTRIBUTE", help_behavior_hint="")] = None
-    """Find a direction for something that pictures tell, e.g. smile or skin_light; needs a generator."""
+    attribute: NamedAttribute = None
     against: Annotated[str | None, tyro.conf.arg(metavar="A,B,…", help_behavior_hint="")] = None
     """Attributes, or edits of this avatar, that the attribute must leave as they are, with commas."""
     component: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
@@ -133,7 +159,7 @@ class Do:
     samples: Sheet = None
     """Write a PNG: numbered samples of this person, to --like and --dislike."""
     methods: bool = False
-    """List every way to find edits, and what is missing for it here; needs no NAME."""
+    """List every way to find edits, its options, and what is missing for it here; needs no NAME."""
     overwrite: bool = False
     """Replace the PNG if there is such a file already."""
 
@@ -154,7 +180,20 @@ class EditOptions(Everywhere):
     do: Annotated[Do, tyro.conf.arg(name="")] = field(default_factory=Do)
 
 
-FINDERS = ("text", "shape", "recolour", "relight", "attribute", "component", "direction", "like")
+OPTIONS = {
+    "shape": ("--shape SHAPE",),
+    "emotion": ("--emotion EMOTION",),
+    "recolour": ("--recolour REGION --to COLOUR", "--recolour LOOK"),
+    "relight": ("--relight LIGHT",),
+    "styleclip-global": ("--text WORDS",),
+    "styleclip-optimise": ("--text WORDS --how optimise",),
+    "styleclip-mapper": ("--text WORDS --how mapper",),
+    "interfacegan": ("--attribute ATTRIBUTE", "--like N,N,… --dislike N,N,…", "--text WORDS --how learnt"),
+    "ganspace": ("--component N",),
+    "direction-file": ("--direction FILE",),
+}
+"""How each method is asked for."""
+FINDERS = ("text", "shape", "emotion", "recolour", "relight", "attribute", "component", "direction", "like")
 """Options that find an edit."""
 DOERS = (
     *("listing", "on", "off", "remove", "rename", "order", "copy_to", "bake", "baked", "unbake"),
@@ -225,6 +264,7 @@ def find(
         put_edit(avatar, edit)
     for note in edit.found.get("notes", ()):
         screen.note(str(note))
+    _warn(screen, edit)
     low, high = edit.suggested
     screen.say(
         f"“{edit.title}” is {edit.control_name} of the {avatar.engine} avatar of {subject.name}: "
@@ -270,6 +310,7 @@ def _wanted(options: EditOptions, wish: str, more: list[str]) -> Wanted:
             options.find.beta,
         ),
         "shape": lambda: shape_wish(options.find.shape or ""),
+        "emotion": lambda: emotion_wish(options.find.emotion or ""),
         "recolour": lambda: recolour_wish(options.find.recolour or "", options.find.to),
         "relight": lambda: relight_wish(options.find.relight or ""),
         "attribute": lambda: attribute_wish(options.find.attribute or "", options.find.against or ""),
@@ -338,6 +379,7 @@ def _on(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: EditOpt
         changed = set_strength(avatar, name, options.find.strength)
     edit = changed.edits.find(name)
     screen.say(f"“{edit.title}” shows at strength {edit.strength:g}.")
+    _warn(screen, edit)
 
 
 def _off(screen: Screen, subject: SubjectFolder, avatar: Avatar, options: EditOptions) -> None:
@@ -448,12 +490,30 @@ def _show_methods(screen: Screen, options: EditOptions) -> None:
     from studio.editing.catalog import METHODS
 
     assets = AssetLibrary(options.store.home)
-    for spec in METHODS.values():
-        missing = spec.missing(assets)
-        needs = "an avatar with a generator" if spec.generator else "any avatar"
-        screen.say(f"{spec.title} ({spec.id}), for {needs}")
-        screen.say(f"  {spec.summary}")
-        screen.say(f"  {missing or 'Everything that it needs is here.'}")
+    missing: dict[str, list[str]] = {}
+    for generator, heading in (
+        (False, "With any avatar, at once; these understand no text:"),
+        (True, f"With an avatar that has a generator ({command_line('build', 'NAME', '--engine pvp')}):"),
+    ):
+        screen.say(heading)
+        for spec in METHODS.values():
+            if spec.generator is not generator:
+                continue
+            lacking = spec.missing(assets)
+            if lacking is not None:
+                missing.setdefault(lacking, []).append(spec.title)
+            screen.say(f"  {' or '.join(OPTIONS[spec.id])}{' (off, see below)' if lacking else ''}")
+            told = f"{spec.title}, {spec.id}: {spec.summary.partition('. ')[0].rstrip('.')}."
+            screen.say(textwrap.fill(told, 100, initial_indent="      ", subsequent_indent="      "))
+    for sentence, titles in missing.items():
+        screen.say(f"Off: {'; '.join(titles)}.")
+        screen.say(f"  {sentence}")
+
+
+def _warn(screen: Screen, edit: Edit) -> None:
+    """Say so when an edit rests at more than is suggested."""
+    sheet = EditStack((edit,)).sheet(ControlSheet(()))
+    tell_strong(sheet, sheet.neutral().values[None], screen.note)
 
 
 def _state(edit: Edit) -> str:

@@ -65,6 +65,7 @@ def find_shape(person: LatentPerson | None, wish: ShapeWish, workplace: Workplac
         title=title,
         method="shape",
         effect=ShapeShift(identity, model.id),
+        strength=holds,
         suggested=(-holds, holds),
         found={
             "shape": wish.shape,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 from pipelines.build_job import find_avatar
-from pipelines.cli.editing import Do, Find, _typed
+from pipelines.cli.editing import FINDERS, Do, Find, _typed
+from pipelines.control_file import STRONG
 from pipelines.edit_avatar import edited, person_colours, put_edit
 from pipelines.edit_sheet import CELL, COLUMNS
 from pipelines.sheet_file import HEADING
@@ -193,13 +195,39 @@ def test_a_control_file_that_names_an_edit_that_is_not_there(lee, tmp_path):
     assert "did you mean “edit_chubby”?" in said.sentence
     said = lee(*words, _controls(tmp_path, edit_chubby=1.75))
     assert said.code == 0
-    assert "Stronger than suggested, so it may look like somebody else: edit_chubby 1.75" in said.err
+    assert f"{STRONG}: edit_chubby 1.75 (suggested -0.5 to 0.5)" in said.err
     assert "Far beyond" not in said.err
+
+
+def test_who_rests_an_edit_beyond_what_is_suggested_is_told_so_wherever_it_shows(lee, home, tmp_path):
+    said = lee("edit", NAME, "--shape", "chubby")
+    assert STRONG not in said.err
+    assert _edits(home).find("chubby").strength == 0.5, "what is suggested, where nothing is said"
+    words = f"{STRONG}: edit_chubby 1.5 (suggested -0.5 to 0.5)."
+    assert words in lee("edit", NAME, "--shape", "chubby", "--strength", 1.5).err
+    lee("edit", NAME, "--off", "chubby")
+    assert words in lee("edit", NAME, "--on", "chubby").err
+    assert STRONG not in lee("edit", NAME, "--on", "chubby", "--strength", -0.5).err
+    lee("edit", NAME, "--on", "chubby", "--strength", 1.5)
+    keys = _controls(tmp_path, yaw=3)
+    said = lee("animate", NAME, "--controls", keys, "-o", tmp_path / "a.mp4", "--size", 128)
+    assert words in said.err
+
+
+def test_all_that_is_missing_is_named_at_once(lee):
+    said = lee("edit", NAME, "--engine", "instant", "--text", "with glasses")
+    assert said.code == 2
+    assert re.search(
+        r"Besides, Words, as a direction works .* build it with python main.py build .*pvp$", said.sentence
+    )
+    assert "Editing by words is off because" in said.sentence
+    other = lee("edit", NAME, "--engine", "instant", "--attribute", "smile").sentence
+    assert other.startswith("Learnt direction (InterfaceGAN) works with an avatar that has a generator")
 
 
 def test_a_sheet_shows_each_edit_alone_and_then_all(lee, home, tmp_path):
     for shape in ("chubby", "large_eyes"):
-        lee("edit", NAME, "--shape", shape)
+        lee("edit", NAME, "--shape", shape, "--strength", 1)
     lee("edit", NAME, "--off", "large_eyes")
     out = tmp_path / "sheet.png"
     assert lee("edit", NAME, "--sheet", out).code == 0
@@ -229,9 +257,19 @@ def test_every_method_is_listed_with_what_it_needs(studio, home):
     said = studio("edit", "--methods")
     assert said.code == 0
     for spec in METHODS.values():
-        assert spec.id in said.out
-        assert spec.summary in " ".join(said.out.split())
+        assert f", {spec.id}: {spec.summary.partition('. ')[0]}" in " ".join(said.out.split())
+    # Everything that finds an edit is named as it is typed, and what is missing once, with its purpose.
+    for option in FINDERS:
+        assert f"--{option} " in said.out
+    assert said.out.count("is not on this machine") == 1
+    assert "Off: Words, as a direction; Words, by optimisation; Words, as a mapper." in said.out
     assert not home.exists()
+
+
+def test_help_names_every_shape_look_and_attribute(studio):
+    said = " ".join(re.sub(r"[│╭╮╰╯]", " ", studio("edit", "--help").out).split())
+    for name in (*(s.name for s in SHAPES), *(one.name for one in LOOKS), *ATTRIBUTES):
+        assert name in said
 
 
 def test_measuring_leaves_edits_out(ann, home, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.control_file import read_control_file
+from pipelines.control_file import STRONG, read_control_file
 from pipelines.control_list import plain_sheet
 from pipelines.timeline_control_file import timeline_from_control_file, write_control_file
 from pipelines.timeline_evaluation import evaluate_timeline
@@ -56,20 +56,21 @@ def test_strengths_are_held_at_limits_and_strong_ones_are_told_apart_from_poses(
     assert _column(track, "edit_glasses") == [2.0] * 3
     assert said == [
         "Held at the limit: edit_glasses at 2 (the file asks for 5).",
-        (
-            "Stronger than suggested, so it may look like somebody else: "
-            "edit_glasses 2 (suggested 0 to 0.8); edit_beard -1 (suggested 0 to 1)."
-        ),
+        (f"{STRONG}: edit_glasses 2 (suggested 0 to 0.8); edit_beard -1 (suggested 0 to 1)."),
     ]
 
 
-def test_what_an_edit_rests_at_is_never_too_strong(tmp_path: Path) -> None:
-    bold = EDITS.changed("glasses", strength=1.9)
+@pytest.mark.parametrize("keyframe", [{"edit_glasses": 1.9}, {"yaw": 3}])
+def test_an_edit_that_rests_beyond_what_is_suggested_is_told_too(tmp_path: Path, keyframe: dict) -> None:
     file = tmp_path / "moves.json"
-    file.write_text(json.dumps({"seconds": 1, "keyframes": [{"time": 0, "edit_glasses": 1.9}]}))
-    said: list[str] = []
-    read_control_file(file, bold.sheet(plain_sheet()), HANDLES, said.append)
-    assert said == []
+    file.write_text(json.dumps({"seconds": 1, "keyframes": [{"time": 0, **keyframe}]}))
+    for strength, words in ((1.9, [f"{STRONG}: edit_glasses 1.9 (suggested 0 to 0.8)."]), (0.8, [])):
+        bold = EDITS.changed("glasses", strength=strength)
+        said: list[str] = []
+        if keyframe.get("edit_glasses") and not words:
+            continue
+        read_control_file(file, bold.sheet(plain_sheet()), HANDLES, said.append)
+        assert said == words
 
 
 @pytest.mark.parametrize(
