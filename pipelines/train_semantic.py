@@ -99,8 +99,8 @@ def sides(clips: Sequence[CorpusClip], identities: int) -> Sides:
         restless[clip.identity] = max(spread, restless.get(clip.identity, 0.0))
     if len(restless) <= identities:
         raise Problem(
-            f"The corpus has {len(restless)} people to learn from, and {identities} of them are to judge the "
-            "training: prepare more people or lower validation_identities."
+            f"The corpus has {len(restless)} people to learn from, of whom {identities} would judge "
+            "the training by: prepare more people, or give --training.validation-identities 0."
         )
     people = sorted(restless, key=lambda identity: (restless[identity], identity))
     chosen = {people[int((place + 0.5) * len(people) / identities)] for place in range(identities)}

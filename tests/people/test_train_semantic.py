@@ -101,7 +101,7 @@ def test_nobody_to_learn_from_is_said(corpus, tmp_path):
     gone = without(corpus, tmp_path / "copy", "train")
     with pytest.raises(Problem, match="no clip to learn from"):
         train_semantic(gone.clips, little(4), tmp_path / "run")
-    with pytest.raises(Problem, match="lower validation_identities"):
+    with pytest.raises(Problem, match="validation-identities 0"):
         train_semantic(corpus.clips, little(4, validation_identities=5), tmp_path / "run")
 
 
