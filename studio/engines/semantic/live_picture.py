@@ -14,7 +14,7 @@ from torch.nn import functional
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
 from studio.engines.semantic.artefact import SemanticParts
-from studio.engines.semantic.decoder import carried, surroundings
+from studio.engines.semantic.decoder import Mirrored, carried, surroundings
 from studio.engines.semantic.keypoints import keypoint_maker, semantic_code
 from studio.engines.semantic.network import SemanticOutput
 
@@ -124,5 +124,8 @@ def with_detail(out: SemanticOutput, fine: Tensor, behind: Tensor | None = None)
     def enlarged(values: Tensor, mode: str = "bilinear") -> Tensor:
         return functional.interpolate(values.float(), size, mode=mode, align_corners=False)
 
-    detail = carried(fine, enlarged(out.picture_flow), behind) - enlarged(out.warped, "bicubic")
+    mirrored = None
+    if out.mirrored is not None:
+        mirrored = Mirrored(enlarged(out.mirrored.flow), enlarged(out.mirrored.share))
+    detail = carried(fine, enlarged(out.picture_flow), behind, mirrored) - enlarged(out.warped, "bicubic")
     return enlarged(out.picture, "bicubic") + (1.0 - enlarged(out.share)) * detail
