@@ -6,27 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipelines.ablations import with_changes
-from pipelines.evaluate_people import PeopleEvaluation
 from pipelines.evaluation_report import ARROWS, is_better, name_of
 from pipelines.people_report import clips_table, people_table, plot_pose, pose_table
-from pipelines.semantic_training_settings import SemanticTrainingSettings
 from studio.metrics import METRICS
 from studio.project.atomic import explaining_disk, write_json
 
-_SPARSE = {"network.face_flow": False}
-"""Keypoints alone: what the variants about keypoints are compared with."""
-PEOPLE_ABLATIONS: dict[str, dict[str, Any]] = {
-    "keypoints alone": _SPARSE,
-    "unsupervised keypoints": {**_SPARSE, "network.keypoint_source": "unsupervised"},
-    "no expression code": {"network.expression_code": False, "network.keypoint_code": False},
-    "no outline": {"network.person_mask": False},
-    "no painting over": {"network.paint_over": False},
-}
-"""Variant to ``field.field`` of the training's settings and its value. The face's flow needs the head
-model, so head model keypoints without it are the fair rival of unsupervised ones."""
+if TYPE_CHECKING:
+    from pipelines.evaluate_people import PeopleEvaluation
 
 
 @dataclass(frozen=True)
@@ -41,13 +29,6 @@ class PeopleAblation:
     """Variant to what is different."""
     trained: Mapping[str, Mapping[str, Any]]
     """Contender to steps and seconds of its training."""
-
-
-def varied(settings: SemanticTrainingSettings, changes: Mapping[str, Any]) -> SemanticTrainingSettings:
-    """A training's settings with some fields changed. Raises KeyError where there is no such field."""
-    changed = with_changes({"": settings}, {f".{name}": value for name, value in changes.items()})
-    result: SemanticTrainingSettings = changed[""]
-    return result
 
 
 def ablation_table(ablation: PeopleAblation) -> str:

@@ -178,7 +178,7 @@ def bitrate(words: list[str]) -> int:
 
 def ablate(words: list[str]) -> int:
     """Run ``ablate-people``."""
-    from pipelines.people_ablations import PEOPLE_ABLATIONS, varied
+    from pipelines.people_variants import PEOPLE_ABLATIONS, varied
 
     kind = with_training(AblatePeopleOptions, words)
     variants = "; ".join(f"{name}: {assigned(changes)}" for name, changes in PEOPLE_ABLATIONS.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.people_ablations import PEOPLE_ABLATIONS, varied
+from pipelines.people_variants import PEOPLE_ABLATIONS, varied
 from pipelines.semantic_bitrate import lines_for
 from pipelines.semantic_stream import Sent, coded_bytes, received, stream
 from pipelines.semantic_training_settings import training_settings

@@ -191,10 +191,23 @@ def clip() -> Callable[[Path, Path], None]:
     return smoke
 
 
+def vgg19(file: Path, cache: Path) -> None:
+    """Features of the same face are the same; a blur's are elsewhere, another picture's farther."""
+    from studio.networks.vgg19_features import load_vgg19
+
+    network = load_vgg19(file).eval()
+    face = aligned(128)
+    with torch.no_grad():
+        own, near, far = (network(one) for one in (face, functional.avg_pool2d(face, 5, 1, 2), nobody(128)))
+    gaps = [sum(float((a - b).abs().mean()) for a, b in zip(own, other)) for other in (own, near, far)]
+    assert gaps[0] == 0.0 < gaps[1] < gaps[2]
+
+
 SMOKES: dict[str, Callable[[Path, Path], None]] = {
     "face-landmarker": landmarker,
     "lpips-vgg": lpips("vgg"),
     "lpips-alex": lpips("alex"),
+    "perceptual-vgg19": vgg19,
     "identity-mobilefacenet": mobilefacenet,
     "identity-arcface": arcface,
     "flame-2020": flame,
