@@ -112,6 +112,11 @@ class Shard:
             raise Unreadable(f"The shard {self.path} is cut short: {AGAIN}.")
         return data
 
+    def __del__(self) -> None:
+        # Who is done with a corpus lets go of it, and its files with it.
+        if getattr(self, "_file", None) is not None:
+            self.close()
+
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""
         if self._file is not None and self._owner == os.getpid():
