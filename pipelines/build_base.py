@@ -78,9 +78,12 @@ def build_base(
         use_threads()
     assets = AssetLibrary(home)
     vgg19 = None if assets.missing(VGG19) else assets.find(VGG19)
-    trained = train_semantic(
-        opened.clips, settings, scratch, progress, vgg19=vgg19, device=fabric.device, fabric=fabric
-    )
+    try:
+        trained = train_semantic(
+            opened.clips, settings, scratch, progress, vgg19=vgg19, device=fabric.device, fabric=fabric
+        )
+    finally:
+        opened.forget()
     if not fabric.is_global_zero:
         return None
     with new_folder(place) as aside:

@@ -3,6 +3,8 @@ trained on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -105,26 +107,26 @@ def evaluate(words: list[str]) -> int:
     from studio.project.atomic import write_json
     from studio.tracking.quiet import quiet
 
-    corpus = opened(options.corpus)
-    shelved = choose_base_model(options.store.home, options.base_model)
-    model, head = load_base_model(shelved.folder), builtin_head()
-    fits(corpus, model.head_model, head.id)
-    # Which way of keeping the surroundings is the stronger rival depends on the measure: both are there.
-    contenders: list[Contender] = [CopySource(), InstantOfOne(head), InstantOfOne(head, still=False)]
-    contenders.append(SemanticOfOne(model.network, head, OURS))
-    sheet = None if options.sheet is None else PeopleSheet()
-    screen = Screen()
-    with screen.working() as progress, quiet():
-        evaluation = evaluate_people(
-            corpus.split("held_out"),
-            contenders,
-            model.network.shape.side,
-            options.compare,
-            assets=AssetLibrary(options.store.home),
-            witness=sheet,
-            about={"base_model": shelved.name, "corpus": str(options.corpus)},
-            progress=progress,
-        )
+    with opened(options.corpus) as corpus:
+        shelved = choose_base_model(options.store.home, options.base_model)
+        model, head = load_base_model(shelved.folder), builtin_head()
+        fits(corpus, model.head_model, head.id)
+        # Which way of keeping the surroundings is the stronger rival depends on the measure: both are there.
+        contenders: list[Contender] = [CopySource(), InstantOfOne(head), InstantOfOne(head, still=False)]
+        contenders.append(SemanticOfOne(model.network, head, OURS))
+        sheet = None if options.sheet is None else PeopleSheet()
+        screen = Screen()
+        with screen.working() as progress, quiet():
+            evaluation = evaluate_people(
+                corpus.split("held_out"),
+                contenders,
+                model.network.shape.side,
+                options.compare,
+                assets=AssetLibrary(options.store.home),
+                witness=sheet,
+                about={"base_model": shelved.name, "corpus": str(options.corpus)},
+                progress=progress,
+            )
     if options.json is not None:
         write_json(options.json, evaluation.to_json())
     if options.report is not None:
@@ -153,23 +155,23 @@ def bitrate(words: list[str]) -> int:
     from studio.head import builtin_head
     from studio.tracking.quiet import quiet
 
-    corpus = opened(options.corpus)
-    model = load_base_model(choose_base_model(options.store.home, options.base_model).folder)
-    fits(corpus, model.head_model, builtin_head().id)
-    if model.network.detector is not None:
-        raise Problem(
-            "This base model finds its own keypoints, so there is no code to leave out: name another with "
-            "--base-model."
-        )
-    screen = Screen()
-    with screen.working() as progress, quiet():
-        rates, evaluation = measure_bitrate(
-            corpus.split("held_out"),
-            model.network,
-            options.compare,
-            assets=AssetLibrary(options.store.home),
-            progress=progress,
-        )
+    with opened(options.corpus) as corpus:
+        model = load_base_model(choose_base_model(options.store.home, options.base_model).folder)
+        fits(corpus, model.head_model, builtin_head().id)
+        if model.network.detector is not None:
+            raise Problem(
+                "This base model finds its own keypoints, so there is no code to leave out: name another "
+                "with --base-model."
+            )
+        screen = Screen()
+        with screen.working() as progress, quiet():
+            rates, evaluation = measure_bitrate(
+                corpus.split("held_out"),
+                model.network,
+                options.compare,
+                assets=AssetLibrary(options.store.home),
+                progress=progress,
+            )
     if options.report is not None:
         write_bitrate(options.report, rates, evaluation)
     screen.say(bitrate_table(rates))
@@ -212,39 +214,39 @@ def ablate(words: list[str]) -> int:
     from studio.tracking.quiet import quiet
 
     screen, head = Screen(), builtin_head()
-    corpus = opened(options.corpus)
-    home = options.store.home
-    contenders: list[Contender] = [CopySource(), InstantOfOne(head)]
-    trained = {}
-    for name, changes in {"full": {}, **chosen}.items():
-        screen.note(f"Training: {name}{f' ({assigned(changes)})' if changes else ''}")
-        with screen.working() as progress:
-            folder = build_base(
-                options.corpus,
-                home,
-                varied(base, changes),
-                name,
-                told(screen, progress),
-                machines=options.machines,
+    with opened(options.corpus) as corpus:
+        home = options.store.home
+        contenders: list[Contender] = [CopySource(), InstantOfOne(head)]
+        trained = {}
+        for name, changes in {"full": {}, **chosen}.items():
+            screen.note(f"Training: {name}{f' ({assigned(changes)})' if changes else ''}")
+            with screen.working() as progress:
+                folder = build_base(
+                    options.corpus,
+                    home,
+                    varied(base, changes),
+                    name,
+                    told(screen, progress),
+                    machines=options.machines,
+                )
+            if folder is None:
+                continue
+            model = load_base_model(folder)
+            fits(corpus, model.head_model, head.id)
+            contenders.append(SemanticOfOne(model.network, head, name))
+            trained[name] = read_card(folder)["making"]
+        if not trained:
+            return 0
+        with screen.working() as progress, quiet():
+            evaluation = evaluate_people(
+                corpus.split("held_out"),
+                contenders,
+                base.network.side,
+                options.compare,
+                assets=AssetLibrary(home),
+                about={"corpus": str(options.corpus)},
+                progress=progress,
             )
-        if folder is None:
-            continue
-        model = load_base_model(folder)
-        fits(corpus, model.head_model, head.id)
-        contenders.append(SemanticOfOne(model.network, head, name))
-        trained[name] = read_card(folder)["making"]
-    if not trained:
-        return 0
-    with screen.working() as progress, quiet():
-        evaluation = evaluate_people(
-            corpus.split("held_out"),
-            contenders,
-            base.network.side,
-            options.compare,
-            assets=AssetLibrary(home),
-            about={"corpus": str(options.corpus)},
-            progress=progress,
-        )
     ablation = PeopleAblation(evaluation, "full", chosen, trained)
     if options.report is not None:
         write_ablation(options.report, ablation)
@@ -252,14 +254,18 @@ def ablate(words: list[str]) -> int:
     return 0
 
 
-def opened(folder: Path) -> Corpus:
-    """A corpus with somebody held out. Raises Problem."""
+@contextmanager
+def opened(folder: Path) -> Iterator[Corpus]:
+    """A corpus with somebody held out, its shards closed afterwards. Raises Problem."""
     from studio.corpus.corpus import Corpus
 
     corpus = Corpus.open(folder)
     if not corpus.split("held_out"):
         raise Problem(f"The corpus in {folder} holds nobody out: prepare it again with --held-out 0.2.")
-    return corpus
+    try:
+        yield corpus
+    finally:
+        corpus.forget()
 
 
 def fits(corpus: Corpus, *heads: str) -> None:
