@@ -54,10 +54,10 @@ def test_it_learns_and_never_reads_whom_it_is_judged_by_in_the_end(corpus, tmp_p
     with pytest.raises(Unreadable):
         held_out_gone.split("held_out")[0].picture(0)
     heard = Listening()
-    trained = train_semantic(held_out_gone.clips, little(40), tmp_path / "run", heard)
+    trained = train_semantic(held_out_gone.clips, little(25), tmp_path / "run", heard)
     validated = [figures for _, figures in trained.loop.validations]
     # People who were not learnt from are drawn better than by the untrained network.
-    assert validated[-1]["loss"] < 0.85 * validated[0]["loss"]
+    assert validated[-1]["loss"] < 0.9 * validated[0]["loss"]
     assert validated[-1]["psnr"] > validated[0]["psnr"] + 1.0
     assert not heard.said or not any("left out" in said for said in heard.said)
     assert trained.lost == {}
