@@ -58,7 +58,8 @@ class SemanticEngine:
     def render(self, request: RenderRequest) -> Frame:
         """Draw one frame; see :class:`studio.engines.engine.Engine`.
 
-        A network that is slow here is left out of drafts, which then show the warped picture alone.
+        Drafts leave out detail beyond the network's resolution, and a network that is slow here altogether:
+        they then show the warped picture alone.
         """
         began = time.perf_counter()
         live, warper, view = self._live, self._warper, request.view
@@ -69,7 +70,7 @@ class SemanticEngine:
             image, cover = warper.draw(posed, view)
         else:
             where = follow(posed.motion, self._person.base.motion, self._person.window)
-            drawn = live.draw(where.motion)
+            drawn = live.draw(where.motion, finely=request.quality == "full")
             to_window = view.placement.inverse().then(where.moved.inverse()).then(self._person.window)
             # The network knows the person's own shape only.
             image, cover = warper.draw(posed.as_filmed, view)

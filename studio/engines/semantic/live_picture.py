@@ -53,15 +53,16 @@ class LivePicture:
             self._fine_behind = None if widest is None else surroundings(widest)
         self._rest = self._points(person.base.motion)
 
-    def draw(self, motion: HeadMotion) -> Floats:
-        """``[R, R, 3]`` in -1..1 of one frame; its camera is in source pixels."""
+    def draw(self, motion: HeadMotion, finely: bool = True) -> Floats:
+        """``[R, R, 3]`` in -1..1 of one frame; its camera is in source pixels. Not ``finely``: at the
+        network's own resolution, which takes a fifth less time."""
         with torch.inference_mode():
             told = torch.from_numpy(semantic_code(motion, self._model)).to(self._device)
             out = self._network.draw(
                 self._source, self._volume, self._rest, self._points(motion), told, behind=self._behind
             )
             picture = out.picture.float()
-            if self._fine is not None:
+            if self._fine is not None and finely:
                 picture = with_detail(out, self._fine, self._fine_behind)
             return np.asarray(picture[0].permute(1, 2, 0).contiguous().cpu().numpy(), np.float32)
 

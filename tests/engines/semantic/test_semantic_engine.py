@@ -206,3 +206,10 @@ def test_the_fade_lies_inside_the_square() -> None:
     # What test_the_picture_itself… looks at: beyond it the square shows wholly.
     assert 0.0 < FADE < 0.2
     assert motion_of([0.0]).camera[0, 1] * WINDOW.scale + WINDOW.x == pytest.approx(0.5)
+
+
+def test_drafts_are_as_coarse_as_the_network() -> None:
+    parts = SemanticParts(a_person(detail=144), still())
+    draft, full = (ask(engine_of(parts), quality).image.astype(float) for quality in ("draft", "full"))
+    picture = parts.person.base.textures[0, ..., :3].astype(float)
+    assert np.abs(full - picture).mean() < 0.6 * np.abs(draft - picture).mean()
