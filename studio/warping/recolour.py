@@ -63,7 +63,7 @@ SEARCHED, ASIDE = 1.7, 0.8
 """Radii around an iris within which its colour is looked for, and by which it may lie aside; half as much and
 less up and down, where lids cover it."""
 WEIGHTS = np.array([LEAST_OTHER, BESIDE_LIPS, BESIDE_IRIS, *PUPIL, *IRIS_REACH], np.float32)
-"""Of :mod:`studio.warping.region_masks`, for the loop: as an argument, because compiled code on disk does not
+"""Of :mod:`studio.warping.region_masks`, for the loop, which gets the person's ``shared`` behind them: as an argument, because compiled code on disk does not
 know when another module changes."""
 NO_IRISES = np.zeros((2, 7), np.float32)
 """Where nobody asks for them."""
@@ -119,6 +119,7 @@ class Recolourer:
             self._usual_lightness = usual[:, 0].copy()
             self._usual = np.asarray(255.0 * srgb_from_lab(usual), np.float32)
             self._tables = _Tables.pack(maps, parts.mesh)
+            self._weights = np.append(WEIGHTS, np.float32(maps.shared)).astype(np.float32)
             self._responses = np.ones((len(REGIONS), LEVELS, 2), np.float32)
             self._responded = np.full(len(REGIONS), np.nan, np.float32)
 
@@ -164,14 +165,14 @@ class Recolourer:
             irises = irises_at(drawn.points)
             _settle(
                 *(image, seen.triangle, seen.weights, tables.chart, tables.expected, SIDE),
-                *(tables.typical[2], CELLS, WEIGHTS, irises),
+                *(tables.typical[2], CELLS, self._weights, irises),
             )
         out = np.empty(drawn.image.shape, np.uint8)
         _recolour(
             *(image, nothing if drawn.cover is None else drawn.cover),
             *(seen.triangle, seen.weights, tables.chart, tables.reach),
             *(tables.expected, tables.person, tables.typical),
-            *(SIDE, CELLS, WEIGHTS),
+            *(SIDE, CELLS, self._weights),
             *(irises, shift, self._responses, shift.any(1)),
             *(self._usual_lightness, self._usual),
             *(gain, behind, matrix, LIGHT, IN, OUT, out),
@@ -557,7 +558,8 @@ def _look(
         if (by_both and skin + hair > none) or (active[2] and lips > none):
             like = _likely(typical[0], cells, pixels[0, i], pixels[1, i], pixels[2, i])
             like_skin = _lane(like, lane)
-            m0, m1 = skin * like_skin, hair * _lane(like, LANE)
+            shared = min(trusts[7] * min(skin, hair), one) * (half * (hair - skin))
+            m0, m1 = (skin + shared) * like_skin, (hair - shared) * _lane(like, LANE)
             other = max(one - skin - hair, trusts[0]) * _lane(like, TWO_LANES)
             whole = one / (m0 + m1 + other)
             m0 *= whole

@@ -27,6 +27,7 @@ from studio.warping.colour_classes import (
     CELLS,
     cell_lab,
     cells_of,
+    distinct,
     hair_under_any_light,
     natural_hair,
     shared_colours,
@@ -74,6 +75,10 @@ HUE, COLOURED = 15.0, 7.0
 """Degrees of hue by which skin may differ from its usual one, and the least chroma that has a hue."""
 NATURAL = 0.4
 """Share of what the crown shows that must have a natural colour of hair for others to be left out."""
+SHARED, MODEST = 40.0, 1.5
+"""Of people whose hair and skin differ in colour, :attr:`RegionMaps.shared`; of people whose do not, the power to
+which hair's part in colours between them is raised: a little of it at its edge is hardly seen, and too much
+is."""
 BESIDE_LIPS, BESIDE_IRIS = 0.5, 0.4
 """Weight of what is in the mouth against lips, and of what else is between lids against irises."""
 IRIS_REACH, PUPIL = (0.8, 1.15), (0.28, 0.46)
@@ -123,6 +128,10 @@ class RegionMaps:
     """What is to be expected where."""
     typical: Typical
     """Which colours things have."""
+    shared: float = 0.0
+    """How fast, by the smaller of the two, a place where skin and hair are expected leaves it to the colour
+    how much of each shows: there a colour between theirs is some of both, and not one of them that is
+    unusual."""
 
 
 def learn_regions(parts: WarpParts) -> RegionMaps:
@@ -130,19 +139,23 @@ def learn_regions(parts: WarpParts) -> RegionMaps:
     chart = face_chart(parts.mesh)
     charted = charted_pivots(parts, chart)
     fine, coarse = places_on(parts.mesh, chart), places_on(parts.mesh, chart, SIDE // STEP)
-    skin, hair, typical = _learn_skin_and_hair(charted, coarse)
+    skin, hair, typical, told = _learn_skin_and_hair(charted, coarse)
     wide = [cv2.resize(e, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) for e in (skin, hair, charted.person)]
     expected = Expected(*(_in_255ths(e) for e in (*wide[:2], fine.lips, fine.eyes, wide[2])))
     like = (*typical, *_learn_features(parts, chart, charted, coarse))
-    return RegionMaps(chart, expected, Typical(*(np.maximum(_in_255ths(t), 1) for t in like)))
+    table = Typical(*(np.maximum(_in_255ths(t), 1) for t in like))
+    return RegionMaps(chart, expected, table, SHARED * told)
 
 
 def _in_255ths(share: Floats) -> Bytes:
     return np.clip(255.0 * share + 0.5, 0, 255).astype(np.uint8)
 
 
-def _learn_skin_and_hair(charted: ChartedPivots, places: Places) -> tuple[Floats, Floats, tuple[Floats, ...]]:
-    """Expectations of skin and hair, and typical colours of skin, hair and everything else."""
+def _learn_skin_and_hair(
+    charted: ChartedPivots, places: Places
+) -> tuple[Floats, Floats, tuple[Floats, ...], float]:
+    """Expectations of skin and hair; typical colours of skin, hair and everything else; and how surely colours
+    tell skin and hair apart, see :func:`colour_classes.distinct`."""
     cells, clear = cells_of(charted.pictures), charted.clear
     bare, flesh, usual = _own_skin(cells[clear & places.bare], cells[clear & places.flesh])
     lit = np.maximum(bare, skin_under_any_light(usual, LIT))
@@ -184,11 +197,12 @@ def _learn_skin_and_hair(charted: ChartedPivots, places: Places) -> tuple[Floats
         skin = np.maximum(seen_skin, 0.5 * anyhow)
         hair = np.maximum(seen_hair, 0.5 * crowning)
     other = np.maximum(np.maximum(other, ANYTHING), GROWN * hair)
-    hair, skin = shared_colours(hair, skin)
+    told = distinct(hair, skin)
+    hair, skin = shared_colours(hair, skin, MODEST + told * (1.0 - MODEST))
     s = _rooted(expected[0], places.bare, places.body)
     h = _rooted(expected[1], places.crown, places.body)
     # What looks like skin on the crown and has nothing to do with the face is a gleam on hair.
-    return s, h + (expected[0] - s) * places.crown * there, (skin, hair, other)
+    return s, h + (expected[0] - s) * places.crown * there, (skin, hair, other), told
 
 
 def _own_skin(bare: npt.NDArray[np.int32], flesh: npt.NDArray[np.int32]) -> tuple[Floats, Floats, Floats]:
@@ -280,8 +294,11 @@ def region_masks(maps: RegionMaps, person: npt.NDArray[np.uint8], places: Floats
     """
     expected = {f.name: _sampled(getattr(maps.expected, f.name), places) for f in fields(Expected)}
     like = {f.name: _between_cells(getattr(maps.typical, f.name), person) for f in fields(Typical)}
-    skin, hair = expected["skin"] * like["skin"], expected["hair"] * like["hair"]
-    other = np.maximum(1.0 - expected["skin"] - expected["hair"], LEAST_OTHER) * like["other"]
+    either = expected["skin"] + expected["hair"]
+    shared = np.minimum(maps.shared * np.minimum(expected["skin"], expected["hair"]), 1.0)
+    skin, hair = (e + shared * (0.5 * either - e) for e in (expected["skin"], expected["hair"]))
+    skin, hair = skin * like["skin"], hair * like["hair"]
+    other = np.maximum(1.0 - either, LEAST_OTHER) * like["other"]
     lips = expected["lips"] * like["lips"]
     beside = (1.0 - expected["lips"]) * like["skin"] + BESIDE_LIPS * like["mouth"]
     eyes = expected["eyes"] * like["iris"] / (like["iris"] + BESIDE_IRIS * like["lids"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -13,11 +14,18 @@ from scipy.ndimage import binary_fill_holes
 from pipelines.sample.pose import Pose
 from studio.domain.camera import Similarity, View
 from studio.head.rasterise import rasterise
-from studio.warping.colour_classes import CELLS, cell_lab, cells_of, skin_under_any_light, typical_colours
+from studio.warping.colour_classes import (
+    CELLS,
+    cell_lab,
+    cells_of,
+    distinct,
+    skin_under_any_light,
+    typical_colours,
+)
 from studio.warping.face_chart import INNER_LIPS, OUTER_LIPS, SIDE, face_chart
 from studio.warping.lab import lab_from_srgb
 from studio.warping.mesh import PersonMesh
-from studio.warping.region_masks import Masks, RegionMaps, iris_reach, learn_regions, region_masks
+from studio.warping.region_masks import SHARED, Masks, RegionMaps, iris_reach, learn_regions, region_masks
 from studio.warping.region_places import irises_at, places_on
 from studio.warping.warper import Warper
 from tests.warping.average_person import motion_of
@@ -98,6 +106,53 @@ def test_what_is_not_there_is_not_found(person: PaintedPerson) -> None:
     truth = person.truth(pose(2.0, -3.0))
     assert (found.hair * cover)[truth["hair"]].mean() < 0.02
     assert (found.skin * cover)[truth["skin"]].mean() > 0.8
+
+
+def dark_haired(person: PaintedPerson) -> PaintedPerson:
+    """Nearly black hair that runs into light skin over some pixels."""
+    random, textures = np.random.default_rng(4), person.parts.textures.copy()
+    for texture, at in zip(textures, FILMED, strict=True):
+        truth = person.truth(at)
+        head, part = truth["skin"] | truth["hair"], softly(truth["hair"])[..., None]
+        noise = random.normal(0.0, 4.0, (*head.shape, 1))
+        mixed = part * (28.0, 24.0, 22.0) + (1.0 - part) * (205.0, 158.0, 132.0) + noise
+        texture[head, :3] = np.clip(mixed, 0, 255)[head]
+    return replace(person, parts=replace(person.parts, textures=textures))
+
+
+def softly(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2.5), np.float32)
+
+
+def test_where_dark_hair_runs_into_light_skin_both_have_their_part(person: PaintedPerson) -> None:
+    dark = dark_haired(person)
+    maps = learn_regions(dark.parts)
+    assert maps.shared == SHARED
+    warper = Warper(dark.parts)
+    for at in ASKED[:3]:
+        truth = person.truth(at)
+        head = cv2.erode((truth["skin"] | truth["hair"]).astype(np.uint8), np.ones((15, 15))) > 0
+        part = softly(truth["hair"])
+        edge = head & (part > 0.25) & (part < 0.75)
+        assert edge.sum() > 200
+        errors = {}
+        for shared in (SHARED, 0.0):
+            found, _ = looked(dark, replace(maps, shared=shared), warper, at)
+            errors[shared] = float(np.abs(found.hair - part)[edge].mean())
+            # And neither has what is the other's for sure.
+            assert found.hair[head & (part > 0.98)].mean() > 0.9
+            assert found.hair[head & (part < 0.02)].mean() < 0.05
+        assert errors[SHARED] < 0.2
+        assert errors[SHARED] < 0.75 * errors[0.0]
+
+
+def test_where_hair_and_skin_are_alike_the_place_decides(maps: RegionMaps) -> None:
+    assert maps.shared == 0.0
+    dark, light = (typical_colours(np.full(50, cells_of(np.array([[v, v, v]]))[0])) for v in (20, 200))
+    near = typical_colours(np.full(50, cells_of(np.array([[50, 50, 50]]))[0]))
+    assert distinct(dark, light) == 1.0
+    assert distinct(dark, near) < 0.1
+    assert distinct(dark, np.zeros_like(dark)) == 0.0
 
 
 def test_masks_say_the_same_at_another_size(person, maps, warper) -> None:
