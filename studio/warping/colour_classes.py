@@ -111,8 +111,8 @@ SHEEN, SHEENS = (0.03, 0.06, 0.1, 0.15, 0.22, 0.3), 0.15
 
 
 def distinct(one: Floats, other: Floats) -> float:
-    """How surely a colour between those of two classes is a mixture of both, 0..1: where their nearest colours
-    are alike, as a blond's hair and skin, it may as well be either's own."""
+    """How surely a colour between those of two classes is a mixture of both, 0..1: where their nearest
+    colours are alike, as a blond's hair and skin, it may as well be either's own."""
     if not (one.any() and other.any()):
         return 0.0
     ends = [lab_from_srgb(standing_for(table, 3)) for table in (one, other)]
@@ -121,8 +121,8 @@ def distinct(one: Floats, other: Floats) -> float:
 
 
 ALIKE = (14.0, 20.0)
-"""Distance in Lab of what stands for two classes, at its nearest, up to which colours between them say nothing,
-and from which they say all. Of eleven people's hair and skin it is 10 to 32."""
+"""Distance in Lab of what stands for two classes, at its nearest, up to which colours between them say
+nothing, and from which they say all. Of twelve people's hair and skin it is 10 to 32."""
 
 
 def shared_colours(one: Floats, other: Floats, modest: float = 1.0) -> tuple[Floats, Floats]:

@@ -63,8 +63,8 @@ SEARCHED, ASIDE = 1.7, 0.8
 """Radii around an iris within which its colour is looked for, and by which it may lie aside; half as much and
 less up and down, where lids cover it."""
 WEIGHTS = np.array([LEAST_OTHER, BESIDE_LIPS, BESIDE_IRIS, *PUPIL, *IRIS_REACH], np.float32)
-"""Of :mod:`studio.warping.region_masks`, for the loop, which gets the person's ``shared`` behind them: as an argument, because compiled code on disk does not
-know when another module changes."""
+"""Of :mod:`studio.warping.region_masks`, for the loop, which gets the person's ``shared`` behind them: as an
+argument, because compiled code on disk does not know when another module changes."""
 NO_IRISES = np.zeros((2, 7), np.float32)
 """Where nobody asks for them."""
 LOW = np.uint32(0x00FF00FF)

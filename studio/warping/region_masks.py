@@ -76,9 +76,9 @@ HUE, COLOURED = 15.0, 7.0
 NATURAL = 0.4
 """Share of what the crown shows that must have a natural colour of hair for others to be left out."""
 SHARED, MODEST = 40.0, 1.5
-"""Of people whose hair and skin differ in colour, :attr:`RegionMaps.shared`; of people whose do not, the power to
-which hair's part in colours between them is raised: a little of it at its edge is hardly seen, and too much
-is."""
+"""Of people whose hair and skin differ in colour, :attr:`RegionMaps.shared`; of people whose do not, the
+power to which hair's part in colours between them is raised: a little of it at its edge is hardly seen, and
+too much is."""
 BESIDE_LIPS, BESIDE_IRIS = 0.5, 0.4
 """Weight of what is in the mouth against lips, and of what else is between lids against irises."""
 IRIS_REACH, PUPIL = (0.8, 1.15), (0.28, 0.46)
@@ -154,8 +154,8 @@ def _in_255ths(share: Floats) -> Bytes:
 def _learn_skin_and_hair(
     charted: ChartedPivots, places: Places
 ) -> tuple[Floats, Floats, tuple[Floats, ...], float]:
-    """Expectations of skin and hair; typical colours of skin, hair and everything else; and how surely colours
-    tell skin and hair apart, see :func:`colour_classes.distinct`."""
+    """Expectations of skin and hair; typical colours of skin, hair and everything else; and how surely
+    colours tell skin and hair apart, see :func:`colour_classes.distinct`."""
     cells, clear = cells_of(charted.pictures), charted.clear
     bare, flesh, usual = _own_skin(cells[clear & places.bare], cells[clear & places.flesh])
     lit = np.maximum(bare, skin_under_any_light(usual, LIT))
