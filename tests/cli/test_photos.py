@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,3 +143,24 @@ def photo_home(studio, photo) -> None:
     said = studio("import", photo, "--subject", NAME)
     assert said.code == 0, said.err
     assert "The avatar is ready: Instant." in said.out
+
+
+def test_a_clips_best_frame_becomes_an_avatar_and_is_measured_beside_another(ann, home, tmp_path) -> None:
+    from tests.engines.semantic.one_person import shelve
+
+    shelve(home)
+    figures = tmp_path / "figures.json"
+    words = ("--engine", "semantic", "--beside", "instant:draft", "--json", figures)
+    said = ann("evaluate", "Ann Lee 🎬", *words)
+    assert said.code == 0, said.err
+    measured = json.loads(figures.read_text())
+    assert measured["metrics"]["psnr"] > 10.0
+    assert measured["beside_engine"] == "instant:draft"
+    (subject,) = Store(home).subjects().subjects
+    avatar = next(a for a in map(load_avatar, subject.avatars()) if a.engine == "semantic")
+    first, past = avatar.lineage["learnt_from"]
+    assert past == first + 1
+    assert past <= 0.8 * 40  # nothing of the held-out end was looked at
+    assert ann("build", "Ann Lee 🎬", "--engine", "semantic", "--semantic.frame", "3").code == 0
+    named = load_avatar(subject.avatars()[-1])
+    assert named.lineage["learnt_from"] == [3, 4]
