@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pipelines.semantic_training_settings import SemanticTrainingSettings
+from pipelines.people_systems import PeopleSystem
 from pipelines.training.reporter import Reporter
 from pipelines.training.settings import MachineSettings
 from studio.project.atomic import explaining_disk, new_folder, remove_folder
 from studio.project.lineage import file_key, key_of
 
-MODELS = "models"
-"""Folder of a home in which base models lie."""
 TRAININGS = "trainings"
 """Folder of a home in which checkpoints of unfinished ones lie."""
 VERSION = 1
@@ -20,26 +19,28 @@ VGG19 = "perceptual-vgg19"
 """Entry of the manifest with the perceptual loss's trunk."""
 
 
-def base_key(corpus: Path, settings: SemanticTrainingSettings) -> str:
+def base_key(system: PeopleSystem, corpus: Path, settings: Any) -> str:
     """The key of the base model that the corpus in a folder and settings give."""
     from studio.corpus.corpus import FILE
 
-    return key_of("train_semantic", VERSION, {"corpus": file_key(corpus / FILE)}, settings)
+    return key_of(f"train_{system.engine}", VERSION, {"corpus": file_key(corpus / FILE)}, settings)
 
 
 def build_base(
+    system: PeopleSystem,
     corpus: Path,
     home: Path,
-    settings: SemanticTrainingSettings,
+    settings: Any,
     title: str,
     progress: Reporter,
     *,
     licence: str = "",
     machines: MachineSettings | None = None,
 ) -> Path | None:
-    """Train a semantic base model, or find the one that is there.
+    """Train a base model, or find the one that is there.
 
     Args:
+        system: what is trained.
         corpus: a prepared folder.
         home: where base models and checkpoints lie.
         settings: of the training.
@@ -56,21 +57,20 @@ def build_base(
         Problem: no corpus, nothing readable in it, memory or disk used up.
     """
     # All of it now: who changes the program during a long training must not find it broken at its end.
-    from pipelines.semantic_card import card_of
-    from pipelines.train_semantic import train_semantic
+    from pipelines.people_card import card_of
     from pipelines.training.launch import launch
     from pipelines.training.model_card import write_card
     from studio.assets import AssetLibrary
     from studio.corpus.corpus import Corpus
     from studio.devices import use_threads
-    from studio.engines.semantic.base_model import save_base_model
 
+    train_people, save_base_model = system.find("train"), system.find("save")
     opened = Corpus.open(corpus)
-    key = base_key(corpus, settings)
-    place = home / MODELS / f"semantic-{key}"
+    key = base_key(system, corpus, settings)
+    place = system.shelf.place(home, key)
     if (place / "settings.json").is_file():
         return place
-    scratch = home / TRAININGS / f"semantic-{key}"
+    scratch = home / TRAININGS / place.name
     with explaining_disk(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
     fabric = launch(machines or MachineSettings(), settings.loop.precision)
@@ -79,7 +79,7 @@ def build_base(
     assets = AssetLibrary(home)
     vgg19 = None if assets.missing(VGG19) else assets.find(VGG19)
     try:
-        trained = train_semantic(
+        trained = train_people(
             opened.clips, settings, scratch, progress, vgg19=vgg19, device=fabric.device, fabric=fabric
         )
     finally:
@@ -88,6 +88,6 @@ def build_base(
         return None
     with new_folder(place) as aside:
         save_base_model(aside, trained.network, opened.head_model)
-        write_card(aside, card_of(title, licence, opened, settings, trained, fabric))
+        write_card(aside, card_of(system, title, licence, opened, settings, trained, fabric))
     remove_folder(scratch)
     return place

@@ -1,4 +1,4 @@
-"""One picture to an avatar: choose it, cut its square out, and keep what the semantic network is driven by.
+"""One picture to an avatar: choose it, cut its square out, and keep what a network is driven by.
 
 The network itself is neither loaded nor run here: encoding a picture to its volume takes less than reading
 the volume from the disk would, so that whoever shows the avatar does it.
@@ -15,8 +15,8 @@ import numpy.typing as npt
 from pipelines.aligned_crop import cut_mask, cut_view
 from pipelines.build_instant import warp_parts
 from pipelines.corpus_squares import stretches
+from pipelines.one_picture_settings import BEST, OnePictureSettings
 from pipelines.prepare_settings import PrepareSettings
-from pipelines.semantic_avatar_settings import BEST, SemanticAvatarSettings
 from pipelines.thumbnail import best_frame
 from studio.domain.camera import Similarity, View
 from studio.domain.motion import HeadMotion
@@ -24,10 +24,9 @@ from studio.domain.pivots import PivotSet
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
 from studio.domain.sequence import FLAG_SENTENCES, TrackedSequence
-from studio.engines.semantic.artefact import BaseReference, SemanticPerson
-from studio.engines.semantic.keypoints import keypoint_maker
-from studio.engines.semantic.model_shelf import ShelvedModel
 from studio.media import read_selected
+from studio.one_picture.base_models import BaseReference
+from studio.one_picture.person_files import PicturePerson
 from studio.project.sequence_files import MaskReader
 from studio.warping.settings import WarpSettings
 
@@ -37,7 +36,7 @@ ENLARGED = 1.5
 """Pixels of the square for one of the picture from which it is worth telling that the picture is coarse."""
 
 
-def choose_source(sequence: TrackedSequence, settings: SemanticAvatarSettings, allowed: slice) -> int:
+def choose_source(sequence: TrackedSequence, settings: OnePictureSettings, allowed: slice) -> int:
     """The frame that is the picture.
 
     Args:
@@ -72,10 +71,11 @@ def encode_identity(
     tracked: Path,
     sequence: TrackedSequence,
     frame: int,
-    model: ShelvedModel,
-    settings: SemanticAvatarSettings,
+    side: int,
+    reference: BaseReference,
+    settings: OnePictureSettings,
     progress: Progress = silent,
-) -> SemanticPerson:
+) -> PicturePerson:
     """Make an avatar of one frame. Nothing else of the clip is looked at but what tracking knows of the
     person.
 
@@ -84,14 +84,14 @@ def encode_identity(
         tracked: its sequence folder, with masks.
         sequence: what that holds.
         frame: a good one.
-        model: what draws it.
-        settings: see :class:`SemanticAvatarSettings`.
+        side: of the pictures that the base model draws, pixels.
+        reference: which base model that is.
+        settings: see :class:`OnePictureSettings`.
         progress: told now and then.
 
     Raises:
-        Problem: the video, the sequence or the base model cannot be read, or do not go together.
+        Problem: the video or the sequence cannot be read.
     """
-    network = model.check(sequence.head_model)
     one = PivotSet(
         frames=np.array([frame], np.int32),
         members=np.ones(1, np.int32),
@@ -104,10 +104,7 @@ def encode_identity(
     )
     texture = WarpSettings(texture_size=settings.texture_size)
     parts = warp_parts(video, tracked, sequence, one, texture, progress)
-    # Says now what rendering would say later.
-    keypoint_maker(parts.mesh.model, parts.mesh.identity, parts.mesh.offset)
     window = face_square(sequence, frame, settings.margin)
-    side = network.side
     native = round(1.0 / window.scale)
     kept = max(side, min(settings.detail, native) // EVEN * EVEN)
     view = View(window.scaled(kept), kept, kept)
@@ -118,11 +115,11 @@ def encode_identity(
             f"The face is small in the picture: its square has {native} pixels and the base model draws "
             f"{side}."
         )
-    return SemanticPerson(
+    return PicturePerson(
         base=parts,
         picture=np.dstack([cut_view(picture, view), _outline(tracked, sequence, frame, view)]),
         window=window,
-        reference=BaseReference(model.name, model.digest),
+        reference=reference,
         notes=tuple(notes),
         figures={"frame": frame, "square_pixels": native, "kept_pixels": kept, "network_pixels": side},
     )

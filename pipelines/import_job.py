@@ -167,15 +167,15 @@ def engines_of_photo(home: Path, settings: Any) -> tuple[tuple[str, ...], tuple[
         home: where base models are.
         settings: how it is tracked.
     """
-    from studio.engines.semantic.model_shelf import choose_base_model, missing_base_model
+    from studio.engines.semantic.shelf import SHELF, check
     from studio.head import builtin_head
 
     if settings.flame:
         return (), ()  # neither engine draws FLAME's head
-    if missing_base_model(home) is not None:
+    if SHELF.missing(home) is not None:
         return ("instant",), ()
     try:
-        choose_base_model(home).check(builtin_head().id)
+        check(SHELF.choose(home), builtin_head().id)
     except Problem as problem:
         return ("instant",), (str(problem),)
     return ("instant", "semantic"), ()

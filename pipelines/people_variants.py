@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.ablations import with_changes
-from pipelines.semantic_training_settings import SemanticTrainingSettings
 
 _SPARSE = {"network.face_flow": False}
 """Keypoints alone: what the variants about keypoints are compared with."""
-PEOPLE_ABLATIONS: dict[str, dict[str, Any]] = {
+SEMANTIC_VARIANTS: dict[str, dict[str, Any]] = {
     "keypoints alone": _SPARSE,
     "unsupervised keypoints": {**_SPARSE, "network.keypoint_source": "unsupervised"},
     "no expression code": {"network.expression_code": False, "network.keypoint_code": False},
@@ -21,8 +20,11 @@ PEOPLE_ABLATIONS: dict[str, dict[str, Any]] = {
 model, so head model keypoints without it are the fair rival of unsupervised ones."""
 
 
-def varied(settings: SemanticTrainingSettings, changes: Mapping[str, Any]) -> SemanticTrainingSettings:
+S = TypeVar("S")
+
+
+def varied(settings: S, changes: Mapping[str, Any]) -> S:
     """A training's settings with some fields changed. Raises KeyError where there is no such field."""
     changed = with_changes({"": settings}, {f".{name}": value for name, value in changes.items()})
-    result: SemanticTrainingSettings = changed[""]
+    result: S = changed[""]
     return result

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pipelines.one_picture_settings import OnePictureSettings
 from pipelines.prior_settings import InvertSettings, MapperSettings, TuneSettings
 from pipelines.pvp_settings import (
     EstimatorSettings,
@@ -14,7 +15,6 @@ from pipelines.pvp_settings import (
     PriorSettings,
     PvpSettings,
 )
-from pipelines.semantic_avatar_settings import SemanticAvatarSettings
 from pipelines.training.schedule import Schedule
 from pipelines.tri2plane_settings import VolumeMaterialSettings
 from pipelines.tri2plane_training_settings import LOOP as TRI2PLANE_LOOP
@@ -143,9 +143,9 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "best": {"instant": WarpSettings(texture_size=1024)},
     },
     "semantic": {
-        "draft": {"semantic": SemanticAvatarSettings(texture_size=384, detail=256)},
+        "draft": {"semantic": OnePictureSettings(texture_size=384, detail=256)},
         "standard": {},
-        "best": {"semantic": SemanticAvatarSettings(texture_size=1024, detail=1024)},
+        "best": {"semantic": OnePictureSettings(texture_size=1024, detail=1024)},
     },
     "pvp": {"draft": PVP_DRAFT, "standard": PVP_STANDARD, "full": PVP_FULL},
     "tri2plane": {"draft": TRI2PLANE_DRAFT, "standard": TRI2PLANE_STANDARD, "full": TRI2PLANE_FULL},

@@ -41,9 +41,9 @@ class Stage:
     splits: bool = False
     """Whether from here on the held-out end of the clip must not be looked at."""
     outside: str = ""
-    """``module:function`` that gets the stage's settings and the home folder and gives what is read from
-    outside the subject's folder: name to (folder, key). Raises Problem when it is not there. Empty: nothing
-    is."""
+    """``module:function`` that gets the stage's id, its settings and the home folder and gives what is read
+    from outside the subject's folder: name to (folder, key). Raises Problem when it is not there. Empty:
+    nothing is."""
     agreeing: str = ""
     """``module:function`` that gets the settings of all stages, by id, and raises Problem when they do not go
     together; empty: any do."""
@@ -140,13 +140,13 @@ TRI2PLANE = Stage(
 SEMANTIC = Stage(
     id="semantic",
     title="Making an avatar of the picture",
-    work="pipelines.semantic_stages:avatar",
-    settings="pipelines.semantic_avatar_settings:SemanticAvatarSettings",
+    work="pipelines.one_picture_stages:avatar",
+    settings="pipelines.one_picture_settings:OnePictureSettings",
     version=1,
     inputs=(CLIP, "track"),
     place="avatars/semantic-{key}",
     splits=True,
-    outside="pipelines.semantic_stages:base_model",
+    outside="pipelines.one_picture_stages:base_model",
 )
 
 RECIPES: dict[str, tuple[Stage, ...]] = {
@@ -204,7 +204,9 @@ def plan(
         inputs = {name: made[name] for name in stage.inputs}
         if stage.outside:
             module, name = stage.outside.split(":")
-            found = getattr(importlib.import_module(module), name)(settings[stage.id], root.parents[1])
+            found = getattr(importlib.import_module(module), name)(
+                stage.id, settings[stage.id], root.parents[1]
+            )
             inputs |= {n: (Path(os.path.relpath(f, root)).as_posix(), key) for n, (f, key) in found.items()}
         step = Step.plan(
             id=stage.id,

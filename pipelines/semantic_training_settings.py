@@ -7,6 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Interval
 
+from pipelines.frame_settings import FrameSettings
 from pipelines.training.schedule import Schedule
 from pipelines.training.settings import LoopSettings
 from studio.engines.semantic.settings import SemanticSettings, Side, Size, semantic_settings
@@ -36,19 +37,6 @@ FULL_LOOP = LoopSettings(
     log_steps=100,
 )
 """For graphics cards: what the paper's batch and schedule come to, ended by steps."""
-
-
-@dataclass(frozen=True)
-class FrameSettings:
-    """How pictures reach the training."""
-
-    memory_gigabytes: Annotated[float, Gt(0)] = 3.0
-    """Memory for decoded pictures of the training's side. A 128² picture takes 49 kB: 20 000 fit into 1 GB.
-    What does not fit is decoded again when it is needed."""
-    workers: Annotated[int, Ge(0)] = 1
-    """Processes that decode ahead of the training; 0: it decodes by itself."""
-    ahead: Annotated[int, Ge(1)] = 4
-    """Steps that they are ahead."""
 
 
 @dataclass(frozen=True)

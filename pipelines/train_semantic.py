@@ -4,7 +4,7 @@ other."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.pair_batches import Changes, PairBatch, PairBatches
-from pipelines.people_loader import PeopleLoader
 from pipelines.people_moments import moments_of
+from pipelines.people_training import People, TrainedPeople, train_on_people, validation_pairs
 from pipelines.semantic_preview import preview_sheet
 from pipelines.semantic_training_settings import SemanticTrainingSettings
-from pipelines.training.loop import Batch, TrainReport, train
+from pipelines.training.loop import Batch
 from pipelines.training.order import Indices
 from pipelines.training.randomness import randomness_kept, step_seed
-from pipelines.training.reporter import Repeating
-from studio.corpus.careful import CarefulReading
 from studio.corpus.corpus import CorpusClip
-from studio.corpus.pairs import Pair, SameClipPairs, first_good
-from studio.domain.problem import Problem
+from studio.corpus.pairs import SameClipPairs
 from studio.domain.progress import Progress, silent
 from studio.engines.semantic.losses import (
     appearance_loss,
@@ -37,7 +34,7 @@ from studio.engines.semantic.losses import (
 )
 from studio.engines.semantic.network import Kept, SemanticNetwork, SemanticOutput
 from studio.engines.semantic.settings import SemanticSettings
-from studio.head import HeadModel, builtin_head
+from studio.head import HeadModel
 from studio.networks.keypoint_losses import equivariance_loss, spread_loss
 from studio.networks.patch_discriminator import PatchDiscriminator
 
@@ -52,64 +49,6 @@ _DROPPED, _MOVED = 6, 7
 """Places of what is dropped, and of how pictures are moved, among a pair's random numbers."""
 
 
-@dataclass(frozen=True)
-class TrainedSemantic:
-    """What training gave."""
-
-    network: SemanticNetwork
-    """With the best weights, in evaluation mode."""
-    loop: TrainReport
-    """Curves."""
-    learnt_from: tuple[str, ...]
-    """Names of the clips that were learnt from."""
-    judged_by: tuple[str, ...]
-    """Names of the clips that decided which weights are kept."""
-    lost: dict[str, str]
-    """Clips that could not be read, and why."""
-    pictures_compared: str
-    """How pictures were compared, a sentence."""
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Clips of the corpus' training side, by people."""
-
-    learn: tuple[CorpusClip, ...]
-    """To learn from."""
-    judge: tuple[CorpusClip, ...]
-    """To judge the training by, of other people."""
-
-
-def sides(clips: Sequence[CorpusClip], identities: int) -> Sides:
-    """Take some people out of the training side, by whom the training is judged.
-
-    They are spread evenly from those who hold still to those who move most, because whoever holds still is
-    drawn well by anything. Held-out clips are passed over unread: nothing about them may decide anything.
-
-    Args:
-        clips: readable ones of a corpus' training side.
-        identities: people to judge by; 0 for none.
-
-    Raises:
-        Problem: there would be nobody left to learn from.
-    """
-    restless: dict[str, float] = {}
-    for clip in clips:
-        spread = float(clip.motion.angles[clip.good].std(0).sum()) if clip.good.any() else 0.0
-        restless[clip.identity] = max(spread, restless.get(clip.identity, 0.0))
-    if len(restless) <= identities:
-        raise Problem(
-            f"The corpus has {len(restless)} people to learn from, of whom {identities} would judge "
-            "the training by: prepare more people, or give --training.validation-identities 0."
-        )
-    people = sorted(restless, key=lambda identity: (restless[identity], identity))
-    chosen = {people[int((place + 0.5) * len(people) / identities)] for place in range(identities)}
-    return Sides(
-        tuple(clip for clip in clips if clip.identity not in chosen),
-        tuple(clip for clip in clips if clip.identity in chosen),
-    )
-
-
 def train_semantic(
     clips: Sequence[CorpusClip],
     settings: SemanticTrainingSettings,
@@ -120,79 +59,27 @@ def train_semantic(
     model: HeadModel | None = None,
     device: torch.device | str = "cpu",
     fabric: Fabric | None = None,
-) -> TrainedSemantic:
-    """Train on the training side of a corpus.
-
-    Args:
-        clips: all of the corpus; held-out ones are never read.
-        settings: see :class:`SemanticTrainingSettings`.
-        folder: for checkpoints.
-        progress: told at every step.
-        vgg19: trunk of the perceptual loss, where it can be had.
-        model: the corpus' head model; the built-in one when None.
-        device: what to compute on, where there is no fabric.
-        fabric: see :func:`pipelines.training.loop.train`.
-
-    Raises:
-        Interrupted: asked to stop; the checkpoint is written.
-        Problem: nothing to learn from can be read, memory or disk used up, the training diverged.
-    """
-    what = "training on people"
-    report_to = Repeating(progress, what)
-    device = fabric.device if fabric is not None else torch.device(device)
-    careful = CarefulReading(report_to.say)
-    ours = careful.readable(clip for clip in clips if clip.split == "train")
-    split = sides(ours, settings.validation_identities)
-    learn, judge = split.learn, split.judge
-    used = [*learn, *judge]
-    head = model or builtin_head()
-    with PeopleLoader(
-        used,
-        settings.network.side,
-        settings.frames.memory_gigabytes * 1e9,
-        settings.frames.workers,
-        report_to.say,
-    ) as loader:
-        teaching = _Teaching(settings, learn, judge, loader, careful, head, device, report_to, vgg19)
-        report = train(
-            modules=teaching.modules,
-            optimisers=teaching.optimisers,
-            step=teaching.step,
-            order=teaching.order,
-            settings=settings.loop,
-            folder=folder,
-            what=what,
-            progress=report_to,
-            validate=teaching.judge if teaching.judged else None,
-            preview=teaching.sheet,
-            fabric=fabric,
-        )
-    return TrainedSemantic(
-        network=teaching.network.eval(),
-        loop=report,
-        learnt_from=tuple(clip.name for clip in learn),
-        judged_by=tuple(clip.name for clip in judge),
-        lost=dict(careful.lost),
-        pictures_compared=teaching.looks.sentence,
+) -> TrainedPeople:
+    """Train on the training side of a corpus; see :func:`pipelines.people_training.train_on_people`."""
+    return train_on_people(
+        partial(_Teaching, settings),
+        clips,
+        settings,
+        folder,
+        progress,
+        vgg19=vgg19,
+        model=model,
+        device=device,
+        fabric=fabric,
     )
 
 
 class _Teaching:
     """Networks, losses and what they look at."""
 
-    def __init__(
-        self,
-        settings: SemanticTrainingSettings,
-        learn: Sequence[CorpusClip],
-        judge: Sequence[CorpusClip],
-        loader: PeopleLoader,
-        careful: CarefulReading,
-        model: HeadModel,
-        device: torch.device,
-        report_to: Repeating,
-        vgg19: Path | None,
-    ) -> None:
-        self.settings, self.device, self._alive = settings, device, report_to.again
+    def __init__(self, settings: SemanticTrainingSettings, people: People) -> None:
+        self.settings, self.device, self._alive = settings, people.device, people.report_to.again
+        device, model = people.device, people.model
         shape = self.shape = settings.network
         with randomness_kept():
             torch.manual_seed(settings.loop.seed)
@@ -204,15 +91,20 @@ class _Teaching:
         if self.critic is not None:
             self.modules["critic"] = self.critic
             self.optimisers["critic"] = _adam(self.critic, settings.learning_rate)
-        self.looks = appearance_loss(vgg19).to(device)
-        pairs = SameClipPairs(learn, settings.loop.seed)
-        moments = {clip.name: moments_of(clip, model) for clip in [*learn, *judge]}
+        self.looks = appearance_loss(people.vgg19).to(device)
+        pairs = SameClipPairs(people.learn, settings.loop.seed)
+        moments = {clip.name: moments_of(clip, model) for clip in [*people.learn, *people.judge]}
         changes = Changes(settings.flip, settings.jitter, settings.zoom)
         self._batches = PairBatches(
-            pairs, moments, loader, careful, model, changes, shape.person_mask, device
+            pairs, moments, people.loader, people.careful, model, changes, shape.person_mask, device
         )
-        self.judged = _validation_pairs(judge, settings.validation_pairs)
+        self.judged = validation_pairs(people.judge, settings.validation_pairs)
         self._shown = self.judged or [pairs.at(number) for number in range(SHOWN)]
+
+    @property
+    def pictures_compared(self) -> str:
+        """How pictures are compared, a sentence."""
+        return self.looks.sentence
 
     def order(self, step: int) -> Indices:
         """The pairs of a step: numbers without an end."""
@@ -332,17 +224,3 @@ def _dropped(shape: SemanticSettings, seed: int, numbers: Sequence[int]) -> Kept
         torch.cat([one.keypoints for one in drawn]),
         torch.cat(faces) if faces else None,
     )
-
-
-def _validation_pairs(clips: Sequence[CorpusClip], count: int) -> list[Pair]:
-    """Each clip's first good frame as the picture, driven by frames spread over the clip: as in
-    evaluation."""
-    found: list[Pair] = []
-    for place, clip in enumerate(clips):
-        many = count * (place + 1) // len(clips) - count * place // len(clips)
-        good = np.flatnonzero(clip.good)
-        source, others = first_good(clip), good[1:]
-        if len(others):
-            spread = np.linspace(0, len(others) - 1, min(many, len(others))).round().astype(int)
-            found += [Pair(clip, source, int(others[at])) for at in np.unique(spread).tolist()]
-    return found

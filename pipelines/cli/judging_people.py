@@ -17,12 +17,14 @@ from pipelines.cli.screen import Screen
 from pipelines.cli.training_people import (
     CorpusFolder,
     TrainPeopleOptions,
+    engine_named,
     told,
     with_minutes,
     with_training,
 )
 from pipelines.cli.words import Everywhere, parse
 from pipelines.people_evaluation_settings import PeopleEvaluationSettings
+from pipelines.people_systems import SEMANTIC, SYSTEMS, people_system
 from studio.domain.problem import Problem
 
 if TYPE_CHECKING:
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from studio.corpus.corpus import Corpus
 
 Report = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")]
-OURS = "semantic"
-"""What tables call the judged base model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,10 @@ class JudgePeopleOptions(Everywhere):
 class EvaluatePeopleOptions(JudgePeopleOptions):
     """What ``evaluate-people`` can be told."""
 
+    engine: Annotated[str, tyro.conf.arg(metavar=f"{{{','.join(SYSTEMS)}}}")] = SEMANTIC.engine
+    """Which engine's base model is judged."""
+    beside: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ENGINE[:NAME] ...")] = ()
+    """Base models of other engines for pictures of the same side that stand beside it."""
     base_model: Annotated[str, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = ""
     """Which base model of the home, or the beginning of its name; the newest where none is named."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
@@ -99,42 +103,51 @@ def evaluate(words: list[str]) -> int:
     from pipelines.people_contenders import CopySource, InstantOfOne
     from pipelines.people_report import people_table, pose_table, verdict, write_people
     from pipelines.people_sheet import PeopleSheet
-    from pipelines.semantic_of_one import SemanticOfOne
     from studio.assets import AssetLibrary
-    from studio.engines.semantic.base_model import load_base_model
-    from studio.engines.semantic.model_shelf import choose_base_model
     from studio.head import builtin_head
     from studio.project.atomic import write_json
     from studio.tracking.quiet import quiet
 
+    ours = options.engine
+    asked = [(ours, options.base_model), *((e, n) for e, _, n in (b.partition(":") for b in options.beside))]
+    if len({engine for engine, _ in asked}) < len(asked):
+        raise Problem("Every engine can stand in the comparison once: name others with --beside.")
     with opened(options.corpus) as corpus:
-        shelved = choose_base_model(options.store.home, options.base_model)
-        model, head = load_base_model(shelved.folder), builtin_head()
-        fits(corpus, model.head_model, head.id)
+        head = builtin_head()
         # Which way of keeping the surroundings is the stronger rival depends on the measure: both are there.
         contenders: list[Contender] = [CopySource(), InstantOfOne(head), InstantOfOne(head, still=False)]
-        contenders.append(SemanticOfOne(model.network, head, OURS))
+        names, sides = {}, {}
+        for engine, name in asked:
+            system = people_system(engine)
+            shelved = system.shelf.choose(options.store.home, name)
+            model = system.find("load")(shelved.folder)
+            fits(corpus, model.head_model, head.id)
+            contenders.append(system.find("contender")(model.network, head, engine))
+            names[engine], sides[engine] = shelved.name, model.network.shape.side
+        if len(set(sides.values())) > 1:
+            told = ", ".join(f"{engine} {side}²" for engine, side in sides.items())
+            raise Problem(f"Only base models for pictures of one side can be compared, not {told}.")
         sheet = None if options.sheet is None else PeopleSheet()
         screen = Screen()
         with screen.working() as progress, quiet():
             evaluation = evaluate_people(
                 corpus.split("held_out"),
                 contenders,
-                model.network.shape.side,
+                sides[ours],
                 options.compare,
                 assets=AssetLibrary(options.store.home),
                 witness=sheet,
-                about={"base_model": shelved.name, "corpus": str(options.corpus)},
+                about={"base_model": names[ours], "base_models": names, "corpus": str(options.corpus)},
                 progress=progress,
             )
     if options.json is not None:
         write_json(options.json, evaluation.to_json())
     if options.report is not None:
-        write_people(options.report, evaluation, OURS)
+        write_people(options.report, evaluation, ours)
     if sheet is not None and options.sheet is not None:
         sheet.save(options.sheet)
     screen.say(people_table(evaluation))
-    for line in verdict(evaluation, OURS):
+    for line in verdict(evaluation, ours):
         screen.say(line)
     screen.say("\n" + pose_table(evaluation))
     return 0
@@ -151,12 +164,11 @@ def bitrate(words: list[str]) -> int:
     from pipelines.semantic_bitrate import bitrate_table, measure_bitrate, write_bitrate
     from studio.assets import AssetLibrary
     from studio.engines.semantic.base_model import load_base_model
-    from studio.engines.semantic.model_shelf import choose_base_model
     from studio.head import builtin_head
     from studio.tracking.quiet import quiet
 
     with opened(options.corpus) as corpus:
-        model = load_base_model(choose_base_model(options.store.home, options.base_model).folder)
+        model = load_base_model(SEMANTIC.shelf.choose(options.store.home, options.base_model).folder)
         fits(corpus, model.head_model, builtin_head().id)
         if model.network.detector is not None:
             raise Problem(
@@ -180,10 +192,11 @@ def bitrate(words: list[str]) -> int:
 
 def ablate(words: list[str]) -> int:
     """Run ``ablate-people``."""
-    from pipelines.people_variants import PEOPLE_ABLATIONS, varied
+    from pipelines.people_variants import varied
 
     kind = with_training(AblatePeopleOptions, words)
-    variants = "; ".join(f"{name}: {assigned(changes)}" for name, changes in PEOPLE_ABLATIONS.items())
+    system = engine_named(words)
+    variants = "; ".join(f"{name}: {assigned(changes)}" for name, changes in system.variants.items())
     options: Any = parse(
         kind,
         words,
@@ -191,11 +204,11 @@ def ablate(words: list[str]) -> int:
         "Measure what each part of a base model is worth: it and each variant are trained for --minutes, "
         f"which is 5 where nothing is said, and judged by held-out people. Variants: {variants}.",
     )
-    unknown = [name for name in options.only if name not in PEOPLE_ABLATIONS]
+    unknown = [name for name in options.only if name not in system.variants]
     if unknown:
-        raise Problem(f"There is no variant {unknown[0]!r}: there are {', '.join(PEOPLE_ABLATIONS)}.")
+        raise Problem(f"There is no variant {unknown[0]!r}: there are {', '.join(system.variants)}.")
     base = with_minutes(options.training, options.minutes or 5.0)
-    chosen = {name: PEOPLE_ABLATIONS[name] for name in options.only or PEOPLE_ABLATIONS}
+    chosen = {name: system.variants[name] for name in options.only or system.variants}
     for name, changes in chosen.items():
         if varied(base, changes) == base:
             raise Problem(
@@ -206,10 +219,8 @@ def ablate(words: list[str]) -> int:
     from pipelines.evaluate_people import evaluate_people
     from pipelines.people_ablations import PeopleAblation, ablation_table, write_ablation
     from pipelines.people_contenders import CopySource, InstantOfOne
-    from pipelines.semantic_of_one import SemanticOfOne
     from pipelines.training.model_card import read_card
     from studio.assets import AssetLibrary
-    from studio.engines.semantic.base_model import load_base_model
     from studio.head import builtin_head
     from studio.tracking.quiet import quiet
 
@@ -222,6 +233,7 @@ def ablate(words: list[str]) -> int:
             screen.note(f"Training: {name}{f' ({assigned(changes)})' if changes else ''}")
             with screen.working() as progress:
                 folder = build_base(
+                    system,
                     options.corpus,
                     home,
                     varied(base, changes),
@@ -231,9 +243,9 @@ def ablate(words: list[str]) -> int:
                 )
             if folder is None:
                 continue
-            model = load_base_model(folder)
+            model = system.find("load")(folder)
             fits(corpus, model.head_model, head.id)
-            contenders.append(SemanticOfOne(model.network, head, name))
+            contenders.append(system.find("contender")(model.network, head, name))
             trained[name] = read_card(folder)["making"]
         if not trained:
             return 0

@@ -5,23 +5,22 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Everywhere, parse
-from pipelines.semantic_training_settings import SemanticTrainingSettings, training_settings
+from pipelines.people_systems import SEMANTIC, SYSTEMS, PeopleSystem, people_system
 from pipelines.training.settings import MachineSettings
 from studio.domain.problem import Problem
-from studio.engines.semantic.settings import Side, Size
 
 if TYPE_CHECKING:
     from pipelines.training.reporter import Reporter
 
 CorpusFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")]
-SIZE: Size = "small"
-SIDE: Side = 128
+SIZE = "small"
+SIDE = 128
 """What is meant when nothing is said: what two processor cores can train."""
 
 
@@ -31,12 +30,12 @@ class TrainPeopleOptions(Everywhere):
 
     corpus: CorpusFolder
     """A folder that ``prepare`` has made."""
-    engine: Annotated[str, tyro.conf.arg(metavar="{semantic}")] = "semantic"
+    engine: Annotated[str, tyro.conf.arg(metavar=f"{{{','.join(SYSTEMS)}}}")] = SEMANTIC.engine
     """What kind of base model."""
-    size: Size = SIZE
+    size: Annotated[str, tyro.conf.arg(metavar="{tiny,small,middle,full}")] = SIZE
     """How large the network is: small and tiny for processors, middle and full for graphics cards. The
     options below then differ from it."""
-    side: Side = SIDE
+    side: int = SIDE
     """Side of the pictures in pixels."""
     minutes: Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")] = None
     """Minutes at most, those before an interruption included; else what the size has."""
@@ -62,6 +61,7 @@ def command(words: list[str]) -> int:
     settings = with_minutes(options.training, options.minutes)
     with screen.working() as progress:
         built = build_base(
+            people_system(options.engine),
             options.corpus,
             home_folder(options.home),
             settings,
@@ -82,26 +82,33 @@ def with_training(kind: type[Any], words: list[str]) -> Any:
     Raises:
         Problem: there is no such engine, size or side.
     """
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--engine", default="semantic")
-    first.add_argument("--size", default=SIZE)
-    first.add_argument("--side", default=str(SIDE))
-    early, _ = first.parse_known_args(words)
-    if early.engine != "semantic":
-        raise Problem(f"Base models of the engine {early.engine!r} cannot be trained: there is semantic.")
-    sizes, sides = get_args(Size), [str(side) for side in get_args(Side)]
-    for what, said, known in (("size", early.size, sizes), ("side", early.side, sides)):
+    early, system = _early(words), engine_named(words)
+    sides = [str(side) for side in system.sides]
+    for what, said, known in (("size", early.size, system.sizes), ("side", early.side, sides)):
         if said not in known:
             raise Problem(f"--{what} cannot be {said!r}: choose from {', '.join(known)}.")
-    side = cast("Side", int(early.side))
-    default = training_settings(cast("Size", early.size), side)
-    more: list[Any] = [("training", SemanticTrainingSettings, field(default=default))]
+    default = system.find("settings")(early.size, int(early.side))
+    more: list[Any] = [("training", type(default), field(default=default))]
     full = make_dataclass(kind.__name__, more, bases=(kind,), frozen=True, kw_only=True)
     full.__doc__ = kind.__doc__
     return full
 
 
-def with_minutes(settings: SemanticTrainingSettings, minutes: float | None) -> SemanticTrainingSettings:
+def engine_named(words: list[str]) -> PeopleSystem:
+    """The system that a command's words name, or the usual one. Raises Problem when there is none."""
+    return people_system(_early(words).engine)
+
+
+def _early(words: list[str]) -> argparse.Namespace:
+    """What has to be known before the options are."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--engine", default=SEMANTIC.engine)
+    first.add_argument("--size", default=SIZE)
+    first.add_argument("--side", default=str(SIDE))
+    return first.parse_known_args(words)[0]
+
+
+def with_minutes(settings: Any, minutes: float | None) -> Any:
     """Settings with another budget; None for their own. Raises Problem for one that is none."""
     from dataclasses import replace
 

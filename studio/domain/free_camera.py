@@ -16,13 +16,14 @@ is z = 0. The free camera adds this to the head's rotation R and to the tracked 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from studio.domain.camera import Floats, Similarity, rotation_from_angles
+from studio.domain.camera import Floats, Similarity, angles_from_rotation, rotation_from_angles
 from studio.domain.controls import Control, ControlState
+from studio.domain.motion import HeadMotion
 
 GROUP = "Camera"
 """Heading of the camera's controls."""
@@ -151,3 +152,11 @@ def camera_controls() -> tuple[Control, ...]:
             "0 is flat as from far away, 1 deep as from half a metre; the head keeps its size.",
         ),
     )
+
+
+def orbited(motion: HeadMotion, free: FreeCamera) -> HeadMotion:
+    """The motion whose head is turned as a free camera sees it, which has gone around a still one."""
+    if free.orbit_yaw == 0.0 and free.orbit_pitch == 0.0:
+        return motion
+    turned = free.rotation.astype(np.float64) @ rotation_from_angles(motion.angles)
+    return replace(motion, angles=angles_from_rotation(turned))

@@ -10,8 +10,8 @@ import pytest
 
 from pipelines.encode_identity import choose_source, face_square, only
 from pipelines.import_job import engines_of_photo
+from pipelines.one_picture_settings import OnePictureSettings
 from pipelines.recipes import SEMANTIC, plan
-from pipelines.semantic_avatar_settings import SemanticAvatarSettings
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.domain.sequence import Flag, TrackedSequence
@@ -47,7 +47,7 @@ def clip_of(frames: int = 40) -> TrackedSequence:
 
 
 def choose(sequence: TrackedSequence, frame: int = -1, allowed: slice | None = None) -> int:
-    return choose_source(sequence, SemanticAvatarSettings(frame=frame), allowed or sequence.used)
+    return choose_source(sequence, OnePictureSettings(frame=frame), allowed or sequence.used)
 
 
 def test_the_picture_is_sharp_from_the_front_and_awake() -> None:
@@ -122,7 +122,7 @@ def test_the_key_depends_on_the_weights_and_not_on_their_name(tmp_path) -> None:
     def step(name: str = ""):
         from pipelines.recipes import TRACK
 
-        settings = {TRACK.id: TrackSettings(), SEMANTIC.id: SemanticAvatarSettings(model=name)}
+        settings = {TRACK.id: TrackSettings(), SEMANTIC.id: OnePictureSettings(model=name)}
         return plan("build", "Ann", (TRACK, SEMANTIC), clip, settings).steps[-1]
 
     with pytest.raises(Problem, match="train-people"):

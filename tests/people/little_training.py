@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from pipelines.semantic_training_settings import FrameSettings, SemanticTrainingSettings
+from pipelines.frame_settings import FrameSettings
+from pipelines.semantic_training_settings import SemanticTrainingSettings
 from pipelines.training.schedule import Schedule
 from pipelines.training.settings import LoopSettings
 from studio.engines.semantic.settings import semantic_settings

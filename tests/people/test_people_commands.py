@@ -21,7 +21,7 @@ def said(words: list[str], capsys) -> str:
     ("words", "sentence"),
     [
         (["train-people", "nowhere"], "nowhere is no corpus"),
-        (["train-people", "nowhere", "--engine", "pvp"], "there is semantic"),
+        (["train-people", "nowhere", "--engine", "pvp"], "there are semantic"),
         (["train-people", "nowhere", "--size", "huge"], "choose from tiny, small, middle, full"),
         (["train-people", "nowhere", "--side", "100"], "choose from 64, 128, 256, 512"),
         (["train-people", "nowhere", "--minutes", "0"], "must be more than 0"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.people_variants import PEOPLE_ABLATIONS, varied
+from pipelines.people_variants import SEMANTIC_VARIANTS, varied
 from pipelines.semantic_bitrate import lines_for
 from pipelines.semantic_stream import Sent, coded_bytes, received, stream
 from pipelines.semantic_training_settings import training_settings
@@ -96,7 +96,7 @@ def test_every_variant_differs_from_the_full_method_and_is_a_network():
     from studio.engines.semantic.network import SemanticNetwork
 
     base = training_settings("small", 64)
-    for name, changes in PEOPLE_ABLATIONS.items():
+    for name, changes in SEMANTIC_VARIANTS.items():
         variant = varied(base, changes)
         assert variant != base, name
         SemanticNetwork(variant.network)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.train_semantic import sides, train_semantic
+from pipelines.people_training import sides
+from pipelines.train_semantic import train_semantic
 from studio.corpus.corpus import SHARDS, Corpus, Split
 from studio.corpus.shards import Unreadable
 from studio.domain.problem import Problem

@@ -1,27 +1,17 @@
-"""A base model on disk: a semantic network that was trained on many people and is shared by all avatars.
-
-::
-
-    <folder>/network.safetensors    its weights
-             settings.json          its settings, and the head model that it was trained with
-             card.md, card.json     what it is, written by the training
-"""
+"""A semantic base model on disk, and avatars that it draws."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
-from studio.domain.problem import Problem
-from studio.engines.semantic.model_shelf import DOCUMENT, SETTINGS, WEIGHTS
 from studio.engines.semantic.network import SemanticNetwork
 from studio.engines.semantic.settings import SemanticSettings
+from studio.engines.semantic.shelf import SHELF
 from studio.networks.spade import without_spectral_norm
-from studio.project.documents import read_document, write_document
-from studio.project.settings_json import settings_from_plain
+from studio.one_picture.base_models import home_of_avatar
+from studio.one_picture.network_files import load_network, save_network
+from studio.one_picture.person_files import PicturePerson, check_detail, load_person
 
 
 @dataclass(frozen=True)
@@ -34,30 +24,39 @@ class BaseModel:
     """Which head model drives it, e.g. ``builtin-1``."""
 
 
+@dataclass(frozen=True)
+class SemanticParts:
+    """A semantic avatar with what draws it."""
+
+    person: PicturePerson
+    """The avatar."""
+    network: SemanticNetwork
+    """Draws the square; in evaluation mode."""
+
+
 def save_base_model(folder: Path, network: SemanticNetwork, head_model: str) -> None:
     """Write weights and settings into an existing folder, which the caller puts into place."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(tensors, folder / WEIGHTS)
-    write_document(folder / SETTINGS, DOCUMENT, {"head_model": head_model, "network": asdict(network.shape)})
+    save_network(folder, network, network.shape, head_model)
 
 
 def load_base_model(folder: Path) -> BaseModel:
-    """Read what :func:`save_base_model` wrote.
+    """Read what :func:`save_base_model` wrote. Raises Problem when it is missing, damaged or newer."""
+    network, head_model = load_network(folder, SemanticSettings, SemanticNetwork)
+    without_spectral_norm(network)
+    return BaseModel(network, head_model)
+
+
+def load_semantic(folder: Path, home: Path | None = None) -> SemanticParts:
+    """Read an avatar, and the base model that it names.
+
+    Args:
+        folder: the avatar's.
+        home: where base models are; None for the home that the folder is in.
 
     Raises:
-        Problem: files are missing or damaged, or of a newer version.
+        Problem: files are missing or damaged, or of another version, or the base model is gone.
     """
-    content = read_document(folder / SETTINGS, DOCUMENT)
-    try:
-        network = SemanticNetwork(settings_from_plain(SemanticSettings, content["network"]))
-        network.load_state_dict(load_file(folder / WEIGHTS), strict=True)
-        network.eval()
-        without_spectral_norm(network)
-        return BaseModel(network, str(content["head_model"]))
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
-        # torch names every tensor that does not fit, each on a line of its own.
-        fault = str(error).partition("\n")[0].rstrip(" :")
-        raise Problem(
-            f"The base model in {folder} is damaged ({fault}): copy it again from where it came, or train it "
-            "again."
-        ) from error
+    person = load_person(folder, SHELF.engine)
+    network = load_base_model(SHELF.find(home or home_of_avatar(folder), person.reference).folder).network
+    check_detail(folder, person, network.shape.side)
+    return SemanticParts(person, network)

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from studio.domain.camera import Floats
+from studio.domain.controls import Control, ControlState
 from studio.domain.motion import HeadMotion
-from studio.engines.semantic.artefact import SemanticParts
+from studio.engines.semantic.base_model import SemanticParts
 from studio.engines.semantic.decoder import Mirrored, carried, surroundings
 from studio.engines.semantic.keypoints import keypoint_maker, semantic_code
 from studio.engines.semantic.network import SemanticOutput
@@ -23,11 +24,10 @@ ROOM, SOFT = 0.015, 0.006
 
 
 class LivePicture:
-    """One person. Their picture is encoded once, when this is made.
+    """One person. Their picture is encoded once, when this is made. A
+    :class:`studio.one_picture.engine.LiveSquare` with the head's controls alone."""
 
-    Attributes:
-        quick: whether it is fast enough to be drawn while somebody drags.
-    """
+    controls: tuple[Control, ...] = ()
 
     def __init__(self, parts: SemanticParts, device: torch.device) -> None:
         person = parts.person
@@ -53,9 +53,8 @@ class LivePicture:
             self._fine_behind = None if widest is None else surroundings(widest)
         self._rest = self._points(person.base.motion)
 
-    def draw(self, motion: HeadMotion, finely: bool = True) -> Floats:
-        """``[R, R, 3]`` in -1..1 of one frame; its camera is in source pixels. Not ``finely``: at the
-        network's own resolution, which takes a fifth less time."""
+    def draw(self, motion: HeadMotion, finely: bool = True, state: ControlState | None = None) -> Floats:
+        """See the protocol. Not ``finely`` takes a fifth less time."""
         with torch.inference_mode():
             told = torch.from_numpy(semantic_code(motion, self._model)).to(self._device)
             out = self._network.draw(

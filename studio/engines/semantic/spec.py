@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from studio.domain.avatar import Avatar
 from studio.engines.engine import Engine, EngineSpec
-from studio.engines.semantic.model_shelf import missing_base_model
+from studio.engines.semantic.shelf import SHELF
 
 
 def load(avatar: Avatar) -> Engine:
     """Open a semantic avatar."""
-    from studio.engines.semantic.artefact import load_semantic
-    from studio.engines.semantic.engine import SemanticEngine
+    import torch
 
-    return SemanticEngine(load_semantic(avatar.folder), edits=avatar.edits)
+    from studio.devices import choose_device
+    from studio.engines.semantic.base_model import load_semantic
+    from studio.engines.semantic.live_picture import LivePicture
+    from studio.one_picture.engine import OnePictureEngine
+
+    parts = load_semantic(avatar.folder)
+    live = LivePicture(parts, torch.device(choose_device().kind))
+    return OnePictureEngine(parts.person, live, avatar.edits)
 
 
 SPEC = EngineSpec(
@@ -24,6 +30,6 @@ SPEC = EngineSpec(
     ),
     loader="studio.engines.semantic.spec:load",
     presets=("draft", "standard", "best"),
-    missing=missing_base_model,
+    missing=SHELF.missing,
     from_photo=True,
 )

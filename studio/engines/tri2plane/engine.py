@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from studio.devices import choose_device
-from studio.domain.camera import Floats, Similarity, View, angles_from_rotation, rotation_from_angles
+from studio.domain.camera import Floats, Similarity, View
 from studio.domain.controls import ControlSheet, ControlState, motion_from_values
 from studio.domain.edits import EditStack
-from studio.domain.free_camera import FreeCamera, camera_controls
+from studio.domain.free_camera import FreeCamera, camera_controls, orbited
 from studio.domain.layer_pictures import depth_picture, normals_picture
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, RenderRequest
@@ -201,14 +201,6 @@ def through_lens(positions: Floats, motion: HeadMotion, free: FreeCamera, fixed:
     room = np.maximum(1.0 - free.nearness * scene[:, 2:] / scale, LEAST_ROOM)
     scene[:, :2] = origin + (scene[:, :2] - origin) / room
     return out
-
-
-def orbited(motion: HeadMotion, free: FreeCamera) -> HeadMotion:
-    """The motion whose head is turned as a free camera sees it, which has gone around a still one."""
-    if free.orbit_yaw == 0.0 and free.orbit_pitch == 0.0:
-        return motion
-    turned = free.rotation.astype(np.float64) @ rotation_from_angles(motion.angles)
-    return replace(motion, angles=angles_from_rotation(turned))
 
 
 def widened(crop: Similarity, margin: float) -> Similarity:

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 
 from studio.domain.camera import Similarity
-from studio.engines.semantic.artefact import BaseReference, SemanticParts, SemanticPerson
-from studio.engines.semantic.base_model import load_base_model, save_base_model
-from studio.engines.semantic.model_shelf import ShelvedModel, choose_base_model
+from studio.engines.semantic.base_model import SemanticParts, load_base_model, save_base_model
 from studio.engines.semantic.network import SemanticNetwork
 from studio.engines.semantic.settings import SemanticSettings
+from studio.engines.semantic.shelf import SHELF
 from studio.head.builtin import builtin_head
 from studio.head.sheet import head_sheet
+from studio.one_picture.base_models import BaseReference, ShelvedModel
+from studio.one_picture.person_files import PicturePerson
 from studio.warping.parts import WarpParts
 from studio.warping.settings import WarpSettings
 from tests.engines.semantic.little_network import PAPER, PROJECT, network
@@ -46,14 +47,14 @@ def a_base(textures: np.ndarray | None = None) -> WarpParts:
     return replace(parts, sheet=head_sheet(motion, parts.mesh.rest_camera))
 
 
-def a_person(detail: int = 0, reference: BaseReference = NOBODY) -> SemanticPerson:
+def a_person(detail: int = 0, reference: BaseReference = NOBODY) -> PicturePerson:
     """One picture; ``detail``: side at which its square is kept, 64 for 0."""
     from pipelines.aligned_crop import cut_view
     from studio.domain.camera import View
 
     base, side = a_base(), detail or 64
     square = cut_view(base.textures[0], View(WINDOW.scaled(side), side, side))
-    return SemanticPerson(base, square, WINDOW, reference, ("a note",), {"frame": 0})
+    return PicturePerson(base, square, WINDOW, reference, ("a note",), {"frame": 0})
 
 
 def still(shape: SemanticSettings = PROJECT) -> SemanticNetwork:
@@ -80,4 +81,4 @@ def shelve(home: Path, name: str = "tiny", shape: SemanticSettings = PROJECT, se
     folder.mkdir(parents=True)
     save_base_model(folder, network(shape, seed), builtin_head().id)
     assert load_base_model(folder).head_model == builtin_head().id
-    return choose_base_model(home, name)
+    return SHELF.choose(home, name)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from studio.engines.semantic import live_picture
-from studio.engines.semantic.artefact import SemanticParts
+from studio.engines.semantic.base_model import SemanticParts
 from studio.engines.semantic.decoder import carried
 from studio.engines.semantic.keypoints import head_keypoints, semantic_code
 from studio.engines.semantic.live_picture import ROOM, LivePicture, roomy, with_detail

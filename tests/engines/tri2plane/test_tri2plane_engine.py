@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from studio.domain.camera import Similarity, View, project, rotation_from_angles
-from studio.domain.free_camera import FreeCamera
+from studio.domain.free_camera import FreeCamera, orbited
 from studio.engines.tri2plane.artefact import Tri2Parts
 from studio.engines.tri2plane.body import BodyMotion
-from studio.engines.tri2plane.engine import Tri2PlaneEngine, orbited, widened
+from studio.engines.tri2plane.engine import Tri2PlaneEngine, widened
 from studio.engines.tri2plane.lay_volume import FADE
 from studio.engines.tri2plane.moments import MomentMaker
 from studio.head.neutral_crop import aligned_crop

@@ -14,10 +14,10 @@ from studio.domain.avatar import Avatar
 from studio.domain.camera import rotation_from_angles
 from studio.domain.controls import ControlState
 from studio.domain.edits import EditStack
-from studio.domain.free_camera import FreeCamera
+from studio.domain.free_camera import FreeCamera, orbited
 from studio.domain.rendering import RenderRequest
 from studio.engines.tri2plane.artefact import Tri2Parts, save_tri2plane
-from studio.engines.tri2plane.engine import Tri2PlaneEngine, orbited, through_lens
+from studio.engines.tri2plane.engine import Tri2PlaneEngine, through_lens
 from studio.engines.tri2plane.spec import SPEC
 from studio.warping.reshape import reread
 from studio.warping.warper import Warper

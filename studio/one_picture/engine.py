@@ -1,22 +1,22 @@
-"""SemanticEngine: RenderRequest to Frame, by a network of many people laid over the warped picture."""
+"""RenderRequest to Frame: a square drawn by a network of many people, laid over the warped picture."""
 
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from studio.devices import choose_device
-from studio.domain.camera import Floats, Similarity
-from studio.domain.controls import ControlSheet
+from studio.domain.camera import Floats, Similarity, View
+from studio.domain.controls import Control, ControlSheet, ControlState, motion_from_values
 from studio.domain.edits import EditStack
+from studio.domain.free_camera import FreeCamera, orbited
+from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, RenderRequest
-from studio.engines.semantic.artefact import SemanticParts
-from studio.engines.semantic.following_window import Followed, follow
-from studio.engines.semantic.live_picture import LivePicture
+from studio.one_picture.following_window import Followed, follow
+from studio.one_picture.person_files import PicturePerson
 from studio.warping.lay_over import lay_picture
 from studio.warping.reshape import reread
 from studio.warping.warper import UNEDITED, Warper
@@ -28,27 +28,49 @@ SOFTENED = 0.012
 """Gaussian sigma of the person's outline there, in sides of the square."""
 
 
-class SemanticEngine:
-    """Draws a semantic avatar. Safe to use from one thread at a time."""
+class LiveSquare(Protocol):
+    """An engine's network, ready to draw one person."""
 
-    def __init__(self, parts: SemanticParts, device: str | None = None, edits: EditStack = UNEDITED) -> None:
+    @property
+    def quick(self) -> bool:
+        """Whether it is fast enough to be drawn while somebody drags."""
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """What it can be asked for beside the head's controls."""
+
+    def draw(self, motion: HeadMotion, finely: bool = True, state: ControlState | None = None) -> Floats:
+        """``[R, R, 3]`` in -1..1 of one frame.
+
+        Args:
+            motion: of one frame, its camera in source pixels, as the tracked camera sees it.
+            finely: at the detail of the picture and not at the network's own.
+            state: all that was asked, from which it reads its own controls; None leaves them at rest.
+        """
+
+
+class OnePictureEngine:
+    """Draws an avatar of one picture. Safe to use from one thread at a time."""
+
+    def __init__(self, person: PicturePerson, live: LiveSquare, edits: EditStack = UNEDITED) -> None:
         """
         Args:
-            parts: what to draw with.
-            device: torch's word for it; None takes the fastest that is here.
+            person: who is drawn.
+            live: draws the square around the face.
             edits: what is changed about the person.
 
         Raises:
             Problem: an edit does not belong to this avatar.
         """
-        self._person = parts.person
-        self._warper = Warper(parts.person.base, edits)
-        self._live: LivePicture | None = LivePicture(parts, torch.device(device or choose_device().kind))
+        self._person = person
+        self._warper = Warper(person.base, edits)
+        self._live: LiveSquare | None = live
+        self._sheet = edits.sheet(ControlSheet((*person.base.sheet.controls, *live.controls)))
 
     @property
     def sheet(self) -> ControlSheet:
-        """Head controls, then the edits'."""
-        return self._warper.sheet
+        """Head controls, then the network's own, then the edits'."""
+        return self._sheet
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -62,15 +84,27 @@ class SemanticEngine:
         they then show the warped picture alone.
         """
         began = time.perf_counter()
-        live, warper, view = self._live, self._warper, request.view
+        live, warper, state = self._live, self._warper, request.state
         if live is None:
             raise RuntimeError("render comes before close")
-        posed = warper.posed(request.state, request.quality)
+        free = FreeCamera.from_state(state)
+        view = request.view
+        if not free.is_neutral:
+            # Warping cannot go around a head, but its body may turn as if it had. Dolly and pan move all of
+            # the picture alike.
+            motion = motion_from_values(state.values[None], self._person.base.mesh.rest_camera)
+            values = state.values.copy()
+            values[:3] = orbited(motion, free).angles[0]
+            state = ControlState(state.names, values)
+            placement = free.similarity(motion.camera[0]).then(view.placement)
+            view = View(placement, view.width, view.height)
+        posed = warper.posed(state, request.quality)
         if request.quality == "draft" and not live.quick:
             image, cover = warper.draw(posed, view)
         else:
-            where = follow(posed.motion, self._person.base.motion, self._person.window)
-            drawn = live.draw(where.motion, finely=request.quality == "full")
+            asked = warper.posed(request.state, request.quality) if state is not request.state else posed
+            where = follow(asked.motion, self._person.base.motion, self._person.window)
+            drawn = live.draw(where.motion, request.quality == "full", request.state)
             to_window = view.placement.inverse().then(where.moved.inverse()).then(self._person.window)
             # The network knows the person's own shape only.
             image, cover = warper.draw(posed.as_filmed, view)
@@ -80,7 +114,7 @@ class SemanticEngine:
                 behind = warper.background(view)
                 own, other = (view.placement.apply(x) for x in (posed.own, posed.positions))
                 image, cover = reread(image, cover, behind, warper.mesh.triangles, own, other)
-        image = warper.coloured(image, cover, posed, view, request.state)
+        image = warper.coloured(image, cover, posed, view, state)
         return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
 
     def close(self) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipelines.semantic_training_settings import SemanticTrainingSettings
 from pipelines.training.model_card import DataSummary, ModelCard, making_of
 from studio.project.settings_json import settings_to_plain
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from pipelines.train_semantic import TrainedSemantic
+    from pipelines.people_systems import PeopleSystem
+    from pipelines.people_training import TrainedPeople
     from studio.corpus.corpus import Corpus
 
-WHAT = (
-    "Animates one picture of a face: a network that has learnt from many people how faces move, driven by "
-    "the numbers of a head model (Controllable One-Shot Face Video Synthesis With Semantic Aware Prior)."
-)
 USES = ("Animating pictures of yourself, or of people who have agreed to it.",)
 LIMITS = (
     "Not for showing anybody saying or doing what they did not, without their consent or as if it were real.",
@@ -27,16 +23,18 @@ LIMITS = (
 
 
 def card_of(
+    system: PeopleSystem,
     title: str,
     licence: str,
     corpus: Corpus,
-    settings: SemanticTrainingSettings,
-    trained: TrainedSemantic,
+    settings: Any,
+    trained: TrainedPeople,
     fabric: Fabric,
 ) -> ModelCard:
     """The card of a base model.
 
     Args:
+        system: what was trained.
         title: which of them, e.g. ``small at 128²``.
         licence: what the user noted about rights in the clips and people's consent.
         corpus: what was learnt from.
@@ -50,8 +48,8 @@ def card_of(
     away = [clip for clip in corpus.clips if clip.split == "held_out"]
     names = {"loss": "difference of pictures", "psnr": "PSNR, dB"}
     return ModelCard(
-        title=f"Semantic prior, {title}",
-        what=WHAT,
+        title=f"{system.title}, {title}",
+        what=system.what,
         parameters=sum(values.numel() for values in trained.network.parameters()),
         data=DataSummary(
             what=f"talking heads in squares of {corpus.side}², tracked by {corpus.tracker}, {corpus.measure}",

@@ -9,7 +9,7 @@ import pytest
 
 from studio.domain.camera import Similarity, project
 from studio.domain.motion import HeadMotion
-from studio.engines.semantic.following_window import GROWTH, SHIFT, follow
+from studio.one_picture.following_window import GROWTH, SHIFT, follow
 
 WINDOW = Similarity(1.0 / 200.0, 0.0, -0.3, -0.2)
 REST = HeadMotion.neutral(1, np.array([800.0, 150.0, 140.0]))

@@ -9,27 +9,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from studio.domain.camera import Similarity, View
 from studio.domain.edits import Edit, EditStack, Relight, ShapeShift
 from studio.domain.problem import Problem
 from studio.domain.rendering import RenderRequest
-from studio.engines.semantic.artefact import (
-    BaseReference,
-    SemanticParts,
-    load_semantic,
-    save_semantic,
-)
-from studio.engines.semantic.engine import SemanticEngine
+from studio.engines.semantic.base_model import SemanticParts, load_semantic
+from studio.engines.semantic.live_picture import LivePicture
 from studio.head.builtin import builtin_head
+from studio.one_picture.base_models import BaseReference
+from studio.one_picture.engine import OnePictureEngine
+from studio.one_picture.person_files import save_person
 from studio.warping.lay_over import FADE
 from studio.warping.warper import Warper
 from tests.engines.semantic.one_person import PAPER, WINDOW, a_person, opened, shelve, still
 from tests.warping.average_person import SIZE, STAGE, motion_of
 
 
-def engine_of(parts: SemanticParts, *edits: Edit) -> SemanticEngine:
-    return SemanticEngine(parts, "cpu", EditStack(edits))
+def engine_of(parts: SemanticParts, *edits: Edit) -> OnePictureEngine:
+    return OnePictureEngine(parts.person, LivePicture(parts, torch.device("cpu")), EditStack(edits))
 
 
 def ask(engine, quality="full", view=STAGE, **controls):
@@ -137,7 +136,7 @@ def test_it_is_kept_without_its_network_and_opened_with_it(tmp_path) -> None:
     person = a_person(144, BaseReference(model.name, model.digest))
     folder = tmp_path / "subjects" / "ann" / "avatars" / "semantic-1"
     folder.mkdir(parents=True)
-    save_semantic(folder, person)
+    save_person(folder, "semantic", person)
     assert sum(file.stat().st_size for file in folder.rglob("*")) < 400_000
     back = load_semantic(folder)
     assert np.array_equal(back.person.picture, person.picture)
@@ -153,7 +152,7 @@ def _saved(tmp_path):
     model = shelve(tmp_path)
     folder = tmp_path / "subjects" / "ann" / "avatars" / "semantic-1"
     folder.mkdir(parents=True)
-    save_semantic(folder, a_person(64, BaseReference(model.name, model.digest)))
+    save_person(folder, "semantic", a_person(64, BaseReference(model.name, model.digest)))
     return folder, model
 
 
@@ -190,7 +189,7 @@ def test_another_version_and_a_picture_that_is_too_small_are_told(tmp_path) -> N
     person = a_person(64, BaseReference(name="tiny", digest=card["base_model"]["sha256"]))
     shutil.rmtree(folder)
     folder.mkdir()
-    save_semantic(folder, replace(person, picture=person.picture[:32, :32]))
+    save_person(folder, "semantic", replace(person, picture=person.picture[:32, :32]))
     with pytest.raises(Problem, match="too small"):
         load_semantic(folder)
 

@@ -12,11 +12,11 @@ BEST = -1
 
 
 @dataclass(frozen=True)
-class SemanticAvatarSettings:
-    """How a picture becomes an avatar of the semantic engine."""
+class OnePictureSettings:
+    """How a picture becomes an avatar that a network of many people draws."""
 
     model: str = field(default="", metadata={"invalidates": False})
-    """Which of the home's base models (folder models) draws it, by the folder's name without "semantic-";
+    """Which of the home's base models (folder models) draws it, by the folder's name without the engine's;
     empty takes the newest. Which one it was is a part of the avatar's key either way."""
     frame: Annotated[int, Ge(BEST)] = BEST
     """Number of the clip's frame that is the picture, its first being 0; -1 takes a sharp one from the front

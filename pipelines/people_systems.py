@@ -1,0 +1,85 @@
+"""The systems that learn from many people to animate one picture: what differs between them, as data."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.people_variants import SEMANTIC_VARIANTS
+from studio.domain.problem import Problem
+from studio.one_picture.base_models import Shelf
+
+
+@dataclass(frozen=True)
+class PeopleSystem:
+    """One of them. Everything that needs torch is named as ``module:name`` and imported when it is used."""
+
+    engine: str
+    """The engine's identifier."""
+    title: str
+    """What cards call it."""
+    what: str
+    """What it does, a sentence or two, for cards."""
+    sizes: tuple[str, ...]
+    """Named sizes of its network."""
+    sides: tuple[int, ...]
+    """Sides of the pictures that it can be made for, pixels."""
+    settings: str
+    """Function of size and side to the settings of a training, which have ``network.side``, ``loop`` and
+    ``frames``."""
+    train: str
+    """Function that trains it; see :func:`pipelines.train_semantic.train_semantic`."""
+    check: str
+    """Function of a shelved model and a head model's identifier to the network's settings; it raises Problem
+    where they do not go together."""
+    save: str
+    """Function of folder, network and head model's identifier that writes a base model."""
+    load: str
+    """Function of a folder to something with ``network`` and ``head_model``."""
+    contender: str
+    """Class of network, head model and name whose objects are contenders of evaluations."""
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What ``ablate-people`` takes out: name to fields of the settings and their values."""
+
+    @property
+    def shelf(self) -> Shelf:
+        """Its base models."""
+        return Shelf(self.engine)
+
+    def find(self, part: str) -> Any:
+        """Import one of the parts that are named: ``train``, ``check``…"""
+        module, name = getattr(self, part).split(":")
+        return getattr(importlib.import_module(module), name)
+
+
+SEMANTIC = PeopleSystem(
+    engine="semantic",
+    title="Semantic prior",
+    what=(
+        "Animates one picture of a face: a network that has learnt from many people how faces move, driven "
+        "by the numbers of a head model (Controllable One-Shot Face Video Synthesis With Semantic Aware "
+        "Prior)."
+    ),
+    sizes=("tiny", "small", "middle", "full"),
+    sides=(64, 128, 256, 512),
+    settings="pipelines.semantic_training_settings:training_settings",
+    train="pipelines.train_semantic:train_semantic",
+    check="studio.engines.semantic.shelf:check",
+    save="studio.engines.semantic.base_model:save_base_model",
+    load="studio.engines.semantic.base_model:load_base_model",
+    contender="pipelines.semantic_of_one:SemanticOfOne",
+    variants=SEMANTIC_VARIANTS,
+)
+SYSTEMS: dict[str, PeopleSystem] = {system.engine: system for system in (SEMANTIC,)}
+"""By engine."""
+
+
+def people_system(engine: str) -> PeopleSystem:
+    """The system of an engine. Raises Problem when the engine is none that learns from people."""
+    if engine not in SYSTEMS:
+        raise Problem(
+            f"Base models of the engine {engine!r} cannot be trained: there are {', '.join(SYSTEMS)}."
+        )
+    return SYSTEMS[engine]

@@ -1,0 +1,1 @@
+"""Avatars of one picture, whatever network of many people draws them."""
