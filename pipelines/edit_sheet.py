@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.animate_avatar import rest_camera, source_sequence
-from pipelines.sheet_file import HEADING, Picture, label, text_line, write_png
+from pipelines.sheet_file import Picture, columns_line, label, readable, text_line, write_png
 from pipelines.thumbnail import best_frame
 from studio.domain.avatar import Avatar
 from studio.domain.camera import Similarity, View
@@ -29,10 +29,12 @@ CELL = 256
 """Side of a picture in pixels."""
 COLUMNS = 5
 """Strengths of each edit."""
+TITLE, STRENGTHS = 34, 26
+"""Heights of the line that names an edit, and of the one with strengths above the columns."""
 TURN = 0.8
 """How far the head turns to each side, as a share of what the clip showed…"""
-MOST = 25.0
-"""…and in degrees at most: farther, warping and not the edit is what one sees."""
+LEAST, MOST = 15.0, 25.0
+"""…and in degrees: less is hardly seen to be turned, farther, warping and not the edit is what one sees."""
 
 
 @dataclass(frozen=True)
@@ -82,36 +84,35 @@ def typical_poses(
     values = dict(zip(track.names, track.values[0].tolist(), strict=True))
     yaw = next(control for control in sheet.controls if control.name == "yaw")
     low, high = yaw.reliable or (yaw.low, yaw.high)
-    left, right = max(TURN * low, -MOST), min(TURN * high, MOST)
+    left, right = (float(np.clip(TURN * far, LEAST, MOST)) for far in (-low, high))
     return (
         Pose("as filmed", values),
-        Pose(f"turned {left:.0f}", {**values, "yaw": left}),
-        Pose(f"turned {right:+.0f}", {**values, "yaw": right}),
+        Pose(f"turned {left:.0f}° to the left", {**values, "yaw": -left}),
+        Pose(f"turned {right:.0f}° to the right", {**values, "yaw": right}),
     )
 
 
 def draw_sheet(
     engine: Engine, edits: EditStack, poses: Sequence[Pose], view: View, progress: Progress = silent
 ) -> Picture:
-    """The sheet ``[H, W, 3]``: for each edit, and for all together, a heading and a row for each pose."""
+    """The sheet ``[H, W, 3]``: for each edit, and for all together, its name, the strength of each column,
+    and a row for each pose."""
     nothing = {edit.control_name: 0.0 for edit in edits.edits}
-    rest = {edit.control_name: edit.control.default for edit in edits.edits}
-    strips = [(_heading(edit), _alone(edit, nothing)) for edit in edits.edits]
+    strips = [_alone(edit, nothing) for edit in edits.edits]
     if len(edits) > 1:
-        shares = np.linspace(0.0, 1.0, COLUMNS)
-        together = [{name: float(share * v) for name, v in rest.items()} for share in shares]
-        resting = ", ".join(f"{name.removeprefix(PREFIX)} {value:g}" for name, value in rest.items())
-        strips.append((f"all of them, from nothing to {resting}", together))
+        strips.append(_together(edits))
     parts, total, done = [], len(strips) * len(poses) * COLUMNS, 0
-    for heading, strengths in strips:
-        parts.append(text_line(heading, COLUMNS * view.width))
+    for strip in strips:
+        parts.append(text_line(strip.title, COLUMNS * view.width, TITLE))
+        parts.append(columns_line(strip.columns, view.width, STRENGTHS))
         for pose in poses:
             row = []
-            for values in strengths:
+            for values in strip.strengths:
                 state = engine.sheet.state({**pose.values, **values})
                 row.append(engine.render(RenderRequest(state, view)).image)
                 done += 1
                 progress(done, total, "Drawing the edits")
+            row[0] = row[0].copy()
             label(row[0], pose.name)
             parts.append(np.concatenate(row, 1))
     return np.concatenate(parts)
@@ -119,7 +120,8 @@ def draw_sheet(
 
 def place(strip: int, pose: int, column: int, poses: int, view: View) -> tuple[int, int]:
     """Top and left of a picture on the sheet."""
-    return strip * (HEADING + poses * view.height) + HEADING + pose * view.height, column * view.width
+    words = TITLE + STRENGTHS
+    return strip * (words + poses * view.height) + words + pose * view.height, column * view.width
 
 
 def strengths_shown(edit: Edit) -> list[float]:
@@ -136,13 +138,37 @@ def strengths_shown(edit: Edit) -> list[float]:
     return [float(value) for value in found]
 
 
-def _alone(edit: Edit, nothing: Mapping[str, float]) -> list[dict[str, float]]:
-    return [{**nothing, edit.control_name: strength} for strength in strengths_shown(edit)]
+@dataclass(frozen=True)
+class _Strip:
+    """Rows of the same edits."""
+
+    title: str
+    columns: tuple[str, ...]
+    strengths: tuple[Mapping[str, float], ...]
 
 
-def _heading(edit: Edit) -> str:
-    """OpenCV's letters are ASCII alone: names are, titles may not be."""
-    title = edit.title if edit.title.isascii() else edit.name
-    shown = "   ".join(f"{strength:.2f}" for strength in strengths_shown(edit))
-    resting = f"rests at {edit.strength:g}" if edit.on else "off"
-    return f"{title} ({edit.control_name}), {resting}: {shown}"
+def _alone(edit: Edit, nothing: Mapping[str, float]) -> _Strip:
+    shown = strengths_shown(edit)
+    title = edit.title if readable(edit.title) else edit.name
+    low, high = edit.suggested
+    resting = f"rests at {_number(edit.strength)}" if edit.on else "off"
+    return _Strip(
+        f"{title}   ({edit.control_name}, {resting}, suggested {_number(low)} to {_number(high)})",
+        tuple(_number(strength) for strength in shown),
+        tuple({**nothing, edit.control_name: strength} for strength in shown),
+    )
+
+
+def _together(edits: EditStack) -> _Strip:
+    rest = {edit.control_name: edit.control.default for edit in edits.edits}
+    shares = np.linspace(0.0, 1.0, COLUMNS)
+    resting = ", ".join(f"{name.removeprefix(PREFIX)} {_number(value)}" for name, value in rest.items())
+    return _Strip(
+        f"All together   ({resting})",
+        ("nothing", *(f"{100 * share:.0f} % of each" for share in shares[1:-1]), "all as they rest"),
+        tuple({name: float(share * value) for name, value in rest.items()} for share in shares),
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")

@@ -15,10 +15,10 @@ from pipelines.build_job import find_avatar
 from pipelines.cli.editing import FINDERS, Do, Find, _typed
 from pipelines.control_file import STRONG
 from pipelines.edit_avatar import edited, person_colours, put_edit
-from pipelines.edit_sheet import CELL, COLUMNS
-from pipelines.sheet_file import HEADING
+from pipelines.edit_sheet import CELL, COLUMNS, STRENGTHS, TITLE, place
 from studio.assets import AssetLibrary
 from studio.domain.avatar import Avatar
+from studio.domain.camera import Similarity, View
 from studio.domain.edits import Edit, EditStack, LatentShift, Recolour, Relight, ShapeShift
 from studio.domain.progress import silent
 from studio.editing.attributes import ATTRIBUTES
@@ -232,11 +232,11 @@ def test_a_sheet_shows_each_edit_alone_and_then_all(lee, home, tmp_path):
     out = tmp_path / "sheet.png"
     assert lee("edit", NAME, "--sheet", out).code == 0
     sheet = cv2.imread(str(out)).astype(int)
-    assert sheet.shape[:2] == (3 * (HEADING + 3 * CELL), COLUMNS * CELL)
+    assert sheet.shape[:2] == (3 * (TITLE + STRENGTHS + 3 * CELL), COLUMNS * CELL)
 
     def picture(strip: int, pose: int, column: int) -> np.ndarray:
-        top = strip * (HEADING + 3 * CELL) + HEADING + pose * CELL
-        return sheet[top : top + CELL - 24, column * CELL : (column + 1) * CELL]  # without the pose's name
+        top, left = place(strip, pose, column, 3, View(Similarity(1.0, 0.0, 0.0, 0.0), CELL, CELL))
+        return sheet[top : top + CELL - 24, left : left + CELL]  # without the pose's name
 
     middle = COLUMNS // 2  # strength 0 of -1 to 1, for what rests at 1 is shown, too
     for pose in range(3):
