@@ -1,0 +1,1 @@
+"""Export3D: one picture, one tri-plane, expression by adaptive normalisation (Ki et al. 2024)."""

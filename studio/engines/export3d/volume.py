@@ -1,0 +1,247 @@
+"""What rays see of an Export3D volume: heads for colour and density, samples, compositing (section 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from studio.engines.export3d.settings import Export3DSettings
+from studio.engines.export3d.source import Lifted, on_surface
+from studio.engines.export3d.surface import HIGH, LOW, unit
+from studio.networks.volume.compositing import composite, important, lengths_of, stratified, visibility
+from studio.networks.volume.planes import sample_planes
+from studio.networks.volume.rays import Cameras, Rays
+from studio.networks.volume.seeing import origin_at
+
+BEGINS = -1.0
+"""Added to a density's logit: an untrained volume is thin (EG3D)."""
+SKIN = 0.004
+"""Metres over which the surface that densities begin with sets in."""
+PRIOR = (-7.0, 2.0)
+"""Before and behind it: what is added to the density's logit."""
+BACK = -0.075
+"""z of head space, metres, at which what lies behind that surface ends."""
+OUTSIDE = -8.0
+"""Added to the density's logit where the source shows that nobody is."""
+TAKEN = 2.5
+"""Logit of the share of a point's colour that is the source's, to begin with: 0.92."""
+HIDDEN = 5.0
+"""How much less of it is taken of what faces away from the source's camera."""
+SPREAD, FLOOR = 0.3, 0.01
+"""Share of a coarse sample's weight that its neighbours get, and what every one has: fine samples also look
+beside the surface that the coarse ones found."""
+CHIN = -0.077
+"""y of the neutral chin, metres of head space."""
+NECK = (0.0, 0.06)
+"""Metres above the chin where the neck begins to bend, and over how much height it does."""
+FOLLOWS = 0.5
+"""Share of the head's way through the picture in which the body takes part."""
+
+
+@dataclass(frozen=True)
+class Matter:
+    """All that is known of B volumes before a camera looks."""
+
+    planes: Tensor
+    """``[B, 3, F, P, P]``"""
+    surface: Tensor
+    """``[B, 4, G, G]`` z of the head's surface over the box's front, metres, and its normal."""
+    lifted: Lifted | None
+    """The source picture; None where points do not see it."""
+    source: Cameras | None
+    """The source's cameras; None where they do not matter."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What N rays of each of B cameras see."""
+
+    features: Tensor
+    """``[B, N, R]`` red, green and blue first, 0..1, multiplied by how much is seen."""
+    alpha: Tensor
+    """``[B, N]`` 0..1, how much of the ray ends inside."""
+    depth: Tensor
+    """``[B, N]`` metres behind the head's plane, what passes through counted as seen at the last sample."""
+    taken: Tensor | None
+    """``[B, N]`` how much of what is seen is the source's colour; None where nothing is lifted."""
+    taken_depth: Tensor | None
+    """``[B, N]`` mean depth of that, metres."""
+
+
+class VolumeHeads(nn.Module):
+    """Features of a place to colour and density, two linear layers each, with a soft-plus between.
+
+    Where the source is lifted both also see what it shows there, how far behind the head's surface the place
+    is and how that surface faces the source.
+    """
+
+    def __init__(self, shape: Export3DSettings) -> None:
+        super().__init__()
+        seen = 3 + shape.background + shape.lifted_channels + 2 if shape.lifted else 0
+        self.density = _head(shape.plane_features + seen, shape.head_hidden, 1)
+        self.colour = _head(shape.plane_features + seen, shape.head_hidden, shape.rendered + shape.lifted)
+        if shape.surface_prior:
+            _silent(self.density[-1])
+        if shape.lifted:
+            _silent(self.colour[-1])
+
+    def forward(self, found: Tensor) -> tuple[Tensor, Tensor]:
+        """``[B, M, C]`` to densities' logits ``[B, M]`` and colours' ``[B, M, rendered (+ 1)]``."""
+        return self.density(found)[..., 0], self.colour(found)
+
+
+class Volume(nn.Module):
+    """Draws planes."""
+
+    def __init__(self, shape: Export3DSettings) -> None:
+        super().__init__()
+        self.shape = shape
+        self.heads = VolumeHeads(shape)
+
+    def search(
+        self, matter: Matter, rays: Rays, chance: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Where along rays there is something to see.
+
+        Returns:
+            Edges ``[B, N, C + 1]`` of evenly long stretches of depth, and how likely samples are wanted in
+            each ``[B, N, C]``.
+        """
+        with torch.no_grad():
+            enter, leave = self._span(rays)
+            depth, edges = stratified(enter, leave, self.shape.coarse_samples, chance)
+            points = self.points(matter, rays, depth)
+            if self.shape.surface_prior:
+                logit, _ = self._prior(matter, points, None)
+            else:
+                logit = self._shaded(matter, points)[0]
+            lengths = (edges[..., 1:] - edges[..., :-1]) * rays.length[..., None]
+            weights = visibility(self._density(logit, depth), lengths)
+            beside = functional.pad(weights, (1, 1))
+            return edges, weights + SPREAD * (beside[..., 2:] + beside[..., :-2]) + FLOOR
+
+    def look(
+        self,
+        matter: Matter,
+        rays: Rays,
+        found: tuple[Tensor, Tensor] | None = None,
+        chance: torch.Generator | None = None,
+    ) -> Seen:
+        """What rays see.
+
+        Args:
+            matter: B volumes.
+            rays: N of each of B cameras.
+            found: what :meth:`search` found, of these rays or of others close by; None to search here.
+            chance: where samples lie; None for evenly, which gives the same picture each time.
+        """
+        enter, leave = self._span(rays)
+        edges, weights = found or self.search(matter, rays, chance)
+        depth = important(edges, weights, self.shape.fine_samples, chance)
+        if not self.shape.surface_prior:
+            evenly, _ = stratified(enter, leave, self.shape.coarse_samples, chance)
+            depth = torch.cat([evenly, depth], -1).sort(-1).values
+        points = self.points(matter, rays, depth)
+        logit, values, share = self._shaded(matter, points)
+        density = self._density(logit, depth)
+        lengths = lengths_of(depth, enter, leave) * rays.length[..., None]
+        values = values.view(*depth.shape, -1)
+        if share is None:
+            drawn = composite(density, lengths, values, depth)
+            return Seen(drawn.values, drawn.alpha, drawn.depth, None, None)
+        drawn = composite(density, lengths, values, depth)
+        weight = drawn.weights * share.view(depth.shape)
+        taken, deep = weight.sum(-1), (weight * depth).sum(-1)
+        # Where hardly anything is taken its depth is that of what is seen.
+        few = 1e-3
+        return Seen(drawn.values, drawn.alpha, drawn.depth, taken, (deep + few * drawn.depth) / (taken + few))
+
+    def points(self, matter: Matter, rays: Rays, depth: Tensor) -> Tensor:
+        """Head-space points ``[B, N·S, 3]`` at depths ``[B, N, S]``; the body's where it keeps still."""
+        seen = rays.in_camera(depth).flatten(1, 2)
+        points = seen @ rays.cameras.rotation
+        if not self.shape.still_body or matter.source is None:
+            return points
+        orbit = rays.cameras.orbit
+        held = seen if orbit is None else seen @ orbit  # where the tracked camera would see it
+        gone = origin_at(rays.cameras) - origin_at(matter.source)
+        way = (rays.cameras.to_plane[:, :, :2] @ gone[..., None])[:, None, :, 0] * (1.0 - FOLLOWS)
+        resting = (held + functional.pad(way, (0, 1))) @ matter.source.rotation
+        low = _smooth((CHIN + NECK[0] - points[..., 1:2]) / NECK[1])
+        return points + low * (resting - points)
+
+    def _span(self, rays: Rays) -> tuple[Tensor, Tensor]:
+        """Depths ``[B, N]`` between which there may be matter."""
+        whole = torch.ones_like(rays.plane[..., 0])
+        return -self.shape.near * whole, self.shape.far * whole
+
+    def _density(self, logit: Tensor, depth: Tensor) -> Tensor:
+        return self.shape.density * functional.softplus(logit + BEGINS).view(depth.shape)
+
+    def _prior(self, matter: Matter, points: Tensor, lifted: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What densities' logits begin with ``[B, M]``; what heads are told of the surface ``[B, M, 2]``."""
+        surface = on_surface(matter.surface, points)
+        behind = surface[..., 0] - points[..., 2]
+        facing = torch.ones_like(behind)
+        if matter.source is not None:
+            towards = matter.source.rotation[:, 2]  # head space: where the source's viewer is
+            facing = (surface[..., 1:] @ towards[..., None])[..., 0]
+        told = torch.stack([(behind / 0.02).clamp(-2.0, 2.0), facing], -1)
+        if not self.shape.surface_prior:
+            return torch.zeros_like(behind), told
+        logit = (torch.minimum(behind, points[..., 2] - BACK) / SKIN).clamp(*PRIOR)
+        if self.shape.background and matter.lifted is not None:
+            if lifted is None:
+                outline = replace(matter.lifted, maps=matter.lifted.maps[:, 3:4])
+                person = outline.at(points)[..., 0]
+            else:
+                person = lifted[..., 3]
+            logit = logit + OUTSIDE * (1.0 - person)
+        return logit, told
+
+    def _shaded(self, matter: Matter, points: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Densities' logits ``[B, M]``, colours ``[B, M, rendered]`` and how much of them is the source's."""
+        found = sample_planes(matter.planes, unit(points)) / 3.0  # averaged (equation 7)
+        if matter.lifted is None:
+            prior, _ = self._prior(matter, points, None)
+            logit, colour = self.heads(found)
+            return logit + prior, _bright(colour), None
+        shown = matter.lifted.at(points)
+        prior, told = self._prior(matter, points, shown)
+        logit, colour = self.heads(torch.cat([found, shown, told], -1))
+        away = (0.3 - told[..., 1]).clamp_min(0.0)
+        share = (colour[..., -1] + TAKEN - HIDDEN * away).sigmoid()
+        own = _bright(colour[..., :-1])
+        kept = (1.0 - share)[..., None]
+        mixed = kept * own[..., :3] + share[..., None] * shown[..., :3]
+        return logit + prior, torch.cat([mixed, own[..., 3:]], -1), share
+
+
+WIDTH = HIGH[0] - LOW[0]
+"""Of the box, metres."""
+
+
+def _bright(colour: Tensor) -> Tensor:
+    """Logits to colours a little beyond 0..1, so that black and white can be reached (EG3D); further channels
+    as they are."""
+    return torch.cat([torch.sigmoid(colour[..., :3]) * 1.002 - 0.001, colour[..., 3:]], -1)
+
+
+def _smooth(x: Tensor) -> Tensor:
+    """0 below 0, 1 above 1, without a corner between."""
+    x = x.clamp(0.0, 1.0)
+    return x * x * (3.0 - 2.0 * x)
+
+
+def _head(before: int, hidden: int, after: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(before, hidden), nn.Softplus(), nn.Linear(hidden, after))
+
+
+def _silent(layer: nn.Module) -> None:
+    """A layer that says nothing yet."""
+    assert isinstance(layer, nn.Linear)
+    nn.init.normal_(layer.weight, std=1e-3)
+    nn.init.zeros_(layer.bias)
