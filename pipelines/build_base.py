@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from pipelines.people_systems import PeopleSystem
 from pipelines.training.reporter import Reporter
 from pipelines.training.settings import MachineSettings
+from pipelines.unfinished_trainings import PLACE, alone, note_training
 from studio.project.atomic import explaining_disk, new_folder, remove_folder
 from studio.project.lineage import file_key, key_of
 
-TRAININGS = "trainings"
-"""Folder of a home in which checkpoints of unfinished ones lie."""
 VERSION = 1
 """Raised whenever equal settings give another model."""
-VGG19 = "perceptual-vgg19"
-"""Entry of the manifest with the perceptual loss's trunk."""
 
 
 def base_key(system: PeopleSystem, corpus: Path, settings: Any) -> str:
@@ -36,6 +34,7 @@ def build_base(
     *,
     licence: str = "",
     machines: MachineSettings | None = None,
+    again: str = "",
 ) -> Path | None:
     """Train a base model, or find the one that is there.
 
@@ -48,13 +47,15 @@ def build_base(
         progress: told at every step.
         licence: what the card says about rights in the clips and people's consent.
         machines: what it runs on.
+        again: the command that goes on with it, for lists of what is not done.
 
     Returns:
         The base model's folder; None in processes that only help the first one.
 
     Raises:
         Interrupted: asked to stop; the same call continues.
-        Problem: no corpus, nothing readable in it, memory or disk used up.
+        Problem: no corpus, nothing readable in it, memory or disk used up, or the very training is at work
+            in another process.
     """
     # All of it now: who changes the program during a long training must not find it broken at its end.
     from pipelines.people_card import card_of
@@ -70,20 +71,22 @@ def build_base(
     place = system.shelf.place(home, key)
     if (place / "settings.json").is_file():
         return place
-    scratch = home / TRAININGS / place.name
+    scratch = home / PLACE / place.name
     with explaining_disk(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
     fabric = launch(machines or MachineSettings(), settings.loop.precision)
     if fabric.world_size == 1:
         use_threads()
     assets = AssetLibrary(home)
-    vgg19 = None if assets.missing(VGG19) else assets.find(VGG19)
-    try:
+    trunk = None if assets.missing(system.trunk) else assets.find(system.trunk)
+    with ExitStack() as stack:
+        stack.callback(opened.forget)
+        if fabric.is_global_zero:
+            stack.enter_context(alone(scratch))
+            note_training(scratch, title, again)
         trained = train_people(
-            opened.clips, settings, scratch, progress, vgg19=vgg19, device=fabric.device, fabric=fabric
+            opened.clips, settings, scratch, progress, trunk=trunk, device=fabric.device, fabric=fabric
         )
-    finally:
-        opened.forget()
     if not fabric.is_global_zero:
         return None
     with new_folder(place) as aside:

@@ -1,8 +1,8 @@
-"""Pairs of frames as what one step of a semantic network learns from, a little different each time."""
+"""Pictures of pairs of frames, a little different each time; systems add the numbers that they need."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,32 +12,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipelines.people_loader import PeopleLoader
-from pipelines.people_moments import Moments, mirrored_code, mirrored_keypoints
 from studio.corpus.careful import CarefulReading
 from studio.corpus.pairs import Pair, SameClipPairs
-from studio.domain.camera import Floats
-from studio.head import HeadModel
 
 GREY = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a picture's grey (ITU-R BT.601)."""
 _CHANGES = 5
 """Place of a pair's random changes among the random numbers of its number; frames are drawn at others."""
-
-
-@dataclass(frozen=True)
-class PairBatch:
-    """B pairs of frames."""
-
-    source: Tensor
-    """``[B, 3, S, S]`` -1..1, or ``[B, 4, S, S]`` with the person's outline."""
-    driving: Tensor
-    """``[B, 3, S, S]`` -1..1: what is to be drawn."""
-    source_keypoints: Tensor
-    """``[B, 16 + L, 3]``, the face's points after the keypoints."""
-    driving_keypoints: Tensor
-    """``[B, 16 + L, 3]``."""
-    code: Tensor
-    """``[B, 53]`` of the driving frame."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +34,11 @@ class Changes:
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class Change:
     """One pair's changes."""
 
     flip: bool
+    """Whether it is seen in a mirror."""
     light: tuple[float, float, float]
     """Factors of brightness, contrast and saturation."""
     zoom: float
@@ -65,19 +47,32 @@ class _Drawn:
     """Centre of what is seen, -1..1 in the whole picture."""
 
 
-NONE = _Drawn(False, (1.0, 1.0, 1.0), 1.0, (0.0, 0.0))
+NONE = Change(False, (1.0, 1.0, 1.0), 1.0, (0.0, 0.0))
+"""No change."""
 
 
-class PairBatches:
-    """Numbers of pairs to tensors. Clips that cannot be read are reported once and done without."""
+@dataclass(frozen=True)
+class ShownPairs:
+    """B pairs of frames."""
+
+    source: Tensor
+    """``[B, 3, S, S]`` -1..1, or ``[B, 4, S, S]`` with the person's outline."""
+    driving: Tensor
+    """``[B, 3, S, S]`` -1..1: what is to be drawn."""
+    pairs: Sequence[Pair]
+    """Which frames they are."""
+    changes: Sequence[Change]
+    """How both pictures of each differ from these frames; numbers of theirs have to follow."""
+
+
+class PairPictures:
+    """Numbers of pairs to pictures. Clips that cannot be read are reported once and done without."""
 
     def __init__(
         self,
         pairs: SameClipPairs,
-        moments: Mapping[str, Moments],
         loader: PeopleLoader,
         careful: CarefulReading,
-        model: HeadModel,
         changes: Changes,
         outlined: bool = False,
         device: torch.device | str = "cpu",
@@ -85,23 +80,21 @@ class PairBatches:
         """
         Args:
             pairs: which frames belong to a number.
-            moments: of each clip, by name.
             loader: gives the pictures.
             careful: remembers what cannot be read.
-            model: the head model of the moments.
             changes: how pairs are made different each time.
             outlined: whether sources come with the person's outline.
             device: where the tensors go.
         """
-        self._pairs, self._moments, self._loader, self._careful = pairs, moments, loader, careful
-        self._model, self._changes, self._outlined = model, changes, outlined
+        self._pairs, self._loader, self._careful = pairs, loader, careful
+        self._changes, self._outlined = changes, outlined
         self._device = torch.device(device)
 
-    def at(self, numbers: Sequence[int]) -> PairBatch:
+    def at(self, numbers: Sequence[int]) -> ShownPairs:
         """The pairs with some numbers. Raises Problem when no clip can be read at all."""
         chosen = [self._read(number) for number in numbers]
-        drawn = [self._drawn(number) for number in numbers]
-        return self._batch([pair for pair, _ in chosen], np.stack([seen for _, seen in chosen]), drawn)
+        changes = [self._change(number) for number in numbers]
+        return self._shown([pair for pair, _ in chosen], np.stack([seen for _, seen in chosen]), changes)
 
     def ahead(self, numbers: Sequence[int]) -> None:
         """Have the pictures of some numbers decoded, which will be asked for soon."""
@@ -109,10 +102,10 @@ class PairBatches:
             if self._pairs.clip_at(number).name not in self._careful.lost:
                 self._loader.ahead(_places(self._pairs.at(number)))
 
-    def fixed(self, pairs: Sequence[Pair]) -> PairBatch:
+    def fixed(self, pairs: Sequence[Pair]) -> ShownPairs:
         """Given pairs as they are. Raises Unreadable."""
         pictures = np.stack([self._loader.get(_places(pair)) for pair in pairs])
-        return self._batch(pairs, pictures, [NONE] * len(pairs))
+        return self._shown(pairs, pictures, [NONE] * len(pairs))
 
     def _read(self, number: int) -> tuple[Pair, npt.NDArray[np.uint8]]:
         def read(pair: Pair) -> tuple[Pair, npt.NDArray[np.uint8]]:
@@ -120,46 +113,35 @@ class PairBatches:
 
         return self._careful.read(self._pairs, number, read)
 
-    def _drawn(self, number: int) -> _Drawn:
+    def _change(self, number: int) -> Change:
         changes, random = self._changes, np.random.default_rng([self._pairs.seed, _CHANGES, number])
         flip = bool(random.random() < 0.5) and changes.flip
         light = 1.0 + changes.jitter * random.uniform(-1.0, 1.0, 3)
         zoom = 1.0 + changes.zoom * random.random()
         at = (1.0 - 1.0 / zoom) * random.uniform(-1.0, 1.0, 2)
-        return _Drawn(flip, (light[0], light[1], light[2]), zoom, (at[0], at[1]))
+        return Change(flip, (light[0], light[1], light[2]), zoom, (at[0], at[1]))
 
-    def _batch(
-        self, pairs: Sequence[Pair], pictures: npt.NDArray[np.uint8], drawn: Sequence[_Drawn]
-    ) -> PairBatch:
+    def _shown(
+        self, pairs: Sequence[Pair], pictures: npt.NDArray[np.uint8], changes: Sequence[Change]
+    ) -> ShownPairs:
         """``pictures`` ``[B, 2, S, S, 4]``: source and driving frame."""
         seen = torch.from_numpy(pictures).to(self._device).float().permute(0, 1, 4, 2, 3) / 255.0
-        seen = _lit(_moved(seen, drawn), drawn)
-        numbers = [self._numbers(pair, change) for pair, change in zip(pairs, drawn)]
-        source, driving, code = (
-            torch.from_numpy(np.stack(values)).to(self._device) for values in zip(*numbers)
-        )
-        pair = 2.0 * seen - 1.0
-        shown = pair[:, 0] if self._outlined else pair[:, 0, :3]
-        return PairBatch(shown.contiguous(), pair[:, 1, :3].contiguous(), source, driving, code)
-
-    def _numbers(self, pair: Pair, drawn: _Drawn) -> tuple[Floats, Floats, Floats]:
-        moments = self._moments[pair.clip.name]
-        keypoints, code = moments.keypoints[[pair.source, pair.driving]], moments.code[pair.driving]
-        keypoints = (keypoints - np.array([*drawn.at, 0.0], np.float32)) * np.float32(drawn.zoom)
-        if drawn.flip:
-            keypoints, code = mirrored_keypoints(keypoints, self._model), mirrored_code(code, self._model)
-        return keypoints[0], keypoints[1], code
+        both = 2.0 * _lit(_moved(seen, changes), changes) - 1.0
+        source = both[:, 0] if self._outlined else both[:, 0, :3]
+        return ShownPairs(source.contiguous(), both[:, 1, :3].contiguous(), pairs, changes)
 
 
 def _places(pair: Pair) -> list[tuple[str, int]]:
     return [(pair.clip.name, pair.source), (pair.clip.name, pair.driving)]
 
 
-def _moved(seen: Tensor, drawn: Sequence[_Drawn]) -> Tensor:
+def _moved(seen: Tensor, changes: Sequence[Change]) -> Tensor:
     """Pictures ``[B, 2, 4, S, S]`` enlarged, shifted and mirrored."""
-    if all(change.zoom == 1.0 and not change.flip for change in drawn):
+    if all(change.zoom == 1.0 and not change.flip for change in changes):
         return seen
-    rows = [[[(-1.0 if c.flip else 1.0) / c.zoom, 0.0, c.at[0]], [0.0, 1.0 / c.zoom, c.at[1]]] for c in drawn]
+    rows = [
+        [[(-1.0 if c.flip else 1.0) / c.zoom, 0.0, c.at[0]], [0.0, 1.0 / c.zoom, c.at[1]]] for c in changes
+    ]
     theta = torch.tensor(rows, dtype=seen.dtype, device=seen.device)
     flat = seen.flatten(1, 2)
     grid = functional.affine_grid(theta, list(flat.shape), align_corners=False)
@@ -167,11 +149,11 @@ def _moved(seen: Tensor, drawn: Sequence[_Drawn]) -> Tensor:
     return moved.view_as(seen)
 
 
-def _lit(seen: Tensor, drawn: Sequence[_Drawn]) -> Tensor:
+def _lit(seen: Tensor, changes: Sequence[Change]) -> Tensor:
     """Pictures ``[B, 2, 4, S, S]`` in 0..1 in another light; each pair's alike. Outlines stay."""
-    if all(change.light == (1.0, 1.0, 1.0) for change in drawn):
+    if all(change.light == (1.0, 1.0, 1.0) for change in changes):
         return seen
-    light = torch.tensor([change.light for change in drawn], dtype=seen.dtype, device=seen.device)
+    light = torch.tensor([change.light for change in changes], dtype=seen.dtype, device=seen.device)
     brightness, contrast, saturation = (light[:, i, None, None, None, None] for i in range(3))
     grey = torch.tensor(GREY, dtype=seen.dtype, device=seen.device)[:, None, None]
     seen, outline = seen[:, :, :3] * brightness, seen[:, :, 3:]

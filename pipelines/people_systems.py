@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.people_variants import SEMANTIC_VARIANTS
+from pipelines.people_variants import EXPORT3D_VARIANTS, SEMANTIC_VARIANTS
 from studio.domain.problem import Problem
 from studio.one_picture.base_models import Shelf
 
@@ -40,6 +40,8 @@ class PeopleSystem:
     """Function of a folder to something with ``network`` and ``head_model``."""
     contender: str
     """Class of network, head model and name whose objects are contenders of evaluations."""
+    trunk: str
+    """Entry of the assets' manifest with its perceptual loss's trunk."""
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What ``ablate-people`` takes out: name to fields of the settings and their values."""
 
@@ -70,9 +72,29 @@ SEMANTIC = PeopleSystem(
     save="studio.engines.semantic.base_model:save_base_model",
     load="studio.engines.semantic.base_model:load_base_model",
     contender="pipelines.semantic_of_one:SemanticOfOne",
+    trunk="perceptual-vgg19",
     variants=SEMANTIC_VARIANTS,
 )
-SYSTEMS: dict[str, PeopleSystem] = {system.engine: system for system in (SEMANTIC,)}
+EXPORT3D = PeopleSystem(
+    engine="export3d",
+    title="Export3D",
+    what=(
+        "Animates one picture of a face in three dimensions: a network that has learnt from many people "
+        "makes a volume of the picture with the expression that it is told (Learning to Generate Conditional "
+        "Tri-plane for 3D-aware Expression Controllable Portrait Animation)."
+    ),
+    sizes=("tiny", "small", "middle", "full"),
+    sides=(64, 128, 256, 512),
+    settings="pipelines.export3d_training_settings:training_settings",
+    train="pipelines.train_export3d:train_export3d",
+    check="studio.engines.export3d.shelf:check",
+    save="studio.engines.export3d.base_model:save_base_model",
+    load="studio.engines.export3d.base_model:load_base_model",
+    contender="pipelines.export3d_of_one:Export3DOfOne",
+    trunk="lpips-vgg",
+    variants=EXPORT3D_VARIANTS,
+)
+SYSTEMS: dict[str, PeopleSystem] = {system.engine: system for system in (SEMANTIC, EXPORT3D)}
 """By engine."""
 
 

@@ -6,8 +6,9 @@ the corpus, gives it pictures and runs the loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,7 +26,7 @@ from studio.corpus.careful import CarefulReading
 from studio.corpus.corpus import CorpusClip
 from studio.corpus.pairs import Pair, first_good
 from studio.domain.problem import Problem
-from studio.domain.progress import Progress
+from studio.domain.progress import Interrupted, Progress
 from studio.head import HeadModel, builtin_head
 
 if TYPE_CHECKING:
@@ -130,10 +131,19 @@ class People:
     """What to compute on."""
     report_to: Repeating
     """Told that the training is alive, in long pauses."""
-    vgg19: Path | None
+    alive: Callable[[], None]
+    """Hears a wish to stop before the loop begins; may raise Interrupted."""
+    trunk: Path | None
     """Trunk of the perceptual loss, where it can be had."""
     folder: Path
-    """For checkpoints, and whatever else the training keeps until its end."""
+    """For checkpoints."""
+    fabric: Fabric | None = None
+    """See :func:`pipelines.training.loop.train`; for what is trained before the rest."""
+
+    def everybody(self) -> Iterator[CorpusClip]:
+        """All clips, with an ear for a wish to stop before each: what is prepared for a clip may take
+        long."""
+        return _heard([*self.learn, *self.judge], self.alive)
 
 
 class Teaching(Protocol):
@@ -179,7 +189,7 @@ def train_on_people(
     folder: Path,
     progress: Progress,
     *,
-    vgg19: Path | None = None,
+    trunk: Path | None = None,
     model: HeadModel | None = None,
     device: torch.device | str = "cpu",
     fabric: Fabric | None = None,
@@ -193,7 +203,7 @@ def train_on_people(
         settings: the system's.
         folder: for checkpoints.
         progress: told at every step.
-        vgg19: trunk of the perceptual loss, where it can be had.
+        trunk: of the perceptual loss, where it can be had.
         model: the corpus' head model; the built-in one when None.
         device: what to compute on, where there is no fabric.
         fabric: see :func:`pipelines.training.loop.train`.
@@ -205,8 +215,12 @@ def train_on_people(
     """
     report_to = Repeating(progress, what)
     device = fabric.device if fabric is not None else torch.device(device)
+    # Before the loop, several processes cannot agree on a stop: what they would wait for comes in its first
+    # step.
+    alone = fabric is None or fabric.world_size == 1
+    alive = report_to.again if alone else _nothing
     careful = CarefulReading(report_to.say)
-    ours = careful.readable(clip for clip in clips if clip.split == "train")
+    ours = careful.readable(clip for clip in _heard(clips, alive) if clip.split == "train")
     split = sides(ours, settings.validation_identities)
     learn, judge = split.learn, split.judge
     head = model or builtin_head()
@@ -216,8 +230,10 @@ def train_on_people(
         settings.frames.memory_gigabytes * 1e9,
         settings.frames.workers,
         report_to.say,
+        stopping=partial(_asked, report_to),
     ) as loader:
-        teaching = teach(People(learn, judge, loader, careful, head, device, report_to, vgg19, folder))
+        people = People(learn, judge, loader, careful, head, device, report_to, alive, trunk, folder, fabric)
+        teaching = teach(people)
         report = train(
             modules=teaching.modules,
             optimisers=teaching.optimisers,
@@ -239,6 +255,25 @@ def train_on_people(
         lost=dict(careful.lost),
         pictures_compared=teaching.pictures_compared,
     )
+
+
+def _heard(clips: Iterable[CorpusClip], alive: Callable[[], None]) -> Iterator[CorpusClip]:
+    for clip in clips:
+        alive()
+        yield clip
+
+
+def _asked(report_to: Repeating) -> bool:
+    """Whether somebody has asked to stop, where that must not be raised."""
+    try:
+        report_to.again()
+    except Interrupted:
+        return True
+    return False
+
+
+def _nothing() -> None:
+    pass
 
 
 def validation_pairs(clips: Sequence[CorpusClip], count: int) -> list[Pair]:

@@ -20,6 +20,16 @@ SEMANTIC_VARIANTS: dict[str, dict[str, Any]] = {
 model, so head model keypoints without it are the fair rival of unsupervised ones."""
 
 
+EXPORT3D_VARIANTS: dict[str, dict[str, Any]] = {
+    "direct 3DMM": {"network.encoding": "direct"},
+    "LeBS, n = 25": {"network.encoding": "lebs", "network.directions": 25},
+    "LeBS, n = 10": {"network.encoding": "lebs"},
+    "LeBS, n = 5": {"network.encoding": "lebs", "network.directions": 5},
+    "cross attention": {"network.conditioning": "cross_attention"},
+    "planes alone": {"network.lifted": False, "network.background": False},
+}
+"""Tables 3 and 4 of the Export3D paper, and what the project adds."""
+
 S = TypeVar("S")
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipelines.pair_batches import PairBatch
+from pipelines.semantic_batches import PairBatch
 from pipelines.sheet_file import text_line
 from studio.engines.semantic.network import SemanticOutput
 

@@ -13,9 +13,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from pipelines.pair_batches import Changes, PairBatch, PairBatches
+from pipelines.pair_batches import Changes, PairPictures
 from pipelines.people_moments import moments_of
 from pipelines.people_training import People, TrainedPeople, train_on_people, validation_pairs
+from pipelines.semantic_batches import PairBatch, PairBatches
 from pipelines.semantic_preview import preview_sheet
 from pipelines.semantic_training_settings import SemanticTrainingSettings
 from pipelines.training.loop import Batch
@@ -25,7 +26,6 @@ from studio.corpus.corpus import CorpusClip
 from studio.corpus.pairs import SameClipPairs
 from studio.domain.progress import Progress, silent
 from studio.engines.semantic.losses import (
-    appearance_loss,
     critic_loss,
     feature_rows,
     matching_loss,
@@ -35,6 +35,7 @@ from studio.engines.semantic.losses import (
 from studio.engines.semantic.network import Kept, SemanticNetwork, SemanticOutput
 from studio.engines.semantic.settings import SemanticSettings
 from studio.head import HeadModel
+from studio.networks.appearance_loss import appearance_loss
 from studio.networks.keypoint_losses import equivariance_loss, spread_loss
 from studio.networks.patch_discriminator import PatchDiscriminator
 
@@ -55,7 +56,7 @@ def train_semantic(
     folder: Path,
     progress: Progress = silent,
     *,
-    vgg19: Path | None = None,
+    trunk: Path | None = None,
     model: HeadModel | None = None,
     device: torch.device | str = "cpu",
     fabric: Fabric | None = None,
@@ -67,7 +68,7 @@ def train_semantic(
         settings,
         folder,
         progress,
-        vgg19=vgg19,
+        trunk=trunk,
         model=model,
         device=device,
         fabric=fabric,
@@ -91,13 +92,12 @@ class _Teaching:
         if self.critic is not None:
             self.modules["critic"] = self.critic
             self.optimisers["critic"] = _adam(self.critic, settings.learning_rate)
-        self.looks = appearance_loss(people.vgg19).to(device)
+        self.looks = appearance_loss(people.trunk).to(device)
         pairs = SameClipPairs(people.learn, settings.loop.seed)
-        moments = {clip.name: moments_of(clip, model) for clip in [*people.learn, *people.judge]}
+        moments = {clip.name: moments_of(clip, model) for clip in people.everybody()}
         changes = Changes(settings.flip, settings.jitter, settings.zoom)
-        self._batches = PairBatches(
-            pairs, moments, people.loader, people.careful, model, changes, shape.person_mask, device
-        )
+        pictures = PairPictures(pairs, people.loader, people.careful, changes, shape.person_mask, device)
+        self._batches = PairBatches(pictures, moments, model)
         self.judged = validation_pairs(people.judge, settings.validation_pairs)
         self._shown = self.judged or [pairs.at(number) for number in range(SHOWN)]
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.pair_batches import Changes, PairBatches
+from pipelines.pair_batches import Changes, PairPictures
 from pipelines.people_loader import PeopleLoader
 from pipelines.people_moments import moments_of
+from pipelines.semantic_batches import PairBatches
 from studio.corpus.careful import CarefulReading
 from studio.corpus.pairs import Pair, SameClipPairs
 from studio.head import builtin_head
@@ -23,7 +24,8 @@ def batches(corpus, pairs):
     loader = PeopleLoader(clips, SIDE, 1e9, 0, print)
 
     def make(changes: Changes, outlined: bool = False) -> PairBatches:
-        return PairBatches(pairs, moments, loader, CarefulReading(print), model, changes, outlined)
+        pictures = PairPictures(pairs, loader, CarefulReading(print), changes, outlined)
+        return PairBatches(pictures, moments, model)
 
     return make
 

@@ -8,15 +8,13 @@ from torch import Tensor, nn
 
 from studio.engines.semantic.keypoints import KEYPOINTS
 from studio.engines.semantic.losses import (
-    ColourLoss,
-    PerceptualLoss,
-    appearance_loss,
     critic_loss,
     feature_rows,
     matching_loss,
     places_that_count,
     verdict_loss,
 )
+from studio.networks.appearance_loss import ColourLoss, PerceptualLoss, appearance_loss
 from studio.networks.patch_discriminator import Judgement
 
 

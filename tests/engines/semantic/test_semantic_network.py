@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.engines.semantic.losses import ColourLoss
 from studio.engines.semantic.network import Kept, SemanticNetwork, kept_code
 from studio.engines.semantic.settings import KeypointSource, SemanticSettings
+from studio.networks.appearance_loss import ColourLoss
 from tests.engines.semantic.little_network import FORMS, PAPER, PROJECT, a_drive, network
 
 

@@ -1,0 +1,126 @@
+"""Pairs of frames, and frames of one clip, as what one step of Export3D learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipelines.one_picture import motion_at
+from pipelines.pair_batches import PairPictures, ShownPairs
+from studio.corpus.corpus import CorpusClip
+from studio.corpus.pairs import Pair
+from studio.domain.camera import Floats
+from studio.engines.export3d.inputs import cameras_at, expression_numbers, frames_of, mirrored_expression
+from studio.engines.export3d.surface import surface_of
+from studio.head import HeadModel
+from studio.networks.volume.rays import Cameras
+from studio.networks.volume.seeing import enlarged, mirrored
+
+
+@dataclass(frozen=True)
+class VolumeMoments:
+    """A clip's T frames as numbers."""
+
+    expression: Floats
+    """``[T, 57]``, see :func:`studio.engines.export3d.inputs.expression_numbers`."""
+    cameras: Cameras
+    """T, in pixels of the network's pictures."""
+    surface: Floats
+    """``[G, G]`` of the clip's own person."""
+
+
+@dataclass(frozen=True)
+class VolumePairs:
+    """B pairs of frames."""
+
+    source: Tensor
+    """``[B, 3, S, S]`` -1..1, or ``[B, 4, S, S]`` with the person's outline."""
+    driving: Tensor
+    """``[B, 3, S, S]`` -1..1: what is to be drawn."""
+    expression: Tensor
+    """``[B, 57]`` of the driving frame."""
+    source_cameras: Cameras
+    """B."""
+    cameras: Cameras
+    """B, of the driving frames."""
+    surface: Tensor
+    """``[B, 1, G, G]`` of the sources' people."""
+
+
+def volume_moments(clip: CorpusClip, model: HeadModel, side: int) -> VolumeMoments:
+    """What a corpus' clip tells a network for pictures of a side. Raises Unreadable."""
+    motion = motion_at(clip, side)
+    return VolumeMoments(
+        expression_numbers(motion, model),
+        frames_of(motion, model).cameras,
+        surface_of(model, clip.coefficients, clip.offset),
+    )
+
+
+class VolumeBatches:
+    """Numbers of pairs to tensors."""
+
+    def __init__(
+        self, pictures: PairPictures, moments: Mapping[str, VolumeMoments], model: HeadModel, side: int
+    ) -> None:
+        """
+        Args:
+            pictures: gives the pictures.
+            moments: of each clip, by name.
+            model: the head model of the moments.
+            side: of the pictures, pixels.
+        """
+        self._pictures, self._moments, self._model, self._side = pictures, moments, model, side
+
+    def at(self, numbers: Sequence[int]) -> VolumePairs:
+        """The pairs with some numbers. Raises Problem when no clip can be read at all."""
+        return self._batch(self._pictures.at(numbers))
+
+    def ahead(self, numbers: Sequence[int]) -> None:
+        """Have the pictures of some numbers decoded, which will be asked for soon."""
+        self._pictures.ahead(numbers)
+
+    def fixed(self, pairs: Sequence[Pair]) -> VolumePairs:
+        """Given pairs as they are. Raises Unreadable."""
+        return self._batch(self._pictures.fixed(pairs))
+
+    def _batch(self, shown: ShownPairs) -> VolumePairs:
+        device = shown.source.device
+        expressions, surfaces, sources, drivings = [], [], [], []
+        for pair, change in zip(shown.pairs, shown.changes):
+            moments = self._moments[pair.clip.name]
+            numbers, surface = moments.expression[pair.driving], moments.surface
+            cameras = cameras_at(moments.cameras, [pair.source, pair.driving])
+            if change.zoom != 1.0:
+                half = 0.5 * self._side
+                corner = half * (1.0 + torch.tensor([change.at], dtype=torch.float32)) - half / change.zoom
+                cameras = enlarged(cameras, torch.full((2,), change.zoom), corner.expand(2, 2))
+            if change.flip:
+                numbers, surface = mirrored_expression(numbers, self._model), surface[:, ::-1]
+                cameras = mirrored(cameras, self._side)
+            expressions.append(numbers)
+            surfaces.append(surface)
+            sources.append(cameras_at(cameras, [0]))
+            drivings.append(cameras_at(cameras, [1]))
+        return VolumePairs(
+            source=shown.source,
+            driving=shown.driving,
+            expression=torch.from_numpy(np.stack(expressions)).to(device),
+            source_cameras=together(sources, device),
+            cameras=together(drivings, device),
+            surface=torch.from_numpy(np.stack(surfaces)[:, None].copy()).to(device),
+        )
+
+
+def together(cameras: Sequence[Cameras], device: torch.device | str) -> Cameras:
+    """Cameras without an orbit, one after another."""
+    return Cameras(
+        *(
+            torch.cat([getattr(one, name) for one in cameras]).to(device)
+            for name in ("rotation", "to_plane", "nearness", "eye")
+        )
+    )

@@ -1,0 +1,119 @@
+"""Settings of Export3D's training on people. They import no torch: the command line reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Interval
+
+from pipelines.frame_settings import FrameSettings
+from pipelines.training.schedule import Schedule
+from pipelines.training.settings import LoopSettings
+from studio.engines.export3d.settings import Export3DSettings, Side, Size, export3d_settings
+
+SMALL_LOOP = LoopSettings(
+    steps=1_000_000,
+    minutes=25.0,
+    batch=4,
+    schedule=Schedule("cosine", warmup=0.02, hold=0.3, final=0.01),
+    clip_norm=1.0,
+    average_decay=0.998,
+    validate_seconds=150.0,
+    validate_start=False,
+    checkpoint_seconds=60.0,
+    preview_seconds=60.0,
+    log_steps=50,
+)
+"""Ends by the clock, so that a slow machine gets a coarser network and not a longer wait."""
+FULL_LOOP = LoopSettings(
+    steps=310_000,
+    batch=8,
+    schedule=Schedule("constant", warmup=0.005),
+    average_decay=0.999,
+    validate_steps=5_000,
+    checkpoint_seconds=300.0,
+    preview_seconds=300.0,
+    log_steps=100,
+)
+"""For graphics cards: the paper's 300,000 steps and the 10,000 with a discriminator."""
+
+
+@dataclass(frozen=True)
+class ContrastSettings:
+    """How the space of expressions is learnt before all else (CLeBS; paper, section 3.1)."""
+
+    side: Annotated[int, Ge(32)] = 128
+    """Side of the pictures that the image encoder looks at, pixels; at most the network's."""
+    width: Annotated[int, Ge(4)] = 64
+    """Channels of the image encoder's first stage; 64 is ResNet-18's."""
+    clips: Annotated[int, Ge(1)] = 8
+    """Clips in a step…"""
+    frames: Annotated[int, Ge(2)] = 33
+    """…and frames of each: every one is the positive of its own expression and a negative of the others', so
+    33 give the paper's 32 negatives. Clips with fewer good frames take no part."""
+    learning_rate: Annotated[float, Gt(0)] = 1e-4
+    """Adam's, at its height (paper: 1e-4)."""
+    temperature: Annotated[float, Gt(0)] = 0.07
+    """τ (paper: 0.07)."""
+    steps: Annotated[int, Ge(1)] = 60_000
+    """Steps at most (paper: 60,000)."""
+    share: Annotated[float, Interval(gt=0, lt=1)] = 0.12
+    """Share of the training's minutes that this takes, where those are limited."""
+
+
+@dataclass(frozen=True)
+class Export3DTrainingSettings:
+    """How Export3D is trained on people."""
+
+    network: Export3DSettings = field(default_factory=lambda: export3d_settings("small"))
+    """How large the network is and which of its parts are on."""
+    contrast: ContrastSettings = field(default_factory=ContrastSettings)
+    """How expressions are learnt before, where `network.encoding` is clebs."""
+    learning_rate: Annotated[float, Gt(0)] = 1e-4
+    """Adam's, at its height (paper: 1e-4)."""
+    squared_weight: Annotated[float, Ge(0)] = 1.0
+    """Weight of squared differences of pictures, raw and final (paper: 1)."""
+    looks_weight: Annotated[float, Ge(0)] = 1.0
+    """Weight of how different pictures look, raw and final (paper: LPIPS of VGG16, 1)."""
+    eyes_and_mouth: Annotated[float, Ge(0)] = 0.0
+    """How many times more differences count at eyes and mouth, where faces are read. Paper: 0."""
+    critic_weight: Annotated[float, Ge(0)] = 0.01
+    """Weight of the discriminator's verdict (paper: 0.01)."""
+    critic_rate: Annotated[float, Gt(0)] = 1e-5
+    """The discriminator's learning rate (paper: 1e-5)."""
+    critic_from: Annotated[float, Interval(ge=0, le=1)] = 300 / 310
+    """Share of the budget after which the discriminator takes part (paper: after 300,000 steps); 1: never."""
+    flip: bool = True
+    """Whether half of the pairs are seen in a mirror."""
+    jitter: Annotated[float, Interval(ge=0, lt=1)] = 0.1
+    """Largest change of brightness, contrast and saturation, alike for both pictures of a pair."""
+    zoom: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    """Largest share by which both pictures of a pair are enlarged and shifted. Paper: 0."""
+    validation_identities: Annotated[int, Ge(0)] = 3
+    """People of the training side by whom training is judged and from whom it never learns. Held-out people
+    are not looked at before the end."""
+    validation_pairs: Annotated[int, Ge(1)] = 48
+    """Pairs of theirs that are looked at each time."""
+    frames: FrameSettings = field(default_factory=FrameSettings)
+    """How pictures reach the training."""
+    loop: LoopSettings = SMALL_LOOP
+    """Minutes, batch, average and memory."""
+
+
+def training_settings(size: Size, side: Side) -> Export3DTrainingSettings:
+    """The settings of a training by the network's size: small and tiny for two processor cores, the others
+    for graphics cards. ValueError for a size or side that there is no network for."""
+    network = export3d_settings(size, side)
+    if size in ("small", "tiny"):
+        return Export3DTrainingSettings(
+            network=network,
+            contrast=ContrastSettings(side=64, width=16, clips=2, learning_rate=1e-3),
+            learning_rate=1e-3,
+            looks_weight=2.0,
+            eyes_and_mouth=5.0,
+            critic_from=1.0,
+            zoom=0.1,
+        )
+    settings = Export3DTrainingSettings(network=network, loop=FULL_LOOP)
+    return settings if size == "full" else replace(settings, eyes_and_mouth=5.0)
