@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -263,11 +264,12 @@ def edits(window: MainWindow, page: Any) -> None:
     page.tabs.setCurrentWidget(page.edits)
     page.model.replace({"yaw": 12.0, "pitch": 3.0, "smile": 0.6}, "")
     add = page.edits.add
-    wait(lambda: all(add.tiles[group].tiles for group in ("shape", "colour")))
     for group, titles in EDITS.items():
-        tiles = {tile.text(): tile for tile in add.tiles[group].tiles.values()}
+        wait(lambda group=group: group in add.ways)  # type: ignore[misc]
+        add.open(group)
         for title in titles:
-            tiles[title].click()
+            wait(partial(tile_of, add, group, title))  # colours are measured first
+            tile_of(add, group, title).click()
     add.open("shape")
     settled(window)
     names = [edit.name for edit in page.edits.stack.edits]
@@ -290,6 +292,11 @@ def words(window: MainWindow, page: Any) -> None:
 
 EDITS = {"shape": ("Large eyes", "Wide jaw"), "colour": ("Red hair",)}
 """Tiles that are clicked, by where they are."""
+
+
+def tile_of(add: Any, group: str, title: str) -> Any:
+    """The tile of this name; None where there is none yet."""
+    return next((tile for tile in add.tiles[group].tiles.values() if tile.text() == title), None)
 
 
 def settled(window: MainWindow) -> None:

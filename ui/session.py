@@ -19,6 +19,7 @@ from ui.bridge.jobs import Job, JobBoard
 from ui.preferences import Preferences
 
 if TYPE_CHECKING:
+    from pipelines.first_avatar import Why
     from studio.domain.timeline import Timeline
     from ui.bridge.edit_faces import EditFaces
     from ui.bridge.live import Live
@@ -81,6 +82,8 @@ class Session(QObject):
         self.subject: SubjectFolder | None = None
         self.clip: ClipFolder | None = None
         self.avatar: Avatar | None = None
+        self.why: Why = "only"
+        """Why this avatar is shown and no other."""
         self.timeline: Timeline | None = None
         self._live: Live | None = None
         self._faces: EditFaces | None = None
@@ -105,7 +108,8 @@ class Session(QObject):
         return self._faces
 
     def open_subject(self, subject: SubjectFolder | None) -> None:
-        """Open a subject with their newest clip and best avatar; None closes it."""
+        """Open a subject with their newest clip, and the avatar that was chosen last or else the best; None
+        closes it."""
         self.subject = subject
         self.clip = self.avatar = self.timeline = None
         if subject is not None:
@@ -121,9 +125,11 @@ class Session(QObject):
         self.clip = clip
         self.clip_changed.emit()
 
-    def open_avatar(self, avatar: Avatar | None) -> None:
-        """Another avatar of the subject; its edits are read on a thread."""
-        self.avatar = self.edits.dressed(avatar)
+    def open_avatar(self, avatar: Avatar | None, why: Why = "chosen") -> None:
+        """Another avatar of the subject, remembered as theirs; its edits are read on a thread."""
+        self.avatar, self.why = self.edits.dressed(avatar), why
+        if avatar is not None and self.subject is not None:
+            self.preferences.keep(_avatar_of(self.subject), avatar.folder.name)
         self.avatar_changed.emit()
 
     def open_timeline(self, timeline: Timeline | None) -> None:
@@ -175,8 +181,9 @@ class Session(QObject):
         self.preferences.save()
 
     def _choose(self) -> None:
-        """Keep clip and avatar where they still exist, else the newest clip and the best avatar."""
-        from pipelines.build_job import avatars, find_avatar
+        """Keep clip and avatar where they still exist, else the newest clip and the avatar to begin with."""
+        from pipelines.build_job import avatars
+        from pipelines.first_avatar import first_avatar
 
         assert self.subject is not None
         try:
@@ -190,8 +197,10 @@ class Session(QObject):
         self.clip = self.clip or (clips[-1] if clips else None)
         here = {avatar.folder: avatar for avatar in avatars(self.subject)}
         self.avatar = self.edits.dressed(here.get(self.avatar.folder)) if self.avatar else None
-        if self.avatar is None and here:
-            self.avatar = find_avatar(self.subject, None)
+        if self.avatar is None:
+            first = first_avatar(here.values(), self.preferences.text(_avatar_of(self.subject)))
+            if first is not None:
+                self.avatar, self.why = first.avatar, first.why
 
     def _job_changed(self, job: Job) -> None:
         if not job.status.over:
@@ -207,6 +216,11 @@ class Session(QObject):
             report = f"{status.message}\n\n{log}"
             self.failed.emit(Failure(what, status.message, safe, report, str(job.folder)))
         self.refresh()
+
+
+def _avatar_of(subject: SubjectFolder) -> str:
+    """Under which name somebody's avatar is remembered."""
+    return f"avatar.{subject.path.name}"
 
 
 def _tail(file: Path, most: int = 20000) -> str:

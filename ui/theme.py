@@ -83,6 +83,8 @@ GAP = 12
 """Pixels between neighbours; pages keep twice that from their edges."""
 RADIUS = 8
 """Of cards; of buttons and fields two less."""
+FAINT = 140
+"""Opacity, of 255, of what cannot be clicked now."""
 
 
 def tokens() -> Tokens:
@@ -132,7 +134,7 @@ def palette(t: Tokens) -> QPalette:
         made.setColor(role, QColor(colour))
     for role in (QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText, QPalette.ColorRole.WindowText):
         faint = QColor(t.muted)
-        faint.setAlpha(140)
+        faint.setAlpha(FAINT)
         made.setColor(QPalette.ColorGroup.Disabled, role, faint)
     return made
 
@@ -143,6 +145,7 @@ def stylesheet(t: Tokens) -> str:
     values = {field.name: getattr(t, field.name) for field in fields(t)}
     values |= {"radius": f"{RADIUS}px", "radius_small": f"{RADIUS - 2}px"}
     values["wash"] = _washed(t.accent, 36)
+    values["faint"] = _washed(t.muted, FAINT)
     values["icons"] = ICONS.as_posix()
     for name in sorted(values, key=len, reverse=True):
         text = text.replace(f"@{name}", str(values[name]))
@@ -150,21 +153,24 @@ def stylesheet(t: Tokens) -> str:
 
 
 def icon(name: str, colour: str | None = None) -> QIcon:
-    """One of assets/icons in a colour of the theme (the text's when nothing is said), sharp at any scale."""
+    """One of assets/icons in a colour of the theme (the text's when nothing is said), sharp at any scale;
+    faint like the words beside it where nothing can be clicked."""
     chosen = colour or tokens().text
     made = QIcon()
     for side in (20, 24, 40, 48):
         made.addPixmap(_drawn(name, chosen, side))
+        made.addPixmap(_drawn(name, tokens().muted, side, FAINT / 255), QIcon.Mode.Disabled)
     return made
 
 
 @cache
-def _drawn(name: str, colour: str, side: int) -> QPixmap:
+def _drawn(name: str, colour: str, side: int, opacity: float = 1.0) -> QPixmap:
     source = (ICONS / f"{name}.svg").read_text(encoding="utf-8").replace("currentColor", colour)
     picture = QPixmap(QSize(side, side))
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setOpacity(opacity)
     QSvgRenderer(QByteArray(source.encode())).render(painter, QRectF(0, 0, side, side))
     painter.end()
     return picture

@@ -44,9 +44,17 @@ class WindowProcess:
         try:
             self.process.stdin.write(question + "\n")
             self.process.stdin.flush()
-            return json.loads(self._said.get(timeout=PATIENCE))
+            return json.loads(self._answer())
         except (OSError, Empty) as error:
             raise AssertionError(f"no answer to {question!r}\n{self._log.read_text()}") from error
+
+    def _answer(self) -> str:
+        """The next line it says. Raises Empty when it never comes, at once when the process has ended."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and self._reader.is_alive():
+            with suppress(Empty):
+                return self._said.get(timeout=1.0)
+        return self._said.get_nowait()
 
     def until(self, question: str, patience: float = PATIENCE) -> Any:
         """Ask again and again until the answer is something, and return it."""

@@ -6,14 +6,20 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
+from studio.domain.avatar import Avatar
+from studio.domain.edits import EditStack
 from studio.engines.catalog import engine_spec
 from studio.project.avatar_files import load_avatar, save_avatar
 from ui.app import open_window
+from ui.avatar_names import clips_of, names
 from ui.main_window import MainWindow
 from ui.pages.perform import PerformPage
 from ui.widgets.small_dialog import NameDialog
@@ -180,10 +186,75 @@ def test_a_trained_avatar_takes_over_when_it_is_ready(page, window, qtbot) -> No
     save_avatar(other, type(trained)(trained.subject, "pvp", "ready", other, trained.stage, trained.lineage))
     session.refresh()
     assert session.avatar.engine == "pvp"
+    assert "It has just been finished." in page.introduction.text()
     qtbot.waitUntil(lambda: window.banner.failure is not None, timeout=SLOW)
     assert page.posing.live.avatar.folder == avatar.folder
     page.model.put({"yaw": 3.0}, "Turn")
     qtbot.waitUntil(lambda: shows(page), timeout=SLOW)
+
+
+def test_what_learnt_less_is_announced_and_waits_to_be_chosen(page, window, qtbot) -> None:
+    session = window.session
+    mine = session.avatar
+    assert page.introduction.text() == "Instant, made from sample.mp4."
+    toy = _another(mine, "semantic", "toy", learnt_from=[3, 4])
+    with qtbot.waitSignal(session.said) as said:
+        session.refresh()
+    assert "One picture (semantic) is ready: choose it at the top." in said.args
+    assert session.avatar.folder == mine.folder
+    box = window.top.avatars
+    assert [box.itemText(n) for n in range(box.count())] == ["One picture (semantic)", "Instant"]
+    assert box.currentText() == "Instant"
+
+    box.setCurrentIndex(0)
+    box.activated.emit(0)
+    assert session.avatar.folder == toy
+    assert page.introduction.text() == "One picture (semantic), made from one picture of sample.mp4."
+
+
+def test_the_avatar_that_was_chosen_last_is_shown_again(qtbot, qapp, subject, filled_store) -> None:
+    (mine,) = (load_avatar(folder) for folder in subject.avatars())
+    _another(mine, "pvp", "trained")
+    for expected, why in (("pvp", "Of 2 avatars it learnt most"), ("instant", "you chose it last")):
+        window = open_window(qapp, filled_store)
+        qtbot.addWidget(window)
+        session, perform = window.session, window.page("perform")
+        assert isinstance(perform, PerformPage)
+        session.open_subject(filled_store.find(subject.name))
+        assert session.avatar is not None
+        assert session.avatar.engine == expected
+        perform._introduce()
+        assert why in perform.introduction.text()
+        session.open_avatar(mine)
+        window.close()
+
+
+def test_avatars_of_one_name_are_told_apart_by_their_clips_and_dates(subject, faceless) -> None:
+    (mine,) = (load_avatar(folder) for folder in subject.avatars())
+    other, _ = subject.add_clip(faceless)
+    avatars = [load_avatar(_another(mine, "instant", name)) for name in ("b", "c")]
+    avatars[0].lineage["inputs"]["clip"] = other.clip.key
+    called = names([mine, *avatars], clips_of(subject))
+    assert called[avatars[0].folder] == "Instant · second clip.mp4"
+    assert called[mine.folder].startswith("Instant · sample.mp4 · ")
+    assert called[avatars[1].folder].startswith("Instant · sample.mp4 · ")
+    assert names([mine], clips_of(subject)) == {mine.folder: "Instant"}
+
+
+def _another(avatar: Avatar, engine: str, key: str, **lineage: Any) -> Path:
+    """A copy beside an avatar, under another engine's name. Returns its folder."""
+    folder = avatar.folder.with_name(f"{engine}-{key}")
+    shutil.copytree(avatar.folder, folder)
+    card = replace(
+        avatar,
+        engine=engine,
+        key=key,
+        folder=folder,
+        lineage={**avatar.lineage, **lineage},
+        edits=EditStack(),
+    )
+    save_avatar(folder, card)
+    return folder
 
 
 def test_without_an_avatar_the_page_says_the_next_step(qtbot, window) -> None:

@@ -101,6 +101,7 @@ def test_the_capture_page_shows_the_photo_and_asks_for_no_more_of_it(shown, qtbo
         assert not part.isVisible()
     assert page.player.mesh_button.isVisible()
     assert page._go_on.text() == "Perform"
+    assert page._go_on_picture.picture == "perform"
     qtbot.mouseClick(page._go_on, Qt.MouseButton.LeftButton)
     assert shown.shown == "perform"
 
@@ -114,6 +115,7 @@ def test_a_clip_beside_it_brings_everything_back(shown, qtbot, filled_home, phot
     for part in (page.player.play_button, page.strip, page.side.options):
         assert part.isVisible()
     assert page._go_on.text() == "Build an avatar"
+    assert page._go_on_picture.picture == "train"
     (entry,) = read_library(shown.session.store, {}).entries
     assert clips_and_use(entry).startswith("1 clip, 1 photo")
 

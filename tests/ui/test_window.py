@@ -7,6 +7,7 @@ import threading
 import pytest
 from PySide6.QtCore import QObject, QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication
+from PySide6.QtWidgets import QAbstractButton, QLineEdit
 
 from studio.domain.problem import Problem
 from ui import theme
@@ -74,6 +75,18 @@ def test_why_a_frame_was_chosen_is_said_without_terms(kept: str, words: str) -> 
 def test_every_page_has_its_picture() -> None:
     for spec in PAGES:
         assert (theme.ICONS / f"{spec.id}.svg").is_file()
+
+
+def test_buttons_without_words_say_what_they_do(window, subject) -> None:
+    window.session.open_subject(subject)
+    for spec in PAGES:
+        window.show_page(spec.id)
+        buttons = window.page(spec.id).findChildren(QAbstractButton)
+        shown = [
+            b for b in buttons if b.isVisible() and not isinstance(b.parent(), QLineEdit)
+        ]  # Qt's own cross
+        silent = [b for b in shown if not b.text() and not (b.accessibleName() and b.toolTip())]
+        assert not silent, (spec.id, [b.parent() for b in silent])
 
 
 def test_the_theme_changes_while_the_window_is_open(window) -> None:

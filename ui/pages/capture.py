@@ -26,7 +26,7 @@ from ui.theme import GAP
 from ui.widgets.clip_player import ClipPlayer, clock
 from ui.widgets.empty_state import EmptyState
 from ui.widgets.file_drop import FileDrop
-from ui.widgets.plain import button, column, label, row, tool
+from ui.widgets.plain import button, column, label, row, themed_icon, tool
 from ui.widgets.quality_legend import QualityLegend, next_of
 from ui.widgets.quality_strip import QualityStrip
 
@@ -124,6 +124,7 @@ class CapturePage(Page):
             trim.setVisible(not photo)
         self.side.show_photo(photo)
         self._go_on.setText(self.tr("Perform") if photo else self.tr("Build an avatar"))
+        self._go_on_picture.show_picture("perform" if photo else "train")
 
     def _read(self) -> None:
         subject, clip = self.session.subject, self._clip
@@ -325,7 +326,8 @@ class CapturePage(Page):
         )
         self._title, self._about = label(role="title"), label(role="hint")
         self.add_button = button(self.tr("Add a clip…"), self.add_clips, picture="plus")
-        self._go_on = button(self.tr("Build an avatar"), self._leave_for_next, "primary", "train")
+        self._go_on = button(self.tr("Build an avatar"), self._leave_for_next, "primary")
+        self._go_on_picture = themed_icon(self._go_on, "train", "on_accent")
         self._go_on.hide()
         options = self.side.options
         self.take_back = button(self.tr("Take back"), options.take_back, "flat")

@@ -130,6 +130,7 @@ class LibraryPage(Page):
         )
         top = QHBoxLayout()
         top.setSpacing(GAP)
+        top.addStrut(self.new.sizeHint().height())  # the title stays where it is when the buttons come
         top.addWidget(label(self.tr("Library"), "title"))
         top.addStretch(1)
         top.addWidget(self.search)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QComboBox,
     QHBoxLayout,
     QStackedLayout,
@@ -17,7 +15,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from pipelines.first_avatar import footing
 from studio.domain.avatar import Avatar
+from ui.avatar_names import clips_of, introduction
 from ui.controls_model import ControlsModel
 from ui.pages.page import Page
 from ui.pages.perform_drive import DriveRow
@@ -108,10 +108,7 @@ class PerformPage(Page):
 
     def _body(self) -> QWidget:
         body = QWidget()
-        self._engines = QHBoxLayout()
-        self._engines.setContentsMargins(0, 0, 0, 0)
-        self._engines.setSpacing(6)
-        self._group = QButtonGroup(self)
+        self.introduction = label(role="hint", wrap=True)
         self.undo = tool("undo", self.tr("Undo (Ctrl+Z)"), self.model.undo.undo)
         self.redo = tool("redo", self.tr("Redo (Ctrl+Shift+Z)"), self.model.undo.redo)
         self.reset = button(
@@ -141,11 +138,8 @@ class PerformPage(Page):
         self.again.hide()
         self.layers = LayerChoice()
         self.layers.chosen.connect(self.posing.show_layer)
-        top = row(label(self.tr("Avatar"), "hint"), spacing=GAP)
-        top.addLayout(self._engines)
-        top.addStretch(1)
-        top.addWidget(self.layers)
-        top.addWidget(self.again)
+        top = row(self.introduction, self.layers, self.again)
+        top.setStretch(0, 1)
         tools = row(self.undo, self.redo, self.reset, None, self.compare, self.others, spacing=8)
         left = column(top, spacing=GAP)
         left.addWidget(self.viewport, 1)
@@ -226,8 +220,8 @@ class PerformPage(Page):
         self._tab_changed()
         live = self.posing.live
         live.stopped.connect(self._stopped, Qt.ConnectionType.UniqueConnection)
-        live.took_over.connect(self._fill_engines, Qt.ConnectionType.UniqueConnection)
-        self._fill_engines()
+        live.took_over.connect(self._introduce, Qt.ConnectionType.UniqueConnection)
+        self._introduce()
 
     def _avatars(self) -> list[Avatar]:
         subject = self.session.subject
@@ -241,7 +235,8 @@ class PerformPage(Page):
         return [avatar.folder for avatar in self._avatars()]
 
     def _look_for_trained(self) -> None:
-        """A trained avatar that has just become ready takes over while the old one plays on."""
+        """A trained avatar that has just become ready takes over while the old one plays on, unless that one
+        learnt more about the person."""
         found = self._avatars()
         new = [
             avatar
@@ -251,35 +246,24 @@ class PerformPage(Page):
             and not avatar.lineage.get("held_out")
         ]
         self._known = {avatar.folder for avatar in found}
-        if new and self.session.avatar is not None and new[-1].folder != self.session.avatar.folder:
-            self.session.said.emit(
-                self.tr("{title} is ready and takes over.").format(title=avatar_title(new[-1]))
-            )
-            self.session.open_avatar(new[-1])
-        elif self._entered:
-            self._fill_engines()
+        shown = self.session.avatar
+        if new and shown is not None and new[-1].folder != shown.folder:
+            takes_over = footing(new[-1]) >= footing(shown)
+            words = self.tr("{title} is ready: choose it at the top.")
+            if takes_over:
+                words = self.tr("{title} is ready and takes over.")
+            self.session.said.emit(words.format(title=avatar_title(new[-1])))
+            if takes_over:
+                self.session.open_avatar(new[-1], "finished")
+        if self._entered:
+            self._introduce()
 
-    def _fill_engines(self) -> None:
-        """One button for each avatar; the newest of each kind."""
-        for old in self._group.buttons():
-            self._group.removeButton(old)
-            self._engines.removeWidget(old)
-            old.hide()
-            old.deleteLater()
-        chosen = self.session.avatar
-        found = self._avatars()
-        # Those that were made to be judged saw less of the clip: offered only where there is nothing better.
-        whole = [avatar for avatar in found if not avatar.lineage.get("held_out")]
-        newest = {avatar_title(avatar): avatar for avatar in whole or found}
-        if chosen is not None:
-            newest[avatar_title(chosen)] = chosen
-        for title, avatar in newest.items():
-            made = button(title, partial(self.session.open_avatar, avatar))
-            made.setCheckable(True)
-            made.setChecked(chosen is not None and avatar.folder == chosen.folder)
-            made.setToolTip(self.tr("Show this avatar; the present one plays on until it is ready"))
-            self._group.addButton(made)
-            self._engines.addWidget(made)
+    def _introduce(self) -> None:
+        """Say which avatar is shown and why."""
+        session = self.session
+        if session.avatar is not None and session.subject is not None:
+            clips, count = clips_of(session.subject), len(self._avatars())
+            self.introduction.setText(introduction(session.avatar, clips, session.why, count))
         self.layers.offer(self.posing.live.layers, self.posing.layer)
         self.again.setVisible(not self.posing.live.worker.alive)
         self.posing.show_figures()

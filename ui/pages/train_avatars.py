@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QDateTime, QLocale
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from pipelines.build_job import avatars
 from studio.domain.avatar import Avatar
-from studio.domain.problem import Problem
 from studio.project.store import SubjectFolder
+from ui.avatar_names import clip_of, clips_of, finished
 from ui.session import Session
 from ui.theme import GAP
 from ui.widgets.plain import button, card, column, label, row
 from ui.words import avatar_title
 
 
-def read_avatars(subject: SubjectFolder) -> list[tuple[Avatar, str, float]]:
-    """Avatar, title of its clip, Unix time it was finished; the newest first."""
-    try:
-        clips = {clip.clip.key: clip.clip.title for clip in subject.clips()}
-    except Problem:
-        clips = {}
-    found = [
-        (
-            avatar,
-            clips.get(avatar.lineage.get("inputs", {}).get("clip", ""), ""),
-            avatar.folder.stat().st_mtime,
-        )
-        for avatar in avatars(subject)
-    ]
-    return sorted(found, key=lambda one: one[2], reverse=True)
+def read_avatars(subject: SubjectFolder) -> list[tuple[Avatar, str, str]]:
+    """Avatar, title of its clip, when it was finished; the newest first."""
+    clips = clips_of(subject)
+    found = [(avatar, clip_of(avatar, clips)) for avatar in avatars(subject)]
+    lines = [(avatar, "" if clip is None else clip.clip.title, finished(avatar)) for avatar, clip in found]
+    return sorted(lines, key=lambda one: one[0].folder.stat().st_mtime, reverse=True)
 
 
 class TrainAvatars(QWidget):
@@ -55,15 +45,12 @@ class TrainAvatars(QWidget):
             return
         self._session.background.run(self, lambda: read_avatars(subject), self._show)
 
-    def _show(self, found: list[tuple[Avatar, str, float]]) -> None:
+    def _show(self, found: list[tuple[Avatar, str, str]]) -> None:
         while (item := self._list.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.deleteLater()
-        for avatar, clip, finished in found:
-            when = QLocale().toString(
-                QDateTime.fromSecsSinceEpoch(int(finished)), QLocale.FormatType.ShortFormat
-            )
+        for avatar, clip, when in found:
             self._list.addWidget(self._line(avatar, f"{clip} · {when}" if clip else when))
         self.setVisible(bool(found))
 

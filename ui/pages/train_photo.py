@@ -39,8 +39,8 @@ class OnePicture(QWidget):
         inside.addWidget(
             label(
                 self.tr(
-                    "A photo is its own only pivot. Near this pose and expression avatars look best; what it "
-                    "does not show has to be guessed."
+                    "Avatars of a photo know this one picture. They look best near the pose and expression "
+                    "in it; what it does not show is guessed."
                 ),
                 "hint",
                 wrap=True,

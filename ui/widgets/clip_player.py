@@ -149,6 +149,8 @@ class ClipPlayer(QWidget):
         self._back = tool("step-back", self.tr("One frame back (Left)"), lambda: self.step(-1))
         self._on = tool("step-on", self.tr("One frame on (Right)"), lambda: self.step(1))
         self.mesh_button = tool("mesh", self.tr("Show the tracked mesh (M)"), checkable=True)
+        self.mesh_button.setText(self.tr("Mesh"))
+        self.mesh_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.mesh_button.setChecked(True)
         self.mesh_button.toggled.connect(lambda on: self._draw_mesh())
         self._clock = label(role="hint")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
@@ -18,6 +18,9 @@ from PySide6.QtWidgets import (
 )
 
 from ui.theme import GAP
+
+if TYPE_CHECKING:
+    from ui.widgets.themed import IconFollowsTheme
 
 L = TypeVar("L", bound=QBoxLayout)
 Role = Literal["", "title", "heading", "hint", "good", "warn", "bad"]
@@ -68,12 +71,12 @@ def tool(
     return made
 
 
-def themed_icon(target: QPushButton | QToolButton, picture: str, role: str = "text") -> None:
-    """Give a button a picture in a colour of the theme, whichever it will be."""
+def themed_icon(target: QPushButton | QToolButton, picture: str, role: str = "text") -> IconFollowsTheme:
+    """Give a button a picture in a colour of the theme, whichever it will be. Returns what can change it."""
     from ui.widgets.themed import IconFollowsTheme
 
     target.setIconSize(QSize(18, 18))
-    IconFollowsTheme(target, picture, role)
+    return IconFollowsTheme(target, picture, role)
 
 
 def card(layout: QBoxLayout | None = None) -> QFrame:

@@ -23,6 +23,11 @@ class IconFollowsTheme(QObject):
         self._picture, self._shown = picture, ""
         self._draw()
 
+    @property
+    def picture(self) -> str:
+        """Name of what is drawn."""
+        return self._picture
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Qt's door for events of the button."""
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QWidget
 
-from studio.domain.problem import Problem
 from ui.session import Session
 from ui.theme import GAP
 from ui.widgets.job_chip import JobChips
@@ -24,7 +23,12 @@ class TopBar(QFrame):
         self.clips.setAccessibleName(self.tr("Clip"))
         self.clips.setToolTip(self.tr("The clip that Capture and Train work on"))
         self.avatars.setAccessibleName(self.tr("Avatar"))
-        self.avatars.setToolTip(self.tr("The avatar that Perform, Timeline and Export show"))
+        self.avatars.setToolTip(
+            self.tr(
+                "The avatar that Perform, Timeline and Export show; the present one plays on until another "
+                "is ready"
+            )
+        )
         for box in (self.clips, self.avatars):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
             box.setMaximumWidth(340)
@@ -52,22 +56,22 @@ class TopBar(QFrame):
         self.avatars.clear()
         if subject is not None:
             from pipelines.build_job import avatars
-            from ui.words import avatar_title
+            from ui.avatar_names import clips_of, names
 
-            try:
-                clips = subject.clips()
-            except Problem:
-                clips = ()
-            for clip in clips:
+            clips = clips_of(subject)
+            for clip in clips.values():
                 self.clips.addItem(clip.clip.title, clip)
                 if session.clip is not None and clip.path == session.clip.path:
                     self.clips.setCurrentIndex(self.clips.count() - 1)
-            for avatar in avatars(subject):
-                self.avatars.addItem(avatar_title(avatar), avatar)
+            found = avatars(subject)[::-1]
+            called = names(found, clips)
+            for avatar in found:
+                self.avatars.addItem(called[avatar.folder], avatar)
                 if session.avatar is not None and avatar.folder == session.avatar.folder:
                     self.avatars.setCurrentIndex(self.avatars.count() - 1)
-        self.clips.setVisible(self.clips.count() > 1)
-        self.avatars.setVisible(self.avatars.count() > 0)
+        for box, least in ((self.clips, 2), (self.avatars, 1)):
+            box.setVisible(box.count() >= least)
+            box.view().setMinimumWidth(box.view().sizeHintForColumn(0) + 2 * GAP)  # names whole in the list
 
     def _clip_chosen(self, index: int) -> None:
         self._session.open_clip(self.clips.itemData(index))

@@ -17,7 +17,10 @@ def load(avatar: Avatar) -> Engine:
 SPEC = EngineSpec(
     id="instant",
     title="Instant",
-    summary="No training: the clip's own frames, warped by the tracked head and blended. Ready in seconds.",
+    summary=(
+        "No training: frames of the clip, or the photo itself, warped by the tracked head and blended. Ready "
+        "in seconds."
+    ),
     loader="studio.engines.instant.spec:load",
     presets=("draft", "standard", "best"),
     missing=lambda home: None,
