@@ -157,7 +157,7 @@ def icon(name: str, colour: str | None = None) -> QIcon:
     faint like the words beside it where nothing can be clicked."""
     chosen = colour or tokens().text
     made = QIcon()
-    for side in (20, 24, 40, 48):
+    for side in (20, 24, 40, 48, 96):
         made.addPixmap(_drawn(name, chosen, side))
         made.addPixmap(_drawn(name, tokens().muted, side, FAINT / 255), QIcon.Mode.Disabled)
     return made
