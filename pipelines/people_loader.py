@@ -7,11 +7,13 @@ clip out.
 
 from __future__ import annotations
 
+import signal
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import get_context, resource_tracker
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +43,7 @@ class PeopleLoader:
         workers: int,
         say: Callable[[str], None],
         decode: Callable[[CorpusClip, int, int], Picture] | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         """
         Args:
@@ -50,9 +53,11 @@ class PeopleLoader:
             workers: processes that decode; 0: it is done when the pictures are asked for.
             say: told when a process had to be replaced.
             decode: clip, frame and side to a picture; for tests, which take one that fails. Importable.
+            stopping: whether somebody has asked to stop. What ends the training often ends the processes,
+                too; they are not replaced then, and the step's last pictures are decoded here.
         """
         self._clips, self._side, self._say = {clip.name: clip for clip in clips}, side, say
-        self._decode = decode or decoded
+        self._decode, self._stopping = decode or decoded, stopping
         self._room = max(1, int(memory // (side * side * 4)))
         self._workers, self._pool = workers, None if workers == 0 else self._new_pool(workers)
         self._kept: OrderedDict[Place, Picture] = OrderedDict()
@@ -110,6 +115,8 @@ class PeopleLoader:
         while True:
             if place not in self._coming:
                 self._send(place)
+            if self._workers == 0:
+                return self._decode(self._clips[place[0]], place[1], self._side)
             try:
                 picture = self._coming[place].result()
             except BrokenProcessPool:
@@ -123,16 +130,21 @@ class PeopleLoader:
             return picture
 
     def _send(self, place: Place) -> None:
-        while True:
+        while self._workers:
             assert self._pool is not None
             try:
-                self._coming[place] = self._pool.submit(_decoded_there, *place)
+                with deaf_children():
+                    self._coming[place] = self._pool.submit(_decoded_there, *place)
                 return
             except BrokenProcessPool:
                 self._replace_pool()
 
     def _replace_pool(self) -> None:
         """New processes for those that died; what was promised is asked for again."""
+        if self._stopping():
+            self._workers = 0
+            self.close()
+            return
         self._deaths += 1
         if self._deaths > MOST_DEATHS:
             raise Problem(
@@ -166,6 +178,25 @@ def decoded(clip: CorpusClip, frame: int, side: int) -> Picture:
     return np.concatenate([clip.picture(frame, side), clip.mask(frame, side)[..., None]], 2)
 
 
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes that begin meanwhile never hear Ctrl-C or the terminal's end, not even while they import.
+
+    Both are for the training, which ends its helpers by itself. What is held back is not lost: the training
+    hears it right afterwards.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: the helpers turn a deaf ear once they have begun
+        yield
+        return
+    # Whoever starts this helper's helper lets signals through again, so that has to happen before.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _work: tuple[Mapping[str, CorpusClip], int, Callable[[CorpusClip, int, int], Picture]]
 
 
@@ -173,9 +204,7 @@ def _begin(
     clips: Mapping[str, CorpusClip], side: int, decode: Callable[[CorpusClip, int, int], Picture]
 ) -> None:
     global _work
-    import signal
-
-    # Ctrl-C is for the training, which ends its helpers by itself.
+    # See deaf_children; on Windows nothing before this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _work = clips, side, decode
 

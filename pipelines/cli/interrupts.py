@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from studio.domain.progress import Interrupted
 
@@ -42,6 +43,41 @@ class Ears:
         finally:
             self._patient -= 1
         self.obey()
+
+    @contextmanager
+    def at_once(self, say: Callable[[], None]) -> Iterator[None]:
+        """Have ``say`` called, once and from a thread of its own, as soon as somebody asks to stop.
+
+        Python itself hears a signal only between two of its own instructions, and a step of a training is
+        one of them for seconds; the byte that a signal leaves behind is there at once.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        heard, left = socket.socketpair()
+        left.setblocking(False)
+        before = signal.set_wakeup_fd(left.fileno(), warn_on_full_buffer=False)
+        over = threading.Event()
+
+        def listen() -> None:
+            with suppress(OSError):
+                while numbers := heard.recv(16):
+                    if over.is_set():
+                        return
+                    if any(number in map(int, _SIGNALS) for number in numbers):
+                        say()
+                        return
+
+        listener = threading.Thread(target=listen, name="stop wishes", daemon=True)
+        listener.start()
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            over.set()
+            left.close()
+            listener.join(1.0)
+            heard.close()
 
     def obey(self) -> None:
         """Raise Interrupted if somebody asked to stop."""

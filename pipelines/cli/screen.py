@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -92,12 +92,19 @@ class Screen:
         raise JobBroke(status.message, job / "log.txt")
 
     @contextmanager
-    def working(self) -> Iterator[_Reporter]:
+    def working(self, stopping: str = "") -> Iterator[_Reporter]:
         """A Progress for work in this process; Ctrl-C raises Interrupted at its next report or at the end.
 
         Of several processes that train together only the first shows how far they are.
+
+        Args:
+            stopping: said the moment somebody asks to stop, where that report may be a while away.
         """
-        with ears().patiently() as asked, self._bar() as bar:
+        with ExitStack() as stack:
+            asked = stack.enter_context(ears().patiently())
+            bar = stack.enter_context(self._bar())
+            if stopping and is_first():
+                stack.enter_context(ears().at_once(lambda: self.note(stopping)))
             yield _Reporter(bar, asked)
 
     @contextmanager
