@@ -236,11 +236,12 @@ class Export3DNetwork(nn.Module):
         return spread(found[0]), spread(found[1])
 
     def _detail(self, matter: Matter, cameras: Cameras, depth: Tensor) -> Tensor:
-        """What the source shows finer than a raw picture's pixels, at depths ``[B, 1, S, S]``."""
+        """What the source shows finer than a raw picture's pixels, at depths ``[B, 1, S, S]``, which are not
+        taught by it: fine detail says little about where a surface is."""
         assert matter.lifted is not None
         side, times = self.shape.side, self.shape.side // self.shape.raw_side
         pixels = pixel_centres(0.0, 0.0, side, side, side, side, depth.device)
-        points = self.volume.points(matter, cameras.rays(pixels), depth.flatten(1)[..., None])
+        points = self.volume.points(matter, cameras.rays(pixels), depth.detach().flatten(1)[..., None])
         colours = replace(matter.lifted, maps=matter.lifted.maps[:, :3])
         shown = colours.at(points).mT.reshape(-1, 3, side, side)
         return shown - enlarged(functional.avg_pool2d(shown, times), times)

@@ -161,17 +161,25 @@ class Volume(nn.Module):
 
     def points(self, matter: Matter, rays: Rays, depth: Tensor) -> Tensor:
         """Head-space points ``[B, N·S, 3]`` at depths ``[B, N, S]``; the body's where it keeps still."""
-        seen = rays.in_camera(depth).flatten(1, 2)
-        points = seen @ rays.cameras.rotation
+        # Rays are straight in either frame: a beginning and a way for each metre of depth.
+        start = functional.pad(rays.plane, (0, 1))
+        way = torch.cat([rays.slope, -torch.ones_like(rays.slope[..., :1])], -1)
+
+        def along(begin: Tensor, direction: Tensor) -> Tensor:
+            return torch.addcmul(begin[:, :, None], depth[..., None], direction[:, :, None]).flatten(1, 2)
+
+        points = along(start @ rays.cameras.rotation, way @ rays.cameras.rotation)
         if not self.shape.still_body or matter.source is None:
             return points
         orbit = rays.cameras.orbit
-        held = seen if orbit is None else seen @ orbit  # where the tracked camera would see it
+        if orbit is not None:  # where the tracked camera would see it
+            start, way = start @ orbit, way @ orbit
         gone = origin_at(rays.cameras) - origin_at(matter.source)
-        way = (rays.cameras.to_plane[:, :, :2] @ gone[..., None])[:, None, :, 0] * (1.0 - FOLLOWS)
-        resting = (held + functional.pad(way, (0, 1))) @ matter.source.rotation
+        shift = (rays.cameras.to_plane[:, :, :2] @ gone[..., None])[:, None, :, 0] * (1.0 - FOLLOWS)
+        held = matter.source.rotation
+        resting = along((start + functional.pad(shift, (0, 1))) @ held, way @ held)
         low = _smooth((CHIN + NECK[0] - points[..., 1:2]) / NECK[1])
-        return points + low * (resting - points)
+        return torch.lerp(points, resting, low)
 
     def _span(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """Depths ``[B, N]`` between which there may be matter."""
