@@ -17,6 +17,10 @@ a playlist could name other files or addresses."""
 SOUND_FORMATS = f"{FORMATS},wav,mp3,aac,flac,aiff,caf"
 """Demuxers that may open a file for its sound."""
 
+_READ_AS_PHOTOS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif")
+PHOTO_ENDINGS = frozenset((*_READ_AS_PHOTOS, ".bmp", ".tif", ".tiff", ".dng", ".svg"))
+"""Endings of files that somebody takes for a photo, whatever is in them: then that is what is spoken of."""
+
 
 def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     """The opened file and the stream that holds the film (not a cover picture).
@@ -24,9 +28,14 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     The caller closes the container.
 
     Raises:
-        Problem: missing, a folder, not permitted, empty, not a video, or sound only.
+        Problem: missing, a folder, not permitted, empty, neither a video nor the photo that its name
+            promises, or sound only.
     """
-    container = _open(path, FORMATS, "a video", "Choose an MP4, MOV, MKV or WebM file.")
+    if path.suffix.lower() in PHOTO_ENDINGS:
+        what, advice = "a photo", "Choose a JPEG, PNG, WebP, AVIF or HEIC file, or save it as one."
+    else:
+        what, advice = "a video", "Choose an MP4, MOV, MKV or WebM file."
+    container = _open(path, FORMATS, what, advice)
     try:
         return container, _film(container, path)
     except BaseException:
@@ -48,7 +57,7 @@ def _open(path: Path, formats: str, what: str, advice: str) -> InputContainer:
     import av
     from av.error import FFmpegError
 
-    _check_readable(path)
+    _check_readable(path, "photo" if what == "a photo" else "video")
     # "file:" keeps names such as "concat:x" or "a:b.mp4" from being read as protocols.
     try:
         return av.open(
@@ -63,14 +72,14 @@ def _open(path: Path, formats: str, what: str, advice: str) -> InputContainer:
         ) from error
 
 
-def _check_readable(path: Path) -> None:
+def _check_readable(path: Path, kind: str) -> None:
     try:
         if path.is_dir():
-            raise Problem(f"“{path.name or path}” is a folder; choose a video file inside it.")
+            raise Problem(f"“{path.name or path}” is a folder; choose a {kind} file inside it.")
         if not path.exists():
             raise Problem(f"There is no file “{path}”; check the name and the folder.")
         if not path.is_file():
-            raise Problem(f"“{path.name}” is not a regular file; choose a video file.")
+            raise Problem(f"“{path.name}” is not a regular file; choose a {kind} file.")
         with path.open("rb") as file:
             empty = not file.read(1)
     except PermissionError as error:

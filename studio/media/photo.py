@@ -86,6 +86,15 @@ def photo_kind(path: Path) -> str | None:
     return None
 
 
+def still_gif(path: Path, frames: int) -> Problem | None:
+    """What to say of a GIF of one picture, which is neither a film nor a kind of photo that is read."""
+    with path.open("rb") as file:
+        gif = file.read(4) == b"GIF8"
+    if frames > 1 or not gif:
+        return None
+    return Problem(f"“{path.name}” is a GIF of one picture, in 256 colours; save it as JPEG or PNG.")
+
+
 class PhotoFilm:
     """An open photo with the face of a film of one frame."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from studio.media.container import open_video
+from studio.media.photo import still_gif
 from studio.media.reader import open_film
 from studio.media.timeline import read_timeline
 
@@ -58,6 +59,8 @@ def probe(path: Path) -> ClipInfo:
     """
     path = Path(path)
     timeline = read_timeline(path)
+    if (problem := still_gif(path, len(timeline))) is not None:
+        raise problem
     film = open_film(path, timeline)
     try:
         developer = film.developer

@@ -124,9 +124,47 @@ def _dance(folder: Path) -> Path:
     return file
 
 
+def _letter(folder: Path) -> Path:
+    file = folder / "letter.jpg"
+    file.write_text("Dear all, this is no picture.\n" * 50, encoding="utf-8")
+    return file
+
+
+def _nothing(folder: Path) -> Path:
+    file = folder / "nothing.png"
+    file.touch()
+    return file
+
+
+def _album(folder: Path) -> Path:
+    (folder / "album.jpg").mkdir()
+    return folder / "album.jpg"
+
+
+def _stamp(folder: Path) -> Path:
+    file = folder / "stamp.gif"
+    Image.new("RGB", (64, 64), "red").save(file)
+    return file
+
+
+def _scan(folder: Path) -> Path:
+    file = folder / "scan.tiff"
+    Image.new("RGB", (64, 64), "red").save(file)
+    return file
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
-    [(_wall, "No face was found in this photo"), (_cut, "damaged or cut short"), (_dance, "is animated")],
+    [
+        (_wall, "No face was found in this photo"),
+        (_cut, "damaged or cut short"),
+        (_dance, "is animated"),
+        (_letter, "“letter.jpg” cannot be read as a photo"),
+        (_nothing, "“nothing.png” is empty"),
+        (_album, "is a folder; choose a photo file"),
+        (_stamp, "“stamp.gif” is a GIF of one picture"),
+        (_scan, "“scan.tiff” cannot be read as a photo"),
+    ],
 )
 def test_what_is_no_photo_of_a_face_leaves_nothing_behind(
     studio, home, tmp_path, make: Callable[[Path], Path], sentence
@@ -134,7 +172,33 @@ def test_what_is_no_photo_of_a_face_leaves_nothing_behind(
     said = studio("import", make(tmp_path), "--subject", "Bob")
     assert said.code == 2
     assert sentence in said.sentence
+    assert "video" not in said.sentence or make is _dance
     assert not list((home / "subjects").glob("*"))
+
+
+def test_a_face_too_small_is_told_with_its_height(studio, home, portrait, tmp_path) -> None:
+    from PIL import ImageOps
+
+    file = tmp_path / "far.png"
+    small = Image.fromarray(portrait).resize((72, 72), Image.Resampling.LANCZOS)
+    ImageOps.expand(small, 100, (128, 128, 128)).save(file)
+    said = studio("import", file, "--subject", "Bob")
+    assert said.code == 2
+    assert "pixels high" in said.sentence or "No face was found in this photo" in said.sentence
+    assert not list((home / "subjects").glob("*"))
+
+
+def test_heic_without_its_decoder_says_what_to_do(studio, home, portrait, tmp_path, monkeypatch) -> None:
+    import sys
+
+    import pi_heif  # noqa: F401  (there is one, so its absence is made)
+
+    file = tmp_path / "me.heic"
+    file.write_bytes(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(200))
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    said = studio("import", file, "--subject", "Bob")
+    assert said.code == 2
+    assert "is a HEIC photo, and what reads those is not installed; save it as JPEG or PNG" in said.sentence
 
 
 @pytest.fixture
