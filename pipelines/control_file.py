@@ -28,6 +28,7 @@ from studio.domain.controls import HEAD_NAMES, Control, ControlSheet, ControlTra
 from studio.domain.edits import GROUP, PREFIX
 from studio.domain.free_camera import CAMERA_NAMES
 from studio.domain.problem import Problem
+from studio.head.sheet import carried_by_one_picture
 
 if TYPE_CHECKING:
     from studio.head import Handle
@@ -298,8 +299,9 @@ def _tell_held(
 def tell_unseen(
     asked_for: Collection[str], sheet: ControlSheet, held: Floats, tell: Callable[[str], object]
 ) -> None:
-    """Name what goes far beyond anything the clip showed, where a picture can only be guessed, and edits that
-    are stronger than suggested, whether that was asked for now or is what they rest at.
+    """Name what goes far beyond anything the clip showed, or beyond what one picture carries, where a picture
+    can only be guessed, and edits that are stronger than suggested, whether that was asked for now or is what
+    they rest at.
 
     Args:
         asked_for: controls that somebody set; others are not spoken of, unless they are edits.
@@ -308,18 +310,23 @@ def tell_unseen(
         tell: hears a sentence about each of the two, if there is anything to say.
     """
     said = []
+    picture = carried_by_one_picture(sheet)
     for column, control in enumerate(sheet.controls):
         if control.name not in asked_for or control.reliable is None or control.group == GROUP:
             continue
         low, high = control.reliable
-        slack = max(FAR[control.kind], (high - low) / 2)
+        # A clip's range is what happened to be seen; a picture's is what it can do.
+        slack = 0.0 if picture else max(FAR[control.kind], (high - low) / 2)
         # A neutral face is always fair to ask for.
         asked = _beyond(
             held[:, column], min(low - slack, control.default), max(high + slack, control.default)
         )
         if asked:
-            said.append(f"{control.name} {asked}{unit_of(control)} (it showed {low:.3g} to {high:.3g})")
-    if said:
+            word = "good" if picture else "it showed"
+            said.append(f"{control.name} {asked}{unit_of(control)} ({word} {low:.3g} to {high:.3g})")
+    if said and picture:
+        tell(f"Beyond what one picture carries well, so expect flaws there: {'; '.join(said)}.")
+    elif said:
         tell(f"Far beyond what the avatar's clip showed, so expect flaws there: {'; '.join(said)}.")
     tell_strong(sheet, held, tell)
 

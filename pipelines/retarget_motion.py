@@ -11,6 +11,7 @@ import numpy as np
 from studio.domain.camera import Floats
 from studio.domain.controls import ControlTrack, track_from_motion
 from studio.domain.motion import HeadMotion
+from studio.head.sheet import PICTURE_GROWTH, PICTURE_TRAVEL, PICTURE_TURNS
 
 STILL = {"expression": 0.15, "jaw": 0.01}
 """Standard deviation below which a driver's channel counts as unmoved, in the channel's own unit; less would
@@ -23,12 +24,6 @@ WINK = (0.5, 0.8)
 """Difference of the two lids' closing from which they may part, and from which each goes its own way."""
 EXPRESSION_ROOM = 0.75
 """How far beyond the avatar's own range an expression coefficient may ease, in its standard deviations."""
-
-
-PICTURE_TURNS = (25.0, 15.0, 25.0)
-"""Degrees of yaw, pitch and roll to each side of its own that an avatar of one picture carries well."""
-PICTURE_TRAVEL, PICTURE_GROWTH = 0.08, 0.2
-"""Metres to each side, and share by which the head grows or shrinks, likewise."""
 
 
 @dataclass(frozen=True)

@@ -34,16 +34,20 @@ def command(words: list[str]) -> int:
     )
     from pipelines.control_list import camera_sheet, control_entries, handle_entries
     from studio.head import builtin_head
+    from studio.head.sheet import carried_by_one_picture
 
     sheet = _sheet(options)
     screen = Screen()
-    screen.say("Controls" + (", with the range that the avatar's clip showed" if options.name else ""))
+    picture = carried_by_one_picture(sheet)
+    ranges = "one picture carries well" if picture else "the avatar's clip showed"
+    screen.say("Controls" + (f", with the range that {ranges}" if options.name else ""))
+    word = "good" if picture else "shown"
     edits = tuple(control for control in sheet.controls if control.group == GROUP)
     sheet = ControlSheet(tuple(control for control in sheet.controls if control.group != GROUP))
     entries = control_entries(sheet, reliable=options.name is not None)
     width = max(len(e.name) for e in entries)
     for entry in entries:
-        shown = f"  {f'shown {entry.reliable}' if entry.reliable else '':<22}" if options.name else ""
+        shown = f"  {f'{word} {entry.reliable}' if entry.reliable else '':<22}" if options.name else ""
         limits = f"{entry.low} to {entry.high}"
         screen.say(f"  {entry.name:<{width}}  {limits:<22}{shown}  {entry.does}")
     if edits:

@@ -38,7 +38,7 @@ class Control:
     hint: str = ""
     """One sentence for the tooltip: sign, unit, meaning."""
     reliable: tuple[float, float] | None = None
-    """What the clip covered; outside it the avatar extrapolates."""
+    """What the clip covered, or one picture carries well; outside it the avatar extrapolates."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ from studio.domain.motion import EXPRESSIONS, HeadMotion
 
 STRONGEST = 10.0
 """Deviations that strong expressions reach in people's clips (docs/head_model.md); handles stay within."""
+PICTURE_TURNS = (25.0, 15.0, 25.0)
+"""Degrees of yaw, pitch and roll to each side of its own that an avatar of one picture carries well."""
+PICTURE_TRAVEL, PICTURE_GROWTH = 0.08, 0.2
+"""Metres to each side, and share by which the head grows or shrinks, likewise."""
 
 _HEAD: tuple[tuple[str, str, Kind, str, float, float, str], ...] = (
     ("yaw", "Turn", "angle", "Head", -75, 75, "Degrees; positive turns the nose to the viewer's right."),
@@ -59,11 +63,16 @@ def head_sheet(motion: HeadMotion, rest_camera: npt.NDArray[np.floating]) -> Con
 
     Args:
         motion: the frames an avatar learns from; their 1st to 99th percentiles are the reliable ranges. One
-            picture alone has none.
+            picture shows no range; its own are what it carries well around itself, of turns and travel alone.
         rest_camera: ``[3]`` the avatar's rest camera.
     """
     values = track_from_motion(motion, rest_camera, Fraction(1)).values
     low, high = np.percentile(values, [1, 99], axis=0)
+    known = len(values[0])
+    if len(motion) == 1:
+        reach = np.array([*PICTURE_TURNS, PICTURE_TRAVEL, PICTURE_TRAVEL, PICTURE_GROWTH], np.float32)
+        known = len(reach)
+        low, high = values[0, :known] - reach, values[0, :known] + reach
     expressions = tuple(
         (
             f"expression_{i:02d}",
@@ -80,6 +89,12 @@ def head_sheet(motion: HeadMotion, rest_camera: npt.NDArray[np.floating]) -> Con
     for column, (name, label, kind, group, bottom, top, hint) in enumerate(_HEAD + expressions):
         assert name == HEAD_NAMES[column]
         default = 1.0 if name == "zoom" else 0.0
-        reliable = (float(low[column]), float(high[column])) if len(motion) > 1 else None
+        reliable = (float(low[column]), float(high[column])) if column < known else None
         controls.append(Control(name, label, kind, group, bottom, top, default, hint, reliable))  # type: ignore[arg-type]
     return ControlSheet(tuple(controls))
+
+
+def carried_by_one_picture(sheet: ControlSheet) -> bool:
+    """Whether the sheet's reliable ranges are those of one picture: it shows how far no expression goes."""
+    found = {control.name: control.reliable for control in sheet.controls}
+    return found.get("yaw") is not None and found.get("expression_00") is None

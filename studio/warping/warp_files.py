@@ -21,6 +21,7 @@ from studio.domain.controls import Control, ControlSheet
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.head import builtin_head
+from studio.head.sheet import head_sheet
 from studio.project.edit_files import FOLDER as EDITS_FOLDER
 from studio.warping.mesh import PersonMesh, ShellMotion
 from studio.warping.parts import WarpParts
@@ -147,6 +148,9 @@ def _assemble(
         Control(**{**c, "reliable": tuple(c["reliable"]) if c["reliable"] else None})
         for c in card["controls"]
     ]
+    sheet = ControlSheet(tuple(controls))
+    if len(motion) == 1 and not any(control.reliable for control in controls):
+        sheet = head_sheet(motion, mesh.rest_camera)  # built before it was known what a picture carries
     width, height = card["stage_size"]
     change = numbers.get("change")
     if change is not None and change.shape != (mesh.shell[1], 3):
@@ -160,7 +164,7 @@ def _assemble(
         plate=Plate(np.ascontiguousarray(plate), float(card["plate_deviation"])),
         stage=View(Similarity.from_array(numbers["stage"]), width, height),
         settings=WarpSettings(**card["settings"]),
-        sheet=ControlSheet(tuple(controls)),
+        sheet=sheet,
         change=change,
     )
 

@@ -257,7 +257,7 @@ class ControlSlider(QSlider):
         words = [control.hint] if control.hint else []
         if control.reliable is not None:
             low, high = (written(control, value) for value in control.reliable)
-            shown = self.tr("The clip showed {low} to {high}.")
+            shown = self.tr("Reliable: {low} to {high}.")
             if is_edit(control):
                 shown = self.tr("Suggested: {low} to {high}.")
             words.append(shown.format(low=low, high=high))
