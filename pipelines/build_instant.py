@@ -119,13 +119,19 @@ def choose_stage(sequence: TrackedSequence, frames: npt.NDArray[np.integer], siz
     """The square window of the clip that holds the crops of ``frames``, at most ``size`` pixels wide.
 
     It stays inside the picture: a crop may reach beyond, but an export must not show what no camera saw.
+    The crops of a clip whose head moves leave room around it by themselves. One frame's is tight, cuts hair
+    off and has no room to turn: there the window is all in which the person's outline is known, and as many
+    pixels wider.
     """
+    crops, margin = sequence.crops[frames], STAGE_MARGIN
+    if len(frames) == 1:
+        tight = crops[0, 0]
+        crops, margin = sequence.mask_boxes[frames], 1.0
+        size = round(size * max(float(tight / crops[0, 0]), 1.0))
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    points = np.concatenate(
-        [Similarity.from_array(c).inverse().apply(corners) for c in sequence.crops[frames]]
-    )
+    points = np.concatenate([Similarity.from_array(c).inverse().apply(corners) for c in crops])
     low, high = np.percentile(points, 1, axis=0), np.percentile(points, 99, axis=0)
-    side = float((high - low).max()) * STAGE_MARGIN
+    side = float((high - low).max()) * margin
     side = min(side, float(sequence.width), float(sequence.height))
     limit = np.array([sequence.width, sequence.height]) - side
     left, top = np.clip((low + high) / 2 - side / 2, 0.0, limit)

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from pipelines.build_instant import choose_stage
 from pipelines.encode_identity import choose_source, face_square, only
 from pipelines.import_job import engines_of_photo
 from pipelines.one_picture_settings import OnePictureSettings
@@ -135,3 +136,42 @@ def test_the_key_depends_on_the_weights_and_not_on_their_name(tmp_path) -> None:
     assert step().key == step("renamed").key == one.key
     shelve(store.home, "second", seed=3)
     assert step("second").key != one.key
+
+
+def test_the_frame_of_one_picture_leaves_room_for_hair_and_turns() -> None:
+    sequence = clip_of(1)
+    face = np.array([[1 / 120, 0, -140 / 120, -80 / 120]], np.float32)  # 120 pixels from (140, 80)
+    known = np.array([[1 / 204, 0, -98 / 204, -50 / 204]], np.float32)
+    sequence = replace(sequence, crops=face, mask_boxes=known)
+    stage = choose_stage(sequence, np.array([0]), 100)
+    corners = np.array([[0, 0], [stage.width, stage.height]], np.float32)
+    seen = stage.placement.inverse().apply(corners)
+    assert np.allclose(seen, [[98, 50], [302, 254]], atol=1.0)
+    # The face keeps the pixels that it would have had in a tight window.
+    assert stage.placement.scale == pytest.approx(100 / 120, rel=0.03)
+    beside = replace(sequence, mask_boxes=known + np.array([0, 0, 150 / 204, 0], np.float32))
+    left = choose_stage(beside, np.array([0]), 100).placement.inverse().apply(corners)[0, 0]
+    assert left == pytest.approx(0.0, abs=1e-3)  # never beyond the picture
+    two = replace(clip_of(2), crops=np.repeat(face, 2, 0), mask_boxes=np.repeat(known, 2, 0))
+    tight = choose_stage(two, np.array([0, 1]), 100)
+    assert tight.width / tight.placement.scale == pytest.approx(1.04 * 120, rel=0.02)
+
+
+def test_a_try_is_a_note_of_every_avatar_made_with_it(tmp_path) -> None:
+    import json
+
+    from pipelines.model_facts import model_facts
+
+    shelve(tmp_path, "mine")
+    folder = tmp_path / "models" / "semantic-mine"
+    card = {
+        "title": "t",
+        "parameters": 1,
+        "data": {"identities": 4, "clips": 4, "frames": 40},
+        "making": {"steps": 2, "best_step": None, "seconds": 3.0},
+        "figures": {},
+    }
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    found = model_facts(folder)
+    assert found is not None
+    assert found.a_try == "It has learnt from 4 people for 2 steps: a try, not a model to use."
