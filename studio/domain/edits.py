@@ -213,6 +213,11 @@ class Edit:
         return "shape" if isinstance(effect, ShapeShift) else "colour"
 
     @property
+    def rests_at(self) -> float:
+        """How much of it shows where nothing else is said."""
+        return self.strength if self.on else 0.0
+
+    @property
     def control(self) -> Control:
         """It as a knob; at rest it shows at its strength, or not at all when it is off."""
         low, high = self.limits
@@ -223,7 +228,7 @@ class Edit:
             group=GROUP,
             low=low,
             high=high,
-            default=self.strength if self.on else 0.0,
+            default=self.rests_at,
             hint="Strength of this edit; 0 shows the person as filmed.",
             reliable=self.suggested,
         )
@@ -301,7 +306,7 @@ class EditStack:
     def strengths(self, state: ControlState) -> Floats:
         """``[E]`` how much of each edit a state asks for; where it does not say, what the edit rests at."""
         places = _places(state.names, tuple(edit.control_name for edit in self.edits))
-        rest = [edit.control.default for edit in self.edits]
+        rest = [edit.rests_at for edit in self.edits]
         values = [rest[k] if place < 0 else state.values[place] for k, place in enumerate(places)]
         return np.array(values, np.float32)
 

@@ -34,6 +34,10 @@ REGIONS: Mapping[Region, str] = {
 """What can be recoloured, to what a person reads."""
 
 
+DULLER = 2.0
+"""Power of light by which a look has less colour where it keeps more darkness."""
+
+
 @dataclass(frozen=True)
 class Look:
     """Another colour by name."""
@@ -45,25 +49,37 @@ class Look:
     region: Region
     """What is recoloured."""
     to: str = ""
-    """The colour that the region's mean becomes at strength 1, ``#rrggbb``; or…"""
+    """The colour that the region's mean comes to at strength 1, ``#rrggbb``; or…"""
     shift: Lab = (0.0, 0.0, 0.0)
     """…what is added to its Lab."""
+    keeps: float = 0.0
+    """Share of its own lightness that the region's mean keeps, 0..1: on black hair red is auburn, and on fair
+    hair copper."""
+
+    def colour(self, own: Lab) -> Lab:
+        """Lab that a mean of Lab ``own`` comes to at strength 1."""
+        if not self.to:
+            return own[0] + self.shift[0], own[1] + self.shift[1], own[2] + self.shift[2]
+        lightness, a, b = lab_of(self.to)
+        kept = lightness + self.keeps * (own[0] - lightness)
+        light = min((kept + 16.0) / (lightness + 16.0), 1.0) ** DULLER
+        return kept, a * light, b * light
 
 
 LOOKS = (
-    Look("blond_hair", "Blond hair", "hair", "#9a7d56"),
-    Look("red_hair", "Red hair", "hair", "#7d3a1e"),
-    Look("brown_hair", "Brown hair", "hair", "#4f3422"),
-    Look("black_hair", "Black hair", "hair", "#1d1916"),
-    Look("grey_hair", "Grey hair", "hair", "#8b8781"),
-    Look("blue_hair", "Blue hair", "hair", "#34507a"),
+    Look("blond_hair", "Blond hair", "hair", "#a38058", keeps=0.4),
+    Look("red_hair", "Red hair", "hair", "#6d4426", keeps=0.5),
+    Look("brown_hair", "Brown hair", "hair", "#4f3422", keeps=0.3),
+    Look("black_hair", "Black hair", "hair", "#1d1916", keeps=0.1),
+    Look("grey_hair", "Grey hair", "hair", "#8b8781", keeps=0.4),
+    Look("blue_hair", "Blue hair", "hair", "#40506a", keeps=0.5),
     Look("tanned", "Tanned", "skin", shift=(-5.0, 1.5, 3.5)),
-    Look("pale", "Pale", "skin", shift=(6.0, -2.5, -4.0)),
+    Look("pale", "Pale", "skin", shift=(5.0, -2.0, -3.0)),
     Look("rosy", "Rosy", "skin", shift=(0.0, 4.0, 1.0)),
-    Look("red_lips", "Red lips", "lips", "#93404a"),
+    Look("red_lips", "Red lips", "lips", "#9a4843", keeps=0.4),
     Look("soft_lips", "Soft lips", "lips", shift=(4.0, -5.0, 2.0)),
-    Look("blue_eyes", "Blue eyes", "eyes", "#46607d"),
-    Look("green_eyes", "Green eyes", "eyes", "#58704c"),
+    Look("blue_eyes", "Blue eyes", "eyes", "#4a6078", keeps=0.4),
+    Look("green_eyes", "Green eyes", "eyes", "#5c674d", keeps=0.4),
     Look("brown_eyes", "Brown eyes", "eyes", "#4d3320"),
 )
 """Colours by name."""
@@ -164,7 +180,7 @@ def find_recolour(person: LatentPerson | None, wish: RecolourWish, workplace: Wo
         )
     shift = wish.shift
     if to:
-        wanted = lab_of(to)
+        wanted = lab_of(to) if look is None else look.colour(mean)
         shift = (wanted[0] - mean[0], wanted[1] - mean[1], wanted[2] - mean[2])
     if not any(shift):
         raise Problem(f"Say which colour the {what} should have: a colour as in #7a3b10, or a shift in Lab.")

@@ -5,9 +5,9 @@ come the region masks of :mod:`studio.warping.region_masks` and the light of :mo
 pixel at the person's outline is first freed of the background behind it, changed, and laid over it again: no
 rim of the old colour remains. Coverage stays as it is, and what the person does not cover stays bit for bit.
 
-A shift in Lab is added as another pigment would show under the same light: it gets weaker in shadow as
-colours do when light fades (Lab without its offset scales with the cube root of light), and under gloss,
-which is light that never met the pigment. On the region's average it is the shift that was asked for.
+A shift in Lab is added as another pigment would show under the same light (:mod:`studio.warping.pigment`):
+it gets weaker in shadow as colours do when light fades, and under gloss, which is light that never met the
+pigment. On the region's average it is the shift that was asked for.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from studio.warping.colour_classes import CELLS
 from studio.warping.face_chart import SIDE
 from studio.warping.lab import EPSILON, IN, KAPPA, LIGHT, OUT, srgb_from_lab
 from studio.warping.mesh import PersonMesh
+from studio.warping.pigment import LEVELS, STEEP, hidden, response
 from studio.warping.region_masks import (
     BESIDE_IRIS,
     BESIDE_LIPS,
@@ -53,8 +54,6 @@ LEAST_SHIFTED = 0.002
 """Share of a region in a pixel from which it is recoloured."""
 DOUBT = 4.0
 """How fast the colour is believed instead of the coverage where that falls below 1."""
-LEVELS = 256
-"""Steps of lightness in the table of responses."""
 ONE, LANE, TWO_LANES = np.uint64(1), np.uint64(21), np.uint64(42)
 """Unsigned, because signed indices cost a test for negatives each."""
 LANE_MASK = np.uint64((1 << 21) - 1)
@@ -67,6 +66,9 @@ WEIGHTS = np.array([LEAST_OTHER, BESIDE_LIPS, BESIDE_IRIS, *PUPIL, *IRIS_REACH],
 argument, because compiled code on disk does not know when another module changes."""
 NO_IRISES = np.zeros((2, 7), np.float32)
 """Where nobody asks for them."""
+FINE, KEPT = 0.25, 512
+"""Steps of L by which responses differ, and how many of them are kept: a table of one step lighter is the
+same to a thousandth."""
 LOW = np.uint32(0x00FF00FF)
 """Two of four bytes in one word."""
 
@@ -115,13 +117,12 @@ class Recolourer:
             measured = region_statistics(parts, maps)
             self._normals = Normals(parts.mesh)
             self._lightness = np.stack([measured[region].lightness for region in REGIONS])
-            usual = np.stack([measured[region].lab for region in ("skin", "hair")])
-            self._usual_lightness = usual[:, 0].copy()
-            self._usual = np.asarray(255.0 * srgb_from_lab(usual), np.float32)
+            self._lab = np.stack([measured[region].lab for region in REGIONS])
+            self._usual = np.asarray(255.0 * srgb_from_lab(self._lab[:2]), np.float32)
             self._tables = _Tables.pack(maps, parts.mesh)
             self._weights = np.append(WEIGHTS, np.float32(maps.shared)).astype(np.float32)
-            self._responses = np.ones((len(REGIONS), LEVELS, 2), np.float32)
-            self._responded = np.full(len(REGIONS), np.nan, np.float32)
+            self._responses = np.ones((len(REGIONS), LEVELS, 3), np.float32)
+            self._known: dict[tuple[int, int], Floats] = {}
 
     def changes(self, state: ControlState) -> bool:
         """Whether anything is recoloured or relit in a state."""
@@ -152,10 +153,14 @@ class Recolourer:
             gain = gains(factors, mesh.triangles, colourless)
         height, width = drawn.image.shape[:2]
         seen = drawn.seen or rasterise(drawn.points, mesh.triangles, width, height)
-        for r, region in enumerate(REGIONS):
-            if shift[r].any() and shift[r, 0] != self._responded[r]:
-                self._responses[r] = response(self._lightness[r], float(shift[r, 0]), STEEP[region])
-                self._responded[r] = shift[r, 0]
+        spans = np.empty((height, 2), np.int32)
+        spans[:] = 0, width
+        active = shift.any(1)
+        for r in np.flatnonzero(active):
+            self._responses[r] = self._response(r, float(shift[r, 0]))
+        hides = np.zeros(len(REGIONS), np.float32)
+        for r in np.flatnonzero(active):
+            hides[r] = hidden(self._lab[r], shift[r], REGIONS[r])
         nothing = np.zeros((1, 0), np.uint8)
         behind, matrix = np.zeros((0, 0, 3), np.uint8), np.zeros((2, 3), np.float32)
         if drawn.behind is not None and drawn.cover is not None:
@@ -167,64 +172,31 @@ class Recolourer:
                 *(image, seen.triangle, seen.weights, tables.chart, tables.expected, SIDE),
                 *(tables.typical[2], CELLS, self._weights, irises),
             )
-        out = np.empty(drawn.image.shape, np.uint8)
+        wanted = sum(255 << 8 * r for r in range(4) if active[r])
+        if not (lights or active[REGIONS.index("person")]):
+            near = (tables.reach & np.uint32(wanted)) != 0
+            _span(np.ascontiguousarray(drawn.points, np.float32), mesh.triangles, near, spans)
+        out = image.copy()
         _recolour(
-            *(image, nothing if drawn.cover is None else drawn.cover),
+            *(image, nothing if drawn.cover is None else drawn.cover, spans),
             *(seen.triangle, seen.weights, tables.chart, tables.reach),
             *(tables.expected, tables.person, tables.typical),
             *(SIDE, CELLS, self._weights),
-            *(irises, shift, self._responses, shift.any(1)),
-            *(self._usual_lightness, self._usual),
-            *(gain, behind, matrix, LIGHT, IN, OUT, out),
+            *(irises, shift, self._responses, active),
+            *(hides, self._lab, self._usual),
+            *(gain, behind, matrix, LIGHT, IN, OUT, numba.get_num_threads(), out),
         )
         return out
 
-
-STEEP: dict[Region, float] = {"skin": 1.0, "hair": 0.6, "lips": 1.0, "eyes": 2.0, "person": 1.0}
-"""Power of the shade by which a region's dark places take part less: a pupil is darker than any shadow,
-while light wanders between hairs."""
-
-
-def response(lightness: Floats, shift: float, steep: float = 1.0) -> Floats:
-    """``[LEVELS, 2]``: by which factor a shift of L, and one of a and b, is added where L is 0 to 100.
-
-    Up to a little above the region's mean, L differs by how much light falls on it, and colours scale with
-    the
-    cube root of light: ``(L + 16) / (mean + 16)``. What is lighter still has gloss on it, which is as strong
-    on any pigment: it is added as light, and pales a and b as the slope of the cube root does.
-
-    Args:
-        lightness: ``[101]`` share of the region at each L; on average over it both factors are 1.
-        shift: what is added to L on average.
-        steep: power by which dark places take part less.
-    """
-    level = np.linspace(0.0, 100.0, LEVELS)
-    share = np.asarray(lightness, np.float64)
-    if share.sum() <= 0.0:
-        return np.ones((LEVELS, 2), np.float32)
-    places = np.arange(len(share))
-    mean = float(np.average(places, weights=share))
-    spread = float(np.sqrt(np.average((places - mean) ** 2, weights=share)))
-    knee = min(mean + spread, 98.0)
-    factor = ((np.minimum(level, knee) + 16.0) / (mean + 16.0)) ** steep
-    at_knee = ((knee + 16.0) / (mean + 16.0)) ** steep
-    lifted = min(max(knee + shift * at_knee, 0.0), 100.0)
-    light = luminance(lifted) + luminance(level) - luminance(knee)
-    glossy = level > knee
-    both = np.stack([factor, factor])
-    if abs(shift) > 1e-3:
-        shown = np.interp(light, luminance(level), level)
-        both[0, glossy] = ((shown - level) / shift)[glossy]
-    pale = (luminance(lifted) / np.maximum(light, 1e-4)) ** (2.0 / 3.0)
-    both[1, glossy] = (at_knee * pale)[glossy]
-    usual = [np.average(np.interp(places, level, one), weights=share) for one in both]
-    return np.asarray((both / np.maximum(usual, 0.05)[:, None]).T, np.float32)
-
-
-def luminance(lightness: npt.NDArray[np.floating] | float) -> Any:
-    """CIE Y of L."""
-    root = (np.asarray(lightness, np.float64) + 16.0) / 116.0
-    return np.where(root > 6.0 / 29.0, root**3, (116.0 * root - 16.0) / KAPPA)
+    def _response(self, region: int, shift: float) -> Floats:
+        """The response to about a shift, kept: while a strength moves, it moves by little."""
+        step = round(shift / FINE)
+        if (region, step) not in self._known:
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            found = response(self._lightness[region], step * FINE, STEEP[REGIONS[region]])
+            self._known[region, step] = found
+        return self._known[region, step]
 
 
 @dataclass(frozen=True)
@@ -408,6 +380,7 @@ def _settle(
 def _find(
     covers: bool,
     cover: Any,
+    span: Any,
     triangle: Any,
     weights: Any,
     chart: Any,
@@ -431,7 +404,7 @@ def _find(
     row, nothing = np.uint64(side + 1), np.uint32(0)
     channels = gain.shape[1] if gain.size > 0 else 0
     count = 0
-    for x in range(len(triangle)):
+    for x in range(span[0], span[1]):
         if triangle[x] < 0:
             continue
         t = np.uint64(np.uint32(triangle[x]))
@@ -617,7 +590,15 @@ def _to_lab(count: int, light: Any, into: Any, roots: Any, guess: Any) -> None:
 
 @numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
 def _shifts(
-    count: int, roots: Any, regions: Any, active: Any, shift: Any, response: Any, usual: Any, shifts: Any
+    count: int,
+    roots: Any,
+    regions: Any,
+    active: Any,
+    shift: Any,
+    response: Any,
+    hides: Any,
+    lab: Any,
+    shifts: Any,
 ) -> None:
     """What is added to L, a and b, over regions."""
     none, one, half = np.float32(0.0), np.float32(1.0), np.float32(0.5)
@@ -630,18 +611,23 @@ def _shifts(
         if not active[r]:
             continue
         table, by_l, by_a, by_b = response[r], shift[r, 0], shift[r, 1], shift[r, 2]
+        hide, usual_a, usual_b = hides[r], lab[r, 1], lab[r, 2]
+        other = lab[1 - r] if r < 2 else lab[r]
         for i in range(count):
             own = np.float32(116.0) * roots[1, i] - np.float32(16.0)
+            own_a = np.float32(500.0) * (roots[0, i] - roots[1, i])
+            own_b = np.float32(200.0) * (roots[1, i] - roots[2, i])
             amount = regions[r, i] if r < 4 else one
-            # Where hair and skin share a pixel, each is as light as is left of it.
+            # Where hair and skin share a pixel, each is as light and as coloured as is left of it.
             if r < 2:
                 rest = min(regions[1 - r, i], most_other)
-                own = (own - rest * usual[1 - r]) / (one - rest)
+                alone = one / (one - rest)
+                own = (own - rest * other[0]) * alone
+                own_a, own_b = (own_a - rest * other[1]) * alone, (own_b - rest * other[2]) * alone
             level = np.uint32(min(max(own * step + half, none), top))
             lift[i] += amount * table[level, 0] * by_l
-            amount *= table[level, 1]
-            da[i] += amount * by_a
-            db[i] += amount * by_b
+            da[i] += amount * (table[level, 1] * by_a - hide * (own_a - table[level, 2] * usual_a))
+            db[i] += amount * (table[level, 1] * by_b - hide * (own_b - table[level, 2] * usual_b))
 
 
 @numba.njit(**_LOOP)  # type: ignore[untyped-decorator]
@@ -713,22 +699,29 @@ def _lay(count: int, at: Any, colours: Any, pixels: Any, share: Any, image: Any,
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _far_apart(height: int) -> int:
-    """A step near the golden section of a height that reaches every row once."""
-    step = max(1, int(height * 0.618))
-    while True:
-        a, b = step, height
-        while b:
-            a, b = b, a % b
-        if a == 1:
-            return step
-        step += 1
+def _span(points: Any, triangles: Any, near: Any, spans: Any) -> None:
+    """First column, and one past the last, of each row in which any triangle that is near may be seen."""
+    height, width = len(spans), spans[0, 1]
+    for y in range(height):
+        spans[y, 0], spans[y, 1] = width, 0
+    for t in range(len(triangles)):
+        if not near[t]:
+            continue
+        a, b, c = points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]]
+        left, right = min(a[0], b[0], c[0]), max(a[0], b[0], c[0])
+        top, bottom = min(a[1], b[1], c[1]), max(a[1], b[1], c[1])
+        if not (right >= 0.0 and left <= width and bottom >= 0.0 and top <= height):
+            continue
+        first, last = int(max(left - 1.0, 0.0)), int(min(right + 2.0, width))
+        for y in range(int(max(top - 1.0, 0.0)), int(min(bottom + 2.0, height))):
+            spans[y, 0], spans[y, 1] = min(spans[y, 0], first), max(spans[y, 1], last)
 
 
 @numba.njit(parallel=True, **_LOOP)  # type: ignore[untyped-decorator]
 def _recolour(
     image: Any,
     cover: Any,
+    spans: Any,
     triangle: Any,
     weights: Any,
     chart: Any,
@@ -743,7 +736,8 @@ def _recolour(
     shift: Any,
     response: Any,
     active: Any,
-    usual_level: Any,
+    hides: Any,
+    lab: Any,
     usual: Any,
     gain: Any,
     plate: Any,
@@ -751,6 +745,7 @@ def _recolour(
     linear: Any,
     into: Any,
     back: Any,
+    threads: int,
     out: Any,
 ) -> None:
     height, width = image.shape[:2]
@@ -764,11 +759,13 @@ def _recolour(
     # Skin and hair tell what shows at the outline.
     if unmixes and everywhere:
         wanted |= np.uint32(0xFFFF)
-    # Threads take rows in a row: far ones after each other, so that each has its part of the person.
-    apart = _far_apart(height)
-    for k in numba.prange(height):
-        y = np.int64(k) * apart % height
-        out[y] = image[y]
+    # Threads take numbers in a row: their rows are woven into each other, so that each has its part of the
+    # person and goes down it, past what the row above it has read.
+    each = -(-height // threads)
+    for k in numba.prange(each * threads):
+        y = np.int64(k) % each * threads + np.int64(k) // each
+        if y >= height or spans[y, 0] >= spans[y, 1]:
+            continue
         whole, real = np.empty((7, width), np.uint32), np.empty((20, width), np.float32)
         at, sub, words, pixels = whole[0], whole[1], whole[2:4], whole[4:7]
         share, gains, colours, regions = real[0], real[1:4], real[4:7], real[7:11]
@@ -776,6 +773,7 @@ def _recolour(
         count = _find(
             covers,
             cover[y if covers else 0],
+            spans[y],
             triangle[y],
             weights[y],
             chart,
@@ -807,7 +805,7 @@ def _recolour(
                 for i in range(found):
                     light[c, i] = linear[pixels[c, sub[i]]]
             _to_lab(found, light, into, roots, shifts[0])
-            _shifts(found, roots, regions, active, shift, response, usual_level, shifts)
+            _shifts(found, roots, regions, active, shift, response, hides, lab, shifts)
             _from_lab(found, roots, shifts, back, light)
             for c in range(3):
                 _to_srgb(found, light[c], roots[0], roots[1])

@@ -56,8 +56,23 @@ def test_every_look_can_be_had_by_its_name(look, workplace: Workplace):
     edit = RECOLOUR.find(None, RecolourWish(to=look.name), workplace)
     assert isinstance(edit.effect, Recolour)
     assert (edit.name, edit.title, edit.effect.region) == (look.name, look.title, look.region)
-    wanted = np.subtract(lab_of(look.to), OWN[look.region].lab) if look.to else look.shift
-    assert np.allclose(edit.effect.shift, wanted, atol=1e-4)
+    own = OWN[look.region].lab
+    assert np.allclose(np.add(edit.effect.shift, own), look.colour(own), atol=1e-4)
+    if look.to and not look.keeps:
+        assert look.colour(own) == pytest.approx(lab_of(look.to))
+
+
+@pytest.mark.parametrize("look", [look for look in LOOKS if look.keeps], ids=lambda look: look.name)
+def test_a_look_keeps_some_of_whether_hair_is_dark_or_fair(look):
+    wanted = lab_of(look.to)
+    dark, alike, fair = (look.colour((own, 4.0, 9.0)) for own in (8.0, wanted[0], 75.0))
+    assert alike == pytest.approx(wanted)
+    assert dark[0] < wanted[0] < fair[0]
+    assert dark[0] == pytest.approx(wanted[0] + look.keeps * (8.0 - wanted[0]))
+    hues = [np.arctan2(one[2], one[1]) for one in (dark, alike, fair)]
+    assert np.allclose(hues, hues[1])
+    chromas = [float(np.hypot(one[1], one[2])) for one in (dark, alike, fair)]
+    assert chromas[0] < chromas[1] == pytest.approx(chromas[2])
 
 
 @pytest.mark.parametrize("light", LIGHTS, ids=lambda light: light.name)
