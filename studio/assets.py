@@ -84,8 +84,14 @@ class AssetLibrary:
         places = (folder / name for folder in self.folders for name in asset.files)
         return next((place.absolute() for place in places if place.is_file()), None)
 
-    def missing(self, asset_id: str) -> str | None:
-        """None when the asset is there and good, otherwise one sentence: what is off, why, and what to do."""
+    def missing(self, asset_id: str, off: str = "") -> str | None:
+        """None when the asset is there and good, otherwise one sentence: what is off, why, and what to do.
+
+        Args:
+            asset_id: which.
+            off: what is off, where it is something else than the entry names, which has several uses; what
+                the entry knows to stand in meanwhile is left out then.
+        """
         asset, path = self.assets[asset_id], self.find(asset_id)
         if path is None:
             fault = f"{asset.title} ({asset.files[0]}) is not on this machine"
@@ -96,8 +102,8 @@ class AssetLibrary:
                 return None
             fault = f"{path} {found}"
             advice = f"get {asset.title} from {asset.source} again, or remove the file"
-        meanwhile = f"; until then {asset.instead}" if asset.instead else ""
-        return f"{asset.off} because {fault}: {advice}{meanwhile}."
+        meanwhile = f"; until then {asset.instead}" if asset.instead and not off else ""
+        return f"{off or asset.off} because {fault}: {advice}{meanwhile}."
 
     def state(self, asset_id: str, thorough: bool = False) -> AssetState:
         """What became of an asset; only a thorough look reads the file. KeyError for an unknown id."""

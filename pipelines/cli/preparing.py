@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from studio.assets import AssetLibrary
     from studio.corpus.corpus import Corpus
 
+FEWEST, FEWEST_JUDGES = 8, 3
+"""People below which a corpus is too small to learn from, and to judge by."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareOptions(Everywhere):
@@ -71,15 +74,15 @@ def face_measure(assets: AssetLibrary, screen: Screen) -> Measure:
     from pipelines.tell_people_apart import NETWORK, network_measure, shape_measure
     from studio.metrics.metric import Unavailable
 
-    missing = assets.missing(NETWORK)
+    missing = assets.missing(NETWORK, "Telling people apart by their faces is off")
     if missing is None:
         try:
             return network_measure(assets.require(NETWORK))
         except Unavailable as error:
             missing = f"{error}."
     screen.note(
-        "Without a face network people are told apart by the shape of their heads, which confuses some: name "
-        f"those who are in several videos with --identities FILE. {missing}"
+        f"{missing} Until then the shape of their heads tells them apart, which confuses some: name those "
+        "who are in several videos with --identities FILE."
     )
     return shape_measure()
 
@@ -96,6 +99,17 @@ def report(screen: Screen, corpus: Corpus) -> None:
     train, held_out = len(corpus.identities("train")), len(corpus.identities("held_out"))
     people = "1 person" if train == 1 else f"{train} people"
     screen.say(f"{people} to learn from, {held_out} held out ({corpus.measure}).")
+    if train < FEWEST:
+        screen.note(
+            f"{people} to learn from {'is' if train == 1 else 'are'} too few: a base model draws strangers "
+            f"as well as it knows many. Add clips of others, at least {FEWEST} people for a try."
+        )
+    if held_out < FEWEST_JUDGES:
+        judges = {0: "Nobody", 1: "1 person"}.get(held_out, f"{held_out} people")
+        screen.note(
+            f"{judges} held out can hardly say how good a base model is with strangers: add clips of others, "
+            "or raise --held-out."
+        )
     gone = [one for one in corpus.left_out if one.whole]
     if gone:
         screen.say(f"{counted(len(gone), 'file')} left out; corpus.json says why.")
