@@ -155,23 +155,3 @@ def test_the_frame_of_one_picture_leaves_room_for_hair_and_turns() -> None:
     two = replace(clip_of(2), crops=np.repeat(face, 2, 0), mask_boxes=np.repeat(known, 2, 0))
     tight = choose_stage(two, np.array([0, 1]), 100)
     assert tight.width / tight.placement.scale == pytest.approx(1.04 * 120, rel=0.02)
-
-
-def test_a_try_is_a_note_of_every_avatar_made_with_it(tmp_path) -> None:
-    import json
-
-    from pipelines.model_facts import model_facts
-
-    shelve(tmp_path, "mine")
-    folder = tmp_path / "models" / "semantic-mine"
-    card = {
-        "title": "t",
-        "parameters": 1,
-        "data": {"identities": 4, "clips": 4, "frames": 40},
-        "making": {"steps": 2, "best_step": None, "seconds": 3.0},
-        "figures": {},
-    }
-    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    found = model_facts(folder)
-    assert found is not None
-    assert found.a_try == "It has learnt from 4 people for 2 steps: a try, not a model to use."
