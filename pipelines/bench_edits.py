@@ -1,4 +1,4 @@
-"""What edits of latents cost live: frames with them beside frames without, taking turns.
+"""What edits cost live: frames with them beside frames without, taking turns.
 
 The edits are random, because what an edit shows does not change how long it takes; their strengths move from
 frame to frame, as keyframes make them.
@@ -17,7 +17,16 @@ from pipelines.export_video import stage_view
 from studio.domain.avatar import Avatar
 from studio.domain.camera import Floats
 from studio.domain.controls import ControlState, ControlTrack
-from studio.domain.edits import Edit, EditStack, Effect, LatentMap, LatentShift, StyleShift
+from studio.domain.edits import (
+    Edit,
+    EditStack,
+    Effect,
+    LatentMap,
+    LatentShift,
+    Recolour,
+    ShapeShift,
+    StyleShift,
+)
 from studio.domain.progress import Progress
 from studio.domain.rendering import RenderRequest
 from studio.engines.pvp.artefact import PvpParts
@@ -39,8 +48,8 @@ def edit_costs(
     progress: Progress,
     device: str,
 ) -> Iterator[Measured]:
-    """Share of the frame rate that is left with three directions, with a mapper among them, and with three
-    mappers.
+    """Share of the frame rate that is left with three directions, with a mapper among them, with three
+    mappers, and with a direction, a shape and a colour together.
 
     Args:
         parts: an avatar whose generator is shown.
@@ -54,6 +63,7 @@ def edit_costs(
         "directions": ("three directions", ("w+", "style", "w")),
         "mixed": ("two directions and a mapper", ("w+", "map", "style")),
         "mappers": ("three mappers", ("map", "map", "map")),
+        "colour": ("a direction, a shape and a recoloured region", ("w+", "shape", "colour")),
     }
     engines = {"plain": PvpEngine(parts, device)}
     try:
@@ -73,7 +83,7 @@ def edit_costs(
 
 
 def random_edits(parts: PvpParts, kinds: tuple[str, ...]) -> EditStack:
-    """Edits of these kinds (``w``, ``w+``, ``style``, ``map``) that fit an avatar."""
+    """Edits of these kinds (``w``, ``w+``, ``style``, ``map``, ``shape``, ``colour``) that fit an avatar."""
     generator = parts.generator
     assert isinstance(generator, Painter | PretrainedGenerator)
     network, chance = generator.synthesis, np.random.default_rng(0)
@@ -90,6 +100,11 @@ def random_edits(parts: PvpParts, kinds: tuple[str, ...]) -> EditStack:
             return LatentMap(groups, normal(3, 4, width, width), normal(3, 4, width))
         if kind == "style":
             return StyleShift(normal(channels))
+        if kind == "shape":
+            model = parts.base.mesh.model
+            return ShapeShift(10.0 * normal(model.identities), model.id)
+        if kind == "colour":
+            return Recolour("hair", (8.0, 4.0, 12.0))
         return LatentShift(normal(1 if kind == "w" else rows, width))
 
     return EditStack(tuple(Edit(f"bench_{k}", kind, "bench", effect(kind)) for k, kind in enumerate(kinds)))

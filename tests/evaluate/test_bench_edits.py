@@ -15,7 +15,7 @@ from pipelines import bench_edits, bench_pvp
 from pipelines.bench_edits import edit_costs, random_edits
 from pipelines.pvp_bench_settings import PvpBenchSettings
 from studio.domain.controls import ControlTrack, track_from_motion
-from studio.domain.edits import LatentMap, LatentShift, StyleShift
+from studio.domain.edits import LatentMap, LatentShift, Recolour, ShapeShift, StyleShift
 from studio.engines.pvp.artefact import PvpParts, load_pvp, save_pvp
 from studio.engines.pvp.engine import PvpEngine
 from studio.engines.pvp.live_network import LiveNetwork
@@ -46,6 +46,7 @@ def test_with_and_without_take_turns_and_medians_are_compared(tmp_path: Path, mo
         (LatentMap,) * 3: 0.020,
     }
     costs[(LatentShift, LatentMap, StyleShift)] = 0.0125
+    costs[(LatentShift, ShapeShift, Recolour)] = 0.016
 
     def render(self: PvpEngine, request: Any) -> None:
         kinds = tuple(type(edit.effect) for edit in self._edits.edits)
@@ -64,16 +65,17 @@ def test_with_and_without_take_turns_and_medians_are_compared(tmp_path: Path, mo
             parts, made.avatar, short_track(), (64, 96), lambda *x: told.append(x[2]), "cpu"
         )
     }
-    assert set(found) == {f"pvp_{s}_edits_{k}" for s in (64, 96) for k in ("directions", "mixed", "mappers")}
+    assert set(found) == {f"pvp_{s}_edits_{k}" for s in (64, 96) for k in ("directions", "mixed", "mappers", "colour")}
     assert found["pvp_64_edits_directions"].value == pytest.approx(10 / 11)
     assert found["pvp_96_edits_mixed"].value == pytest.approx(0.8)
     assert found["pvp_96_edits_mappers"].value == pytest.approx(0.5)
+    assert found["pvp_96_edits_colour"].value == pytest.approx(0.625)
     assert found["pvp_64_edits_directions"].reached is True
     assert found["pvp_64_edits_mappers"].reached is False
     assert told.count("edits at 64²") == 5 + 12
-    assert [x[1] for x in asked].count(64) == 4 * 17
-    assert {x[0] for x in asked[:4]} == set(costs) == {x[0] for x in asked[4:8]}
-    assert asked[0][0] != asked[4][0]
+    assert [x[1] for x in asked].count(64) == 5 * 17
+    assert {x[0] for x in asked[:5]} == set(costs) == {x[0] for x in asked[5:10]}
+    assert asked[0][0] != asked[5][0]
     # Strengths move, so that nothing is found ready.
     own = [x[2] for x in asked if x[0] == (LatentMap,) * 3]
     assert all(a != b for a, b in zip(own, own[1:], strict=False))
