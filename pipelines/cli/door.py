@@ -70,9 +70,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "demo": ("pipelines.cli.demonstrating:command", "Build and animate the bundled sample."),
     "bench": ("pipelines.cli.benching:command", "Measure the speed of tracking, rendering and export here."),
-    "list": ("pipelines.cli.listing:command", "Show subjects, clips, avatars and unfinished jobs."),
-    "remove": ("pipelines.cli.removing:remove", "Move a subject to the trash."),
-    "restore": ("pipelines.cli.removing:restore", "Bring a subject back from the trash."),
+    "list": (
+        "pipelines.cli.listing:command",
+        "Show subjects, clips, avatars, base models and unfinished work.",
+    ),
+    "remove": ("pipelines.cli.removing:remove", "Move a subject or a base model to the trash."),
+    "restore": ("pipelines.cli.removing:restore", "Bring back what remove took."),
 }
 """Name to what runs it and one sentence."""
 ELSEWHERE = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -11,7 +13,7 @@ import tyro
 from pipelines import runner
 from pipelines.bake_job import about_copy
 from pipelines.build_job import BAKED, avatars
-from pipelines.cli.screen import Screen
+from pipelines.cli.screen import Screen, counted
 from pipelines.cli.words import Everywhere, parse
 from pipelines.job import is_made, read_job
 from studio.domain.problem import Problem
@@ -27,7 +29,7 @@ class ListOptions(Everywhere):
     name: Annotated[
         str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[NAME]", help_behavior_hint="")
     ] = None
-    """Only this subject."""
+    """Only this subject; otherwise everything, base models and unfinished trainings too."""
 
 
 def command(words: list[str]) -> int:
@@ -47,11 +49,42 @@ def command(words: list[str]) -> int:
             f"{store.home} holds no subject yet. "
             f"{command_line('import', 'CLIP.mp4', '--subject NAME')} makes one."
         )
+    show_models(screen, store.home)
     for entry in store.trash():
         screen.say(f"In the trash: {entry.title}, removed {entry.removed[:16].replace('T', ' ')} UTC")
     for problem in listing.problems:
         screen.note(str(problem))
     return 0
+
+
+def show_models(screen: Screen, home: Path) -> None:
+    """The base models of a home, and the trainings that have not become one yet."""
+    from pipelines.model_facts import model_facts
+    from pipelines.people_systems import SYSTEMS
+    from pipelines.unfinished_trainings import unfinished_trainings
+
+    for system in SYSTEMS.values():
+        for model in system.shelf.models(home):
+            facts = model_facts(model.folder)
+            title = system.title if facts is None else facts.title
+            screen.say(f"Base model  {model.folder.name}  {title}, {_age(time.time() - model.made)} old")
+            if facts is not None and facts.a_try is not None:
+                screen.say(f"  {facts.a_try}")
+    for training in unfinished_trainings(home):
+        title = f"  {training.title}" if training.title else ""
+        if training.at_work:
+            screen.say(f"Training at work  {training.name}{title}")
+            continue
+        screen.say(f"Unfinished training  {training.name}{title}")
+        screen.say(f"  go on with {training.again or 'the same train-people command'}")
+        screen.say(f"  give up with {command_line('remove', training.name)}")
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0)):
+        if seconds >= length:
+            return counted(int(seconds / length), unit)
+    return "less than a minute"
 
 
 def _show(screen: Screen, subject: SubjectFolder) -> None:
