@@ -65,7 +65,8 @@ def test_with_and_without_take_turns_and_medians_are_compared(tmp_path: Path, mo
             parts, made.avatar, short_track(), (64, 96), lambda *x: told.append(x[2]), "cpu"
         )
     }
-    assert set(found) == {f"pvp_{s}_edits_{k}" for s in (64, 96) for k in ("directions", "mixed", "mappers", "colour")}
+    kinds = ("directions", "mixed", "mappers", "colour")
+    assert set(found) == {f"pvp_{s}_edits_{k}" for s in (64, 96) for k in kinds}
     assert found["pvp_64_edits_directions"].value == pytest.approx(10 / 11)
     assert found["pvp_96_edits_mixed"].value == pytest.approx(0.8)
     assert found["pvp_96_edits_mappers"].value == pytest.approx(0.5)
