@@ -74,6 +74,7 @@ def card_of(
             "pictures_compared": trained.pictures_compared,
             "learnt_from": list(trained.learnt_from),
             "judged_by": list(trained.judged_by),
+            "judges": len({clip.identity for clip in judged}),
             "validations": [[step, dict(figures)] for step, figures in trained.loop.validations],
         },
     )

@@ -15,6 +15,7 @@ from pipelines.cli.places import refuse_figures, refuse_place
 from pipelines.cli.recipe_options import assigned
 from pipelines.cli.screen import Screen
 from pipelines.cli.training_people import (
+    STOPPING,
     CorpusFolder,
     TrainPeopleOptions,
     engine_named,
@@ -231,7 +232,7 @@ def ablate(words: list[str]) -> int:
         trained = {}
         for name, changes in {"full": {}, **chosen}.items():
             screen.note(f"Training: {name}{f' ({assigned(changes)})' if changes else ''}")
-            with screen.working() as progress:
+            with screen.working(STOPPING) as progress:
                 folder = build_base(
                     system,
                     options.corpus,

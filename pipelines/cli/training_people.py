@@ -14,10 +14,12 @@ from pipelines.cli.words import Everywhere, parse
 from pipelines.people_systems import SEMANTIC, SYSTEMS, PeopleSystem, people_system
 from pipelines.training.settings import MachineSettings
 from studio.domain.problem import Problem
+from studio.project.command_words import command_line, typed
 
 if TYPE_CHECKING:
     from pipelines.training.reporter import Reporter
 
+STOPPING = "Stopping after this step; the same command goes on."
 CorpusFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")]
 SIZE = "small"
 SIDE = 128
@@ -59,7 +61,7 @@ def command(words: list[str]) -> int:
 
     screen = Screen()
     settings = with_minutes(options.training, options.minutes)
-    with screen.working() as progress:
+    with screen.working(STOPPING) as progress:
         built = build_base(
             people_system(options.engine),
             options.corpus,
@@ -69,11 +71,26 @@ def command(words: list[str]) -> int:
             told(screen, progress),
             licence=options.licence,
             machines=options.machines,
+            again=" ".join(["python main.py train-people", *map(typed, words)]),
         )
     if built is not None:
-        screen.say(f"The base model is {built.name}, in {built.parent}.")
-        screen.say((built / "card.md").read_text(encoding="utf-8"))
+        tell(screen, people_system(options.engine), built)
     return 0
+
+
+def tell(screen: Screen, system: PeopleSystem, built: Path) -> None:
+    """Say what a base model is and what comes next; its card says the rest."""
+    from pipelines.model_facts import model_facts
+
+    screen.say(f"The base model is {built.name}, in {built.parent}.")
+    facts = model_facts(built)
+    if facts is not None:
+        for line in facts.lines:
+            screen.say(line)
+        screen.say(f"All else is in {built / 'card.md'}.")
+    photo = command_line("import", "PHOTO.jpg", "--subject NAME")
+    build = command_line("build", "NAME", f"--engine {system.engine}")
+    screen.say(f"Next: {photo} or, of somebody who is there, {build}")
 
 
 def with_training(kind: type[Any], words: list[str]) -> Any:
