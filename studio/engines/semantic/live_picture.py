@@ -4,6 +4,7 @@ has."""
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -18,6 +19,9 @@ from studio.engines.semantic.base_model import SemanticParts
 from studio.engines.semantic.decoder import Mirrored, carried, surroundings
 from studio.engines.semantic.keypoints import keypoint_maker, semantic_code
 from studio.engines.semantic.network import SemanticOutput
+
+if TYPE_CHECKING:
+    from studio.engines.semantic.fine_detail import FineDetail
 
 ROOM, SOFT = 0.015, 0.006
 """How far an outline is moved outwards, and the sigma by which it is softened, in sides of the square."""
@@ -51,6 +55,11 @@ class LivePicture:
             self._volume = self._network.encode(self._source)
             self._behind = surroundings(self._source)
             self._fine_behind = None if widest is None else surroundings(widest)
+        self._detail: FineDetail | None = None
+        if self._fine is not None and device.type == "cpu":
+            from studio.engines.semantic.fine_detail import FineDetail
+
+            self._detail = FineDetail(self._fine, self._fine_behind)
         self._rest = self._points(person.base.motion)
 
     def draw(self, motion: HeadMotion, finely: bool = True, state: ControlState | None = None) -> Floats:
@@ -60,6 +69,8 @@ class LivePicture:
             out = self._network.draw(
                 self._source, self._volume, self._rest, self._points(motion), told, behind=self._behind
             )
+            if self._detail is not None and finely:
+                return self._detail.added(out)
             picture = out.picture.float()
             if self._fine is not None and finely:
                 picture = with_detail(out, self._fine, self._fine_behind)

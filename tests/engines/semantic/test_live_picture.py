@@ -138,3 +138,21 @@ def test_nothing_of_the_person_stays_where_it_was(monkeypatch) -> None:
         assert left.sum() > 30
         dark.append(float((drawn[left] < 60.0).mean()))
     assert dark[0] < 0.1 < 0.5 < dark[1]
+
+
+@pytest.mark.parametrize("yaw", [0.0, 9.0, 40.0])
+def test_on_a_processor_detail_is_that_of_the_readable_twin(yaw) -> None:
+    parts = opened(144)
+    live = LivePicture(parts, CPU)
+    assert live._detail is not None
+    moved = talking(yaw)
+    fast = live.draw(moved)
+    live._detail = None
+    slow = live.draw(moved)
+    assert fast.shape == slow.shape == (144, 144, 3)
+    assert fast.dtype == np.float32
+    # A place is right to a sixty-fourth of a pixel, colours to a level of 255 or so.
+    assert np.abs(fast - slow).max() < 0.05
+    assert np.abs(fast - slow).mean() < 0.002
+    coarse = cv2.resize(live.draw(moved, finely=False), (144, 144), interpolation=cv2.INTER_CUBIC)
+    assert np.abs(slow - coarse).mean() > 0.003  # without it the fast one would fail above
