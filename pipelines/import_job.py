@@ -167,18 +167,22 @@ def engines_of_photo(home: Path, settings: Any) -> tuple[tuple[str, ...], tuple[
         home: where base models are.
         settings: how it is tracked.
     """
-    from studio.engines.semantic.shelf import SHELF, check
+    from pipelines.people_systems import SYSTEMS
     from studio.head import builtin_head
 
     if settings.flame:
-        return (), ()  # neither engine draws FLAME's head
-    if SHELF.missing(home) is not None:
-        return ("instant",), ()
-    try:
-        check(SHELF.choose(home), builtin_head().id)
-    except Problem as problem:
-        return ("instant",), (str(problem),)
-    return ("instant", "semantic"), ()
+        return (), ()  # no engine draws FLAME's head
+    engines, warnings = ["instant"], []
+    for engine, system in SYSTEMS.items():
+        if system.shelf.missing(home) is not None:
+            continue
+        try:
+            system.find("check")(system.shelf.choose(home), builtin_head().id)
+        except Problem as problem:
+            warnings.append(str(problem))
+        else:
+            engines.append(engine)
+    return tuple(engines), tuple(warnings)
 
 
 def import_driver(store: Store, video: Path, progress: Progress = silent) -> Import:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pipelines.job import Task
@@ -23,8 +24,10 @@ def base_model(engine: str, settings: OnePictureSettings, home: Path) -> dict[st
 def avatar(task: Task) -> None:
     """Clip or photo and TrackedSequence to an Avatar; the stage bears the engine's name."""
     from pipelines.encode_identity import choose_source, encode_identity
+    from pipelines.model_facts import model_facts
     from pipelines.people_systems import people_system
     from pipelines.stages import sign
+    from pipelines.training.reporter import reporter_of
     from studio.one_picture.person_files import save_person
     from studio.project.sequence_files import load_sequence
 
@@ -44,5 +47,11 @@ def avatar(task: Task) -> None:
         task.settings,
         task.progress,
     )
+    facts = model_facts(model.folder)
+    if facts is not None and facts.a_try is not None:
+        person = replace(person, notes=(*person.notes, f"About the base model “{model.name}”: {facts.a_try}"))
+    report = reporter_of(task.progress)
+    for note in person.notes:
+        report.say(note)
     save_person(task.out, system.engine, person)
     sign(task, system.engine, person.base.stage, (frame, frame + 1), person.base.mesh.rest_camera)

@@ -142,10 +142,13 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "standard": {},
         "best": {"instant": WarpSettings(texture_size=1024)},
     },
-    "semantic": {
-        "draft": {"semantic": OnePictureSettings(texture_size=384, detail=256)},
-        "standard": {},
-        "best": {"semantic": OnePictureSettings(texture_size=1024, detail=1024)},
+    **{
+        engine: {
+            "draft": {engine: OnePictureSettings(texture_size=384, detail=256)},
+            "standard": {},
+            "best": {engine: OnePictureSettings(texture_size=1024, detail=1024)},
+        }
+        for engine in ("semantic", "export3d")
     },
     "pvp": {"draft": PVP_DRAFT, "standard": PVP_STANDARD, "full": PVP_FULL},
     "tri2plane": {"draft": TRI2PLANE_DRAFT, "standard": TRI2PLANE_STANDARD, "full": TRI2PLANE_FULL},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -142,16 +142,19 @@ SEMANTIC = Stage(
     title="Making an avatar of the picture",
     work="pipelines.one_picture_stages:avatar",
     settings="pipelines.one_picture_settings:OnePictureSettings",
-    version=1,
+    version=2,
     inputs=(CLIP, "track"),
     place="avatars/semantic-{key}",
     splits=True,
     outside="pipelines.one_picture_stages:base_model",
 )
 
+EXPORT3D = replace(SEMANTIC, id="export3d", place="avatars/export3d-{key}")
+
 RECIPES: dict[str, tuple[Stage, ...]] = {
     "instant": (TRACK, PIVOTS, INSTANT),
     "semantic": (TRACK, SEMANTIC),
+    "export3d": (TRACK, EXPORT3D),
     "pvp": (TRACK, PIVOTS, INSTANT, MATERIAL, PRIOR, PVP),
     "tri2plane": (TRACK, PIVOTS, INSTANT, VOLUME_MATERIAL, TRI2PLANE),
 }

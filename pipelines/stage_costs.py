@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from pipelines.pvp_settings import MaterialSettings, PriorSettings, PvpSettings
@@ -120,8 +121,8 @@ def _instant(settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost
     )
 
 
-def _semantic(settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost:
-    side = min(settings["semantic"].texture_size, clip.width, clip.height)
+def _one_picture(engine: str, settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost:
+    side = min(settings[engine].texture_size, clip.width, clip.height)
     return Cost(_scaled(2.0 + 0.3 * (side / 512) ** 2 / machine.processor), 0.6, 1.5e-3 * (side / 512) ** 2)
 
 
@@ -316,7 +317,7 @@ COSTS: dict[str, Callable[[dict[str, Any], ClipSize, Machine], Cost]] = {
     "track": _tracking,
     "pivots": _pivots,
     "instant": _instant,
-    "semantic": _semantic,
+    **{engine: partial(_one_picture, engine) for engine in ("semantic", "export3d")},
     "material": _material,
     "prior": _prior,
     "pvp": _avatar,

@@ -28,9 +28,10 @@ from studio.corpus.pairs import SameClipPairs
 from studio.domain.progress import Progress, silent
 from studio.engines.export3d.expression import BasisScaling
 from studio.engines.export3d.face_places import places_that_count
+from studio.engines.export3d.inputs import expression_numbers
 from studio.engines.export3d.losses import critic_loss, reconstruction, verdict_loss
 from studio.engines.export3d.network import Drawn, Export3DNetwork
-from studio.head import HeadModel
+from studio.head import HeadModel, builtin_head
 from studio.networks.camera_discriminator import CameraDiscriminator
 from studio.networks.perceptual import perceptual_loss
 from studio.networks.volume.camera_numbers import RADIUS, camera_numbers
@@ -64,7 +65,7 @@ def train_export3d(
     rest = settings.loop
     if settings.network.encoding == "clebs":
         rest = replace(rest, minutes=rest.minutes * (1.0 - settings.contrast.share))
-    return train_on_people(
+    trained = train_on_people(
         partial(_Teaching, settings),
         clips,
         replace(settings, loop=rest),
@@ -75,6 +76,14 @@ def train_export3d(
         device=device,
         fabric=fabric,
     )
+    network = trained.network
+    assert isinstance(network, Export3DNetwork)
+    if isinstance(network.expression, BasisScaling):
+        head = model or builtin_head()
+        learnt = [clip for clip in clips if clip.name in trained.learnt_from]
+        seen = np.concatenate([expression_numbers(clip.motion, head)[clip.good] for clip in learnt])
+        network.expression.measure(torch.from_numpy(seen).to(network.expression.usual.device))
+    return trained
 
 
 class _Teaching:

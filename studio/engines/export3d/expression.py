@@ -19,10 +19,19 @@ SLOPE = 0.2
 class BasisScaling(nn.Module):
     """LeBS: expression to n coefficients to ``Σ λᵢ vᵢ`` (equation 3). With contrastive training: CLeBS."""
 
+    usual: Tensor
+    """``[n]`` deviation of each coefficient over the people who were learnt from."""
+
     def __init__(self, directions: int, representation: int, hidden: int) -> None:
         super().__init__()
         self.read = _layers(hidden, directions)
         self.basis = OrthonormalBasis(representation, directions)
+        self.register_buffer("usual", torch.ones(directions))
+
+    def measure(self, expressions: Tensor) -> None:
+        """Keep how far expressions ``[N, 57]`` usually go along each direction, for sliders."""
+        with torch.no_grad():
+            self.usual.copy_(self.scales(expressions).std(0).clamp_min(1e-6))
 
     def scales(self, expression: Tensor) -> Tensor:
         """Expressions ``[B, 57]`` to coefficients λ ``[B, n]``, without bounds."""

@@ -220,5 +220,6 @@ def export3d_settings(size: Size, side: Side | None = None) -> Export3DSettings:
         side=side,
         stem_halvings=halvings,
         plane_side=shape.plane_side * side // shape.side,
-        raw_side=shape.raw_side * side // shape.side,
+        # Looks are compared in pictures of 32 pixels at least.
+        raw_side=max(32, shape.raw_side * side // shape.side),
     )
