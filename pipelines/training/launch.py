@@ -118,6 +118,28 @@ def _arithmetic(wanted: Precision, kind: str) -> Literal["bf16-mixed", "32-true"
     return "bf16-mixed" if wanted == "bfloat16" else "32-true"
 
 
+def slow_arithmetic(precision: Precision, kind: str) -> str | None:
+    """What to say where an arithmetic was asked for that this processor has to imitate; None where it has it.
+
+    Imitated, convolutions in bfloat16 take a hundred times as long.
+
+    Args:
+        precision: as asked.
+        kind: of device, e.g. ``cpu``.
+    """
+    import torch
+
+    if precision != "bfloat16" or kind != "cpu":
+        return None
+    capability = torch.backends.cpu.get_cpu_capability()
+    if capability not in ("DEFAULT", "AVX2"):
+        return None
+    return (
+        "This processor has no bfloat16 arithmetic and imitates it very slowly: leave "
+        "--training.loop.precision away, which takes float32."
+    )
+
+
 def _import_fabric() -> None:
     """Import Fabric, without what it does to the rest of the program."""
     before = os.environ.get(_SLOW_LOOK)

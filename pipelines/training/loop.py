@@ -26,7 +26,7 @@ from pipelines.training.average import WeightAverage
 from pipelines.training.batch import Batch, Figures, Preview, Stateful, StepFunction, Validate
 from pipelines.training.checkpoint import Checkpoints, Torn, load_state, save_state
 from pipelines.training.contents import Contents, LoopState
-from pipelines.training.launch import one_process
+from pipelines.training.launch import one_process, slow_arithmetic
 from pipelines.training.memory import memory_limited
 from pipelines.training.optimising import Optimising
 from pipelines.training.order import Order
@@ -182,6 +182,9 @@ class TrainingLoop:
             self._first = self._state.step
             if not self._state.reason:
                 self._telling.begin(self._first)
+                slow = slow_arithmetic(self._settings.precision, self._device.type)
+                if slow is not None:
+                    self._telling.say(slow)
                 try:
                     self._go()
                 except Cancelled:

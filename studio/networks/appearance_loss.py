@@ -1,7 +1,7 @@
 """How different two pictures look, at several scales, with places that may count more than others.
 
-By VGG19's features where the user has them (face-vid2vid's form of the perceptual loss); where there is none, a stated
-stand-in of the same form.
+By VGG19's features where the user has them (face-vid2vid's form of the perceptual loss); where there is none,
+a stated stand-in of the same form.
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ import torch
 from PIL import Image
 
 from pipelines.job import Cancelled, JobContext, JobPlan, Step, create_job, read_events, read_job
+from pipelines.training import loop
 from pipelines.training.forecast import Pace, forecast
+from pipelines.training.launch import slow_arithmetic
 from pipelines.training.loop import train
 from pipelines.training.order import ShuffledOrder
 from pipelines.training.randomness import random_states
@@ -513,3 +515,28 @@ def test_the_pace_is_that_of_the_last_half_minute(clock):
         clock.now += 1.0
         pace.note(second * (1 if second < 50 else 2))
     assert pace.per_second == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind", "capability", "slow"),
+    [
+        ("bfloat16", "cpu", "AVX2", True),
+        ("bfloat16", "cpu", "DEFAULT", True),
+        ("bfloat16", "cpu", "AVX512", False),
+        ("bfloat16", "cuda", "AVX2", False),
+        ("float32", "cpu", "AVX2", False),
+        ("auto", "cpu", "AVX2", False),
+    ],
+)
+def test_arithmetic_that_a_processor_imitates_is_told(precision, kind, capability, slow, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    sentence = slow_arithmetic(precision, kind)
+    assert (sentence is not None) == slow
+    assert sentence is None or "float32" in sentence
+
+
+def test_a_training_says_it_itself(learning, listener, monkeypatch):
+    monkeypatch.setattr(loop, "slow_arithmetic", lambda precision, kind: f"{precision} on {kind}")
+    heard = listener()
+    learning().run(heard, steps=2)
+    assert "auto on cpu" in heard.said
