@@ -47,6 +47,13 @@ class ContrastSettings:
     """Side of the pictures that the image encoder looks at, pixels; at most the network's."""
     width: Annotated[int, Ge(4)] = 64
     """Channels of the image encoder's first stage; 64 is ResNet-18's."""
+    from_front: bool = False
+    """Whether it looks at the face alone, as the tracked head brings it to the front, instead of the whole
+    picture: few people then do. Off: the paper."""
+    beside: Annotated[float, Ge(0)] = 0.0
+    """Largest share of that window by which it looks beside, larger or smaller. Paper: 0."""
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+    """AdamW's. Paper: 0."""
     clips: Annotated[int, Ge(1)] = 8
     """Clips in a step…"""
     frames: Annotated[int, Ge(2)] = 33
@@ -108,7 +115,15 @@ def training_settings(size: Size, side: Side) -> Export3DTrainingSettings:
     if size in ("small", "tiny"):
         return Export3DTrainingSettings(
             network=network,
-            contrast=ContrastSettings(side=64, width=16, clips=2, learning_rate=1e-3),
+            contrast=ContrastSettings(
+                side=64,
+                width=16,
+                from_front=True,
+                beside=0.06,
+                weight_decay=0.05,
+                clips=4,
+                learning_rate=1e-3,
+            ),
             learning_rate=1e-3,
             looks_weight=2.0,
             eyes_and_mouth=5.0,

@@ -22,13 +22,14 @@ from studio.corpus.corpus import CorpusClip
 from studio.corpus.pairs import Contrast, PositiveWithNegatives
 from studio.domain.problem import Problem
 from studio.engines.export3d.expression import BasisScaling, ExpressionPictures, contrastive_loss
-from studio.engines.export3d.inputs import mirrored_expression
+from studio.engines.export3d.inputs import cameras_at, mirrored_expression
+from studio.engines.export3d.source import face_from_front
 
 JUDGED = 4
 """Groups of frames by which it is judged."""
 JITTER = 0.3
 """Largest change of brightness, contrast and colours of each picture: light must not tell moments apart."""
-_LIT, _FLIPPED = 11, 12
+_LIT, _FLIPPED, _BESIDE = 11, 12, 13
 """Places of these among a group's random numbers."""
 
 
@@ -72,8 +73,10 @@ def train_clebs(
     )
     return train(
         modules={"encoder": encoder, "pictures": teaching.pictures},
-        optimisers=torch.optim.Adam(
-            [*encoder.parameters(), *teaching.pictures.parameters()], settings.learning_rate
+        optimisers=torch.optim.AdamW(
+            [*encoder.parameters(), *teaching.pictures.parameters()],
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
         ),
         step=teaching.step,
         order=teaching.order,
@@ -117,10 +120,7 @@ class _Contrasting:
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """A step's loss, and how many expressions found their picture."""
         numbers = batch.indices.tolist()
-        groups = [
-            self._people.careful.read(self._groups, number, lambda group: (group, self._seen(group)))
-            for number in numbers
-        ]
+        groups = [self._group(number) for number in numbers]
         pictures = torch.stack([seen for _, seen in groups])
         flips = [np.random.default_rng([self._seed, _FLIPPED, number]).random() < 0.5 for number in numbers]
         pictures = torch.stack([seen.flip(-1) if flip else seen for seen, flip in zip(pictures, flips)])
@@ -128,6 +128,14 @@ class _Contrasting:
         chance = torch.Generator().manual_seed(step_seed(self._seed, _LIT, *numbers))
         loss, found = self._compared(_lit(pictures, chance), torch.stack(told))
         return {"loss": loss, "found": found}
+
+    def _group(self, number: int) -> tuple[Contrast, Tensor]:
+        """A group with its pictures; another in its place where they cannot be read."""
+
+        def read(group: Contrast) -> tuple[Contrast, Tensor]:
+            return group, self._seen(group, number)
+
+        return self._people.careful.read(self._groups, number, read)
 
     def judge(self) -> dict[str, float]:
         """On people who are not learnt from."""
@@ -149,15 +157,32 @@ class _Contrasting:
             found = (alike.argmax(-1) == own).float().mean()
         return contrastive_loss(seen, said, self._settings.temperature), found
 
-    def _seen(self, group: Contrast) -> Tensor:
-        """``[M, 3, s, s]`` the group's pictures, -1..1."""
+    def _seen(self, group: Contrast, number: int | None = None) -> Tensor:
+        """``[M, 3, s, s]`` the group's pictures, -1..1; looked at a little beside by the group's number."""
         frames = [group.positive, *group.negatives]
         pictures = self._people.loader.get([(group.clip.name, frame) for frame in frames])
         values = torch.from_numpy(pictures[..., :3]).to(self._people.device).permute(0, 3, 1, 2).float()
         side = min(self._settings.side, values.shape[2])
+        if self._settings.from_front:
+            moments = self._moments[group.clip.name]
+            cameras = cameras_at(moments.cameras, frames)
+            surface = torch.from_numpy(moments.surface)[None, None].expand(len(frames), -1, -1, -1)
+            moved = None if number is None else self._beside(len(frames), number)
+            return face_from_front(values / 127.5 - 1.0, cameras, surface.to(values), side, moved)
         if side != values.shape[2]:
             values = functional.interpolate(values, (side, side), mode="area")
         return values / 127.5 - 1.0
+
+    def _beside(self, count: int, number: int) -> Tensor | None:
+        """``[M, 2, 3]`` windows that are turned, larger or smaller, and shifted; None for straight ones."""
+        most = self._settings.beside
+        if most == 0.0:
+            return None
+        chance = torch.Generator().manual_seed(step_seed(self._seed, _BESIDE, number))
+        turn, size, x, y = (torch.rand(4, count, generator=chance) * 2.0 - 1.0) * most
+        c, s = (1.0 + size) * turn.cos(), (1.0 + size) * turn.sin()
+        rows = [torch.stack([c, -s, x], -1), torch.stack([s, c, y], -1)]
+        return torch.stack(rows, 1).to(self._people.device)
 
     def _told(self, group: Contrast, flip: bool) -> Tensor:
         """``[M, 57]`` the group's expressions."""

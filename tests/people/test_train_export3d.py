@@ -140,6 +140,14 @@ def test_a_discriminator_takes_part_from_its_share_on(corpus, tmp_path) -> None:
     assert min(said[2:]) > 0.0
 
 
+def test_expressions_can_be_learnt_from_faces_seen_from_the_front(corpus, tmp_path) -> None:
+    contrast = replace(little(1).contrast, from_front=True, beside=0.1, weight_decay=0.1)
+    trained = train_export3d(corpus.clips, little(1, contrast=contrast), tmp_path / "front")
+    whole = train_export3d(corpus.clips, little(1), tmp_path / "whole")
+    one, other = (t.network.state_dict()["expression.read.0.weight"] for t in (trained, whole))
+    assert not torch.allclose(one, other, atol=1e-3)
+
+
 def test_clips_that_are_too_short_to_compare_are_told(corpus, tmp_path) -> None:
     settings = little(2, contrast=replace(little(2).contrast, frames=10_000))
     with pytest.raises(Problem, match=r"good frames.*--training\.contrast\.frames"):

@@ -13,6 +13,9 @@ from studio.engines.export3d.surface import front_places, unit
 from studio.networks.volume.rays import Cameras
 from studio.networks.volume.seeing import on_picture, seen_at
 
+FACE = (0.0, -0.02, 0.085)
+"""Middle (x, y) of a square that holds a face from chin to brows, and half its side: metres of head space."""
+
 
 @dataclass(frozen=True)
 class Lifted:
@@ -74,6 +77,31 @@ def canonical(picture: Tensor, cameras: Cameras, surface: Tensor, how: Canonical
         flat = torch.stack([torch.stack([c, -s], -1), torch.stack([s, c], -1)], 1)
         seen = on_picture(cameras, places @ flat.mT)
     return shown(picture, seen).mT.reshape(picture.shape)
+
+
+def face_from_front(
+    picture: Tensor, cameras: Cameras, surface: Tensor, side: int, moved: Tensor | None = None
+) -> Tensor:
+    """The face alone, seen from the front as far as the head's surface allows.
+
+    Args:
+        picture: ``[B, C, S, S]``.
+        cameras: that took it, in its pixels.
+        surface: ``[B, 1, G, G]`` z of the head over the box's front, metres.
+        side: of the result.
+        moved: ``[B, 2, 3]`` affine maps of the window, about its middle and in its half sides, for looking
+            a little beside; None for straight at it.
+
+    Returns:
+        ``[B, C, side, side]`` of :data:`FACE`.
+    """
+    step = (torch.arange(side, device=picture.device) + 0.5) * (2.0 / side) - 1.0
+    window = torch.stack([step.repeat(side), -step.repeat_interleave(side)], -1).expand(len(picture), -1, -1)
+    if moved is not None:
+        window = window @ moved[:, :, :2].mT + moved[:, None, :, 2]
+    places = window * FACE[2] + window.new_tensor(FACE[:2])
+    points = torch.cat([places, on_surface(surface, places)], -1)
+    return shown(picture, seen_at(cameras, points)).mT.reshape(len(picture), -1, side, side)
 
 
 def surface_normals(surface: Tensor, width: float) -> Tensor:

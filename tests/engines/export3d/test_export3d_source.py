@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from studio.engines.export3d.inputs import frames_of
-from studio.engines.export3d.source import Lifted, canonical, on_surface, surface_normals
+from studio.engines.export3d.source import (
+    FACE,
+    Lifted,
+    canonical,
+    face_from_front,
+    on_surface,
+    surface_normals,
+)
 from studio.engines.export3d.surface import BACKDROP, GRID, HIGH, LOW, front_places, surface_of, unit
 from studio.engines.export3d.volume import WIDTH
 from studio.head import builtin_head
@@ -121,3 +128,25 @@ def test_a_point_sees_what_its_camera_saw_of_it():
     inside = ((seen > 1) & (seen < SIDE - 1)).all(-1)
     assert inside.sum() > 20
     assert (lifted.at(points) - seen)[inside].abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_face_is_seen_from_the_front_however_it_is_turned(moved: bool) -> None:
+    """A bright dot on the forehead lands where the window has it, from every side."""
+    head = builtin_head()
+    height = surface().expand(3, -1, -1, -1)
+    at = torch.tensor([[[0.0, 0.045]]]).expand(3, -1, -1)
+    point = torch.cat([at, on_surface(height, at)], -1)
+    cameras = frames_of(motion(3), head).cameras
+    seen = seen_at(cameras, point)[:, 0]
+    y, x = torch.meshgrid(torch.arange(64.0) + 0.5, torch.arange(64.0) + 0.5, indexing="ij")
+    away = (x - seen[:, 0, None, None]).square() + (y - seen[:, 1, None, None]).square()
+    picture = torch.exp(-0.5 * away / 1.5**2)[:, None]
+    window = torch.tensor([[1.1, 0.0, 0.1], [0.0, 1.1, -0.05]]).expand(3, -1, -1) if moved else None
+    shown = face_from_front(picture, cameras, height, 64, window)
+    peak = shown[:, 0].flatten(1).argmax(1)
+    where = torch.stack([peak % 64, peak // 64], 1).float().add(0.5) / 32.0 - 1.0
+    share = (at[:, 0] - torch.tensor(FACE[:2])) / FACE[2]
+    if moved:
+        share = (share - torch.tensor([0.1, -0.05])) / 1.1
+    assert torch.allclose(where, share * torch.tensor([1.0, -1.0]), atol=0.07)
