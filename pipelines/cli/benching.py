@@ -14,6 +14,8 @@ from pipelines.bench_result import Bench
 from pipelines.cli.places import refuse_figures
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Everywhere, parse
+from pipelines.one_picture_bench_settings import OnePictureBenchSettings
+from pipelines.people_systems import SYSTEMS
 from pipelines.pvp_bench_settings import PvpBenchSettings
 from pipelines.tri2plane_bench_settings import Tri2BenchSettings
 from studio.domain.avatar import Avatar
@@ -24,7 +26,7 @@ from studio.project.store import SubjectFolder
 if TYPE_CHECKING:
     from pipelines.bench_trained import Filmed
 
-TRAINED = ("pvp", "tri2plane")
+TRAINED = ("pvp", "tri2plane", *SYSTEMS)
 """Engines whose avatars take too long to build here: a finished one is drawn."""
 
 
@@ -35,8 +37,8 @@ class BenchOptions(Everywhere):
     what: Annotated[
         str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[CLIP|NAME]", help_behavior_hint="")
     ] = None
-    """A video of one face; the bundled sample otherwise. With --engine pvp or tri2plane: whose avatar
-    is drawn."""
+    """A video of one face; the bundled sample otherwise. With --engine and an engine that is trained: whose
+    avatar is drawn."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """Write the figures there."""
     network_only: bool = False
@@ -46,6 +48,7 @@ class BenchOptions(Everywhere):
     measure: Annotated[BenchSettings, tyro.conf.arg(name="")] = field(default_factory=BenchSettings)
     pvp: PvpBenchSettings = field(default_factory=PvpBenchSettings)
     tri2plane: Tri2BenchSettings = field(default_factory=Tri2BenchSettings)
+    picture: OnePictureBenchSettings = field(default_factory=OnePictureBenchSettings)
     window: LiveBenchSettings = field(default_factory=LiveBenchSettings)
 
 
@@ -112,6 +115,10 @@ def _trained(screen: Screen, options: BenchOptions) -> Bench:
             from pipelines.bench_tri2plane import bench_tri2plane
 
             return bench_tri2plane(filmed, options.tri2plane, progress)
+        if engine in SYSTEMS and filmed is not None:
+            from pipelines.bench_one_picture import bench_one_picture
+
+            return bench_one_picture(filmed, options.picture, progress)
         from pipelines.bench_pvp import bench_pvp
 
         return bench_pvp(filmed, options.pvp, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,8 @@ def test_pvp_needs_somebody_or_the_word_for_nobody(studio):
         (("Ann", "--engine", "pvp", "--network-only"), "leave the name out"),
         (("Bob", "--engine", "pvp"), "no subject named 'Bob'"),
         (("Ann", "--engine", "pvp"), "has no pvp avatar yet"),
+        (("Ann", "--engine", "semantic"), "has no semantic avatar yet"),
+        (("--engine", "semantic"), "bench NAME --engine semantic"),
         (("--engine", "pvp", "--network-only", "--pvp.frames", "3"), "at least 10 frames"),
     ],
 )
@@ -53,3 +56,33 @@ def test_networks_alone_are_measured_and_written(studio, home, monkeypatch):
     assert "| A | 60 | frames/s | 54 | reached |" in said.out
     assert asked == [(None, PvpBenchSettings(seconds=0.5))]
     assert json.loads(figures.read_text("utf-8"))["results"][0]["reached"] is True
+
+
+def test_an_avatar_of_one_picture_is_drawn_at_its_sizes(tmp_path):
+    from pipelines.bench_one_picture import SWAY, bench_one_picture, swaying
+    from pipelines.bench_trained import Filmed
+    from pipelines.one_picture_bench_settings import OnePictureBenchSettings
+    from studio.domain.avatar import Avatar
+    from studio.engines.semantic.shelf import SHELF
+    from studio.one_picture.person_files import save_person
+    from tests.engines.semantic.one_person import a_person, shelve
+
+    home = tmp_path / "home"
+    folder = home / "subjects" / "ann" / "avatars" / "semantic-1"
+    folder.mkdir(parents=True)
+    person = a_person(128, shelve(home).reference)
+    save_person(folder, SHELF.engine, person)
+    avatar = Avatar("Ann", "semantic", "1", folder, person.base.stage)
+    nothing_filmed: Any = None
+    done = bench_one_picture(Filmed(avatar, nothing_filmed), OnePictureBenchSettings(10, 256))
+    rates = {line.id: line for line in done.results if line.unit == "frames/s"}
+    assert {*rates} == {f"{who}_256_{how}" for who in ("semantic", "warped") for how in ("full", "draft")}
+    assert all(line.value > 0.0 for line in rates.values())
+
+    track = swaying(person.base.sheet, 40)
+    for name in SWAY:
+        column = track.names.index(name)
+        good = person.base.sheet.controls[column].reliable
+        assert good is not None
+        low, high = good
+        assert low < track.values[:, column].min() < track.values[:, column].max() < high

@@ -37,11 +37,26 @@ def photo(portrait: np.ndarray, tmp_path: Path) -> Path:
 def test_a_photo_becomes_avatars_and_a_film(studio, home, photo, sample_clip, tmp_path) -> None:
     from tests.engines.semantic.one_person import shelve
 
-    shelve(home)
+    base = shelve(home)
+    card = {
+        "title": "Semantic prior, tiny at 64²",
+        "parameters": 1,
+        "data": {"identities": 4, "clips": 4, "frames": 40},
+        "making": {"steps": 2, "best_step": None, "seconds": 3.0},
+        "figures": {},
+    }
+    (base.folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
     said = studio("import", photo, "--subject", NAME)
     assert said.code == 0, said.err
+    a_try = "About the base model “tiny”: It has learnt from 4 people for 2 steps: a try, not a model to use."
+    assert said.err.count(a_try) == 1
+    (made,) = home.glob("subjects/*/avatars/semantic-*/semantic.json")
+    assert json.loads(made.read_text(encoding="utf-8"))["notes"] == [a_try]
     assert "Avatars are ready: Instant and One picture (semantic)." in said.out
     assert "does not show" not in said.out
+    listed = studio("controls", NAME, "--engine", "semantic").out
+    assert "with the range that one picture carries well" in listed
+    assert listed.count("  good ") == 6  # turns, travel and size; nothing is known of expressions
     (subject,) = Store(home).subjects().subjects
     engines = [load_avatar(folder).engine for folder in subject.avatars()]
     assert engines == ["instant", "semantic"]

@@ -42,9 +42,10 @@ def test_a_home_without_a_base_model_is_told_how_to_get_one(made: Path, capsys):
     assert "train-people" in said(["evaluate-people", str(made)], capsys)
 
 
-def test_a_base_model_is_trained_found_again_and_has_a_card(made: Path, home: Path, capsys):
-    words = ["train-people", str(made), "--size", "tiny", "--side", "64", "--licence", "made by a program"]
-    little = {
+def little_training(corpus: Path, **changes: object) -> list[str]:
+    """Words of a training of two steps."""
+    words = ["train-people", str(corpus), "--size", "tiny", "--side", "64", "--licence", "made by a program"]
+    little: dict[str, object] = {
         "network.volume-side": 16,
         "network.motion-side": 8,
         "network.hourglass-levels": 2,
@@ -57,9 +58,22 @@ def test_a_base_model_is_trained_found_again_and_has_a_card(made: Path, home: Pa
         "validation-pairs": 2,
         "frames.workers": 0,
     }
-    for name, value in little.items():
+    for name, value in {**little, **{n.replace("_", "-"): v for n, v in changes.items()}}.items():
         words += [f"--training.{name}", str(value)]
+    return words
+
+
+def test_a_base_model_is_trained_found_again_and_has_a_card(made: Path, home: Path, capsys):
+    words = little_training(made)
     assert cli.main(words) == 0
+    out = capsys.readouterr().out
+    assert len(out.strip().splitlines()) <= 8
+    for said in ("Semantic prior, tiny at 64²", "from 4 people", "2 steps", "On 1 person", "PSNR", "card.md"):
+        assert said in out
+    assert "It has learnt from 4 people for 2 steps: a try, not a model to use." in out
+    assert "| Setting |" not in out
+    assert "python main.py import PHOTO.jpg --subject NAME" in out
+    assert "python main.py build NAME --engine semantic" in out
     (folder,) = (home / "models").iterdir()
     assert {path.name for path in folder.iterdir()} == {
         *("network.safetensors", "settings.json", "card.json", "card.md")
@@ -83,3 +97,54 @@ def test_a_base_model_is_trained_found_again_and_has_a_card(made: Path, home: Pa
     assert model.head_model == "builtin-1"
     assert model.network.shape.volume_side == 16
     assert not model.network.training
+
+
+def test_a_training_that_nobody_judges_goes_to_its_end(made: Path, home: Path, capsys):
+    assert cli.main(little_training(made, validation_identities=0)) == 0
+    out = capsys.readouterr().out
+    assert "from 5 people" in out
+    assert "Nobody judged it" in out
+    (folder,) = (home / "models").iterdir()
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    assert card["figures"] == {}
+    assert card["more"]["judged_by"] == []
+    assert "Not measured." in (folder / "card.md").read_text(encoding="utf-8")
+
+
+def test_models_and_trainings_are_listed_removed_and_brought_back(home: Path, capsys):
+    from pipelines.unfinished_trainings import alone, note_training
+
+    mine = home / "models" / "semantic-mine"
+    mine.mkdir(parents=True)
+    for file in ("network.safetensors", "settings.json"):  # which nobody opens here
+        (mine / file).write_bytes(b"{}")
+    begun = home / "trainings" / "semantic-abc"
+    begun.mkdir(parents=True)
+    note_training(begun, "small at 128²", "python main.py train-people my-corpus")
+    (home / "trainings" / "semantic-old").mkdir()
+
+    assert cli.main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "Base model  semantic-mine  Semantic prior, " in out
+    assert "Unfinished training  semantic-abc  small at 128²" in out
+    assert "go on with python main.py train-people my-corpus" in out
+    assert "go on with the same train-people command" in out
+
+    with alone(begun):
+        assert cli.main(["list"]) == 0
+        assert "Training at work  semantic-abc" in capsys.readouterr().out
+        assert cli.main(["remove", "semantic-abc"]) == 2
+        assert "is at work: stop it first" in capsys.readouterr().err
+    for name in ("semantic-mine", "semantic-abc"):
+        assert cli.main(["remove", name]) == 0
+    capsys.readouterr()
+    assert cli.main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "Base model" not in out
+    assert "In the trash: semantic-mine" in out
+    for name in ("semantic-mine", "semantic-abc"):
+        assert cli.main(["restore", name]) == 0
+    capsys.readouterr()
+    assert cli.main(["list"]) == 0
+    assert "Base model  semantic-mine" in capsys.readouterr().out
+    assert (begun / "training.json").is_file()
