@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.control_file import read_control_file
+from pipelines.expression_spaces import carrier
 from pipelines.retarget_motion import RetargetSettings, retarget_motion
 from studio.domain.avatar import Avatar
 from studio.domain.camera import Floats
@@ -34,7 +35,8 @@ def track_from_clip(
         settings: see :class:`RetargetSettings`.
 
     Raises:
-        Problem: the driver belongs to another head model, or a file is damaged.
+        Problem: the driver belongs to another head model, no base model has the expression space that
+            settings ask for, or a file is damaged.
     """
     driver = load_sequence(drive)
     source = load_sequence(source_sequence(subject, avatar))
@@ -49,7 +51,8 @@ def track_from_clip(
     # Frames without a face hold interpolated values, which would make the driver look calmer than they are.
     good = np.flatnonzero(driver.good)
     manner = driver.motion.take(good) if len(good) > 1 else None
-    return retarget_motion(driver.motion, driver.rate, motion, rest_camera(avatar), settings, manner)
+    carry = carrier(subject.home, driver.head_model, settings)
+    return retarget_motion(driver.motion, driver.rate, motion, rest_camera(avatar), settings, manner, carry)
 
 
 def track_from_file(

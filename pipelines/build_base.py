@@ -66,6 +66,7 @@ def build_base(
     from studio.devices import use_threads
 
     train_people, save_base_model = system.find("train"), system.find("save")
+    complete = system.find("complete") if system.complete else None
     opened = Corpus.open(corpus)
     key = base_key(system, corpus, settings)
     place = system.shelf.place(home, key)
@@ -91,6 +92,8 @@ def build_base(
         return None
     with new_folder(place) as aside:
         save_base_model(aside, trained.network, opened.head_model)
+        if complete is not None:
+            complete(aside, [clip for clip in opened.clips if clip.name in trained.learnt_from])
         write_card(aside, card_of(system, title, licence, opened, settings, trained, fabric))
     remove_folder(scratch)
     return place

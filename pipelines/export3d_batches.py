@@ -14,7 +14,8 @@ from pipelines.pair_batches import PairPictures, ShownPairs
 from studio.corpus.corpus import CorpusClip
 from studio.corpus.pairs import Pair
 from studio.domain.camera import Floats
-from studio.engines.export3d.inputs import cameras_at, expression_numbers, frames_of, mirrored_expression
+from studio.engines.export3d.expression_numbers import expression_numbers
+from studio.engines.export3d.inputs import cameras_at, frames_of, mirrored_expression
 from studio.engines.export3d.surface import surface_of
 from studio.head import HeadModel
 from studio.networks.volume.rays import Cameras
@@ -26,7 +27,7 @@ class VolumeMoments:
     """A clip's T frames as numbers."""
 
     expression: Floats
-    """``[T, 57]``, see :func:`studio.engines.export3d.inputs.expression_numbers`."""
+    """``[T, 57]``, see :func:`studio.engines.export3d.expression_numbers.expression_numbers`."""
     cameras: Cameras
     """T, in pixels of the network's pictures."""
     surface: Floats

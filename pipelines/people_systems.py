@@ -42,6 +42,9 @@ class PeopleSystem:
     """Class of network, head model and name whose objects are contenders of evaluations."""
     trunk: str
     """Entry of the assets' manifest with its perceptual loss's trunk."""
+    complete: str = ""
+    """Function of a base model's folder, which is not in its place yet, and of the clips that it has learnt
+    from, which adds what else the model keeps; empty for none."""
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What ``ablate-people`` takes out: name to fields of the settings and their values."""
 
@@ -92,6 +95,7 @@ EXPORT3D = PeopleSystem(
     load="studio.engines.export3d.base_model:load_base_model",
     contender="pipelines.export3d_of_one:Export3DOfOne",
     trunk="lpips-vgg",
+    complete="pipelines.learn_expression_space:keep_way_back",
     variants=EXPORT3D_VARIANTS,
 )
 SYSTEMS: dict[str, PeopleSystem] = {system.engine: system for system in (SEMANTIC, EXPORT3D)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -35,6 +36,12 @@ class RetargetSettings:
     pose: Literal["relative", "absolute", "rest"] = "relative"
     """relative: turns are counted from how each person usually holds the head; absolute: the driver's own
     angles; rest: the head keeps still."""
+    expression_space: Literal["head", "clebs"] = "head"
+    """head: the driver's expression as the head model has it; clebs: as far as an Export3D base model's
+    coefficients tell it, which were taught not to tell who it is, on the mean of whom it has learnt from."""
+    space_model: str = ""
+    """Whose coefficients clebs are: an Export3D base model of the home, or the beginning of its name; the
+    newest that fits where none is named."""
     expression: float = 1.0
     """Strength of expression; 0 is the avatar's usual face, above 1 exaggerates."""
     jaw: float = 1.0
@@ -57,6 +64,7 @@ def retarget_motion(
     rest_camera: Floats,
     settings: RetargetSettings,
     manner: HeadMotion | None = None,
+    carry: Callable[[HeadMotion], HeadMotion] | None = None,
 ) -> ControlTrack:
     """Map a driver's motion to controls of an avatar.
 
@@ -68,6 +76,8 @@ def retarget_motion(
         rest_camera: ``[3]`` the avatar's rest camera.
         settings: see :class:`RetargetSettings`.
         manner: the frames that the driver's statistics come from, normally the good ones; all when None.
+        carry: through the space that ``settings.expression_space`` names, there and back, when it is not the
+            head model's own: see :func:`pipelines.expression_spaces.carrier`.
 
     Returns:
         A track of T states. Expression and jaw follow ``(x - mean_driver) / std_driver * std_source +
@@ -75,7 +85,11 @@ def retarget_motion(
         source being the same person and frames, with default settings, the motion comes back unchanged inside
         the clip's own range.
     """
+    if (carry is None) != (settings.expression_space == "head"):
+        raise ValueError(f"expression space {settings.expression_space!r} and carry do not go together")
     manner = driver if manner is None else manner
+    if carry is not None:  # before anything is compared: the driver's own manner is what that space leaves
+        driver, manner = carry(driver), carry(manner)
     driver_rest = np.median(manner.camera, axis=0)
     picture = len(source) == 1
     if picture:  # whose smile, if it has one, is no manner of smiling always

@@ -27,8 +27,8 @@ from studio.corpus.corpus import CorpusClip
 from studio.corpus.pairs import SameClipPairs
 from studio.domain.progress import Progress, silent
 from studio.engines.export3d.expression import BasisScaling
+from studio.engines.export3d.expression_numbers import expression_numbers
 from studio.engines.export3d.face_places import places_that_count
-from studio.engines.export3d.inputs import expression_numbers
 from studio.engines.export3d.losses import critic_loss, reconstruction, verdict_loss
 from studio.engines.export3d.network import Drawn, Export3DNetwork
 from studio.head import HeadModel, builtin_head

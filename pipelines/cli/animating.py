@@ -79,6 +79,11 @@ def command(words: list[str]) -> int:
         open_control_file(options.controls)  # whatever is wrong with it is said before the avatar is opened
     elif options.drive is not None and not options.drive.exists():
         raise Problem(f"There is no clip {options.drive}: check the name.")
+    if options.drive is not None and options.retarget.expression_space != "head":
+        from pipelines.expression_spaces import choose_space
+        from studio.head import builtin_head
+
+        choose_space(store.home, builtin_head().id, options.retarget.space_model)
     screen = Screen()
     subject = store.find(options.name)
     clip = None if options.clip is None else subject.clip(options.clip)

@@ -6,14 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from studio.engines.export3d.expression_space import SLOPE
 from studio.engines.export3d.settings import EXPRESSION, Export3DSettings
 from studio.networks.orthonormal_basis import OrthonormalBasis
 from studio.networks.resnet_se import ResNetSe18
 
 TEMPERATURE = 0.07
 """τ of equation 1."""
-SLOPE = 0.2
-"""Of the leaky rectifier between the linear layers."""
 
 
 class BasisScaling(nn.Module):

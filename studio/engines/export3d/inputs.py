@@ -15,14 +15,12 @@ from torch import Tensor
 
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
+from studio.engines.export3d.expression_numbers import expression_numbers
 from studio.engines.export3d.settings import EXPRESSIONS, JAW
 from studio.head import HeadModel
 from studio.head.topology import topology
 from studio.networks.volume.cameras import cameras_of
 from studio.networks.volume.rays import Cameras
-
-LIDS, GAZED = 0.5, 15.0
-"""A lid's and a gaze's usual size: share closed, degrees."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Frames:
     """T driving frames."""
 
     expression: Tensor
-    """``[T, 57]``, see :func:`expression_numbers`."""
+    """``[T, 57]``, see :func:`~studio.engines.export3d.expression_numbers.expression_numbers`."""
     cameras: Cameras
     """T of them, of the whole picture in its own pixels, parallel rays."""
 
@@ -53,19 +51,6 @@ def frames_of(
         torch.from_numpy(expression_numbers(motion, model)).to(device),
         cameras_of(motion, np.array([scale, 0.0, 0.0, 0.0]), device=device),
     )
-
-
-def expression_numbers(motion: HeadMotion, model: HeadModel) -> Floats:
-    """``[T, 57]``, about one in size: 50 expression coefficients over ``model.expression_deviation``, the
-    jaw's three angles over ``model.motion_deviation``, two eyelids and two gaze angles over their usual
-    size. Head pose is not among them."""
-    parts = [
-        motion.expression / model.expression_deviation,
-        motion.jaw / model.motion_deviation[:JAW],
-        motion.eyelids / LIDS,
-        motion.gaze / GAZED,
-    ]
-    return np.concatenate(parts, 1).astype(np.float32)
 
 
 def mirrored_expression(numbers: Floats, model: HeadModel) -> Floats:

@@ -14,7 +14,7 @@ from studio.domain.free_camera import FreeCamera, camera_controls
 from studio.domain.motion import HeadMotion
 from studio.engines.export3d.base_model import Export3DParts
 from studio.engines.export3d.expression import BasisScaling
-from studio.engines.export3d.inputs import expression_numbers
+from studio.engines.export3d.expression_numbers import expression_numbers
 from studio.engines.export3d.network import Drawn, Planes
 from studio.engines.export3d.source import Lifted
 from studio.engines.export3d.surface import surface_of

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from studio.domain.camera import project
-from studio.engines.export3d.inputs import (
-    cameras_at,
-    expression_numbers,
-    frames_of,
-    mirrored_expression,
-)
+from studio.domain.motion import HeadMotion
+from studio.engines.export3d.expression_numbers import expression_numbers, with_numbers
+from studio.engines.export3d.inputs import cameras_at, frames_of, mirrored_expression
 from studio.engines.export3d.settings import EXPRESSION
 from studio.head import builtin_head
 from studio.head.topology import topology
@@ -30,6 +28,17 @@ def test_numbers_are_what_the_face_does_and_not_how_it_is_held():
     for name in ("expression", "jaw", "eyelids", "gaze"):
         other = replace(moves, **{name: getattr(moves, name) + 0.1})
         assert not np.array_equal(expression_numbers(other, model), numbers)
+
+
+def test_numbers_become_the_same_motion_again():
+    model, moves, other = builtin_head(), motion(4), HeadMotion.neutral(4, np.array([3.0, 1.0, 2.0]))
+    back = with_numbers(other, expression_numbers(moves, model), model)
+    for name in ("expression", "jaw", "eyelids", "gaze"):
+        assert np.allclose(getattr(back, name), getattr(moves, name), atol=1e-5)
+    for name in ("angles", "camera"):
+        assert np.array_equal(getattr(back, name), getattr(other, name))
+    with pytest.raises(ValueError, match="57"):
+        with_numbers(other, np.zeros((3, EXPRESSION), np.float32), model)
 
 
 def test_cameras_see_the_head_where_it_was_tracked():
