@@ -63,6 +63,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "pipelines.cli.judging_people:ablate",
         "Measure what each part of a base model is worth.",
     ),
+    "expression-space": (
+        "pipelines.cli.telling_expressions:command",
+        "Measure what a base model's space of expressions leaves of who it is, and of what faces do.",
+    ),
     "controls": ("pipelines.cli.naming:command", "List what control files can name, with units and limits."),
     "prepare": (
         "pipelines.cli.preparing:command",
