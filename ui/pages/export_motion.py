@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from studio.project.timeline_files import load_timeline, timeline_folder
 from ui.actions.bring_driver import BringDriver, DrivingClip, driving_clips
 from ui.session import Session
 from ui.theme import GAP
+from ui.widgets.expression_space import ExpressionSpaceChoice
 from ui.widgets.plain import button, label, row
 
 STILL_RATE = Fraction(25)
@@ -61,6 +62,7 @@ class Order:
     clip: DrivingClip | None
     pose: ControlState | None
     seconds: float
+    retarget: RetargetSettings = field(default_factory=RetargetSettings)
 
 
 def make_motion(order: Order) -> Motion | None:
@@ -77,7 +79,7 @@ def make_motion(order: Order) -> Motion | None:
             return None
         from pipelines.animate_avatar import track_from_clip
 
-        track = track_from_clip(order.subject, order.avatar, order.clip.sequence, RetargetSettings())
+        track = track_from_clip(order.subject, order.avatar, order.clip.sequence, order.retarget)
         return Motion(order.clip.title, track, order.clip.video)
     state = order.pose or order.sheet.neutral()
     if state.names != order.sheet.names:
@@ -114,6 +116,7 @@ class ExportMotion(QWidget):
         self.clips.setAccessibleName(self.tr("Clip that drives"))
         self.clips.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.other = button(self.tr("Another…"), self.ask_file, tip=self.tr("Any video with a face"))
+        self.space = ExpressionSpaceChoice()
         self.seconds = QDoubleSpinBox()
         self.seconds.setRange(0.1, 600.0)
         self.seconds.setValue(3.0)
@@ -128,6 +131,7 @@ class ExportMotion(QWidget):
         for choice in (self.timeline, self.clip, self.still):
             choice.toggled.connect(self._chosen)
         self.clips.activated.connect(self._clip_chosen)
+        self.space.changed.connect(self.work_out)
         self.seconds.valueChanged.connect(self.work_out)
         self._driver.moved.connect(self._show_progress)
         self._driver.ready.connect(self._use)
@@ -145,6 +149,7 @@ class ExportMotion(QWidget):
         """Look which clips there are, and work the motion out anew."""
         store = self._session.store
         self._session.background.run(self, lambda: driving_clips(store), self._fill, self._failed)
+        self.space.look(self._session)
         self.work_out()
 
     def work_out(self) -> None:
@@ -168,6 +173,7 @@ class ExportMotion(QWidget):
             chosen if isinstance(chosen, DrivingClip) else None,
             self.pose,
             self.seconds.value(),
+            self.space.settings(),
         )
         self._wanted += 1
         number = self._wanted
@@ -256,6 +262,7 @@ class ExportMotion(QWidget):
 
     def _enable(self) -> None:
         self.clips.setEnabled(self.clips.count() > 0)
+        self.space.setVisible(self.kind == "clip")
         self.seconds.setVisible(self.kind == "pose")
 
     def _lay_out(self) -> None:
@@ -266,6 +273,7 @@ class ExportMotion(QWidget):
         clips = row(self.clip, self.clips, self.other, spacing=8)
         clips.setStretch(1, 1)
         inside.addLayout(clips)
+        inside.addWidget(self.space)
         inside.addLayout(row(self.still, self.seconds, None, spacing=8))
         inside.addWidget(self.bar)
         inside.addWidget(self.words)

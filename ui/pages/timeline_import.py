@@ -27,6 +27,7 @@ from ui.bridge.background import Ticket
 from ui.session import Session
 from ui.theme import GAP
 from ui.widgets.curve_model import CurveModel
+from ui.widgets.expression_space import ExpressionSpaceChoice
 from ui.widgets.plain import button, label, row
 
 
@@ -62,6 +63,7 @@ class ImportDialog(QDialog):
         }
         for part in self.parts.values():
             part.setChecked(True)
+        self.space = ExpressionSpaceChoice()
         self.begin, self.seconds = _seconds(0.0), _seconds(0.0)
         self.seconds.setSpecialValueText(self.tr("to its end"))
         self.here = QCheckBox(self.tr("Put it at the playhead"))
@@ -75,6 +77,7 @@ class ImportDialog(QDialog):
         self._lay_out()
         self._busy(False)
         session.background.run(self, partial(driving_clips, session.store), self._fill, self._failed)
+        self.space.look(session)
         model.sheet_changed.connect(self._allow)
         self._driver.moved.connect(self._show_progress)
         self._driver.ready.connect(self._take)
@@ -114,13 +117,14 @@ class ImportDialog(QDialog):
         if subject is None or avatar is None:
             return
         line, sheet, settings = model.timeline, model.sheet, self.settings()
+        retarget = self.space.settings()
         at = model.playhead if self.here.isChecked() else 0
         title = source.title
         self._busy(True, self.tr("Reading the motion"))
 
         def work(progress: Progress) -> Timeline:
             return import_clip(
-                line, subject, avatar, source.sequence, sheet, title, at, settings, progress=progress
+                line, subject, avatar, source.sequence, sheet, title, at, settings, retarget, progress
             )
 
         self._run(work, self._imported)
@@ -173,6 +177,7 @@ class ImportDialog(QDialog):
             self.other,
             self.few,
             self.every,
+            self.space,
             self.begin,
             self.seconds,
             *self.parts.values(),
@@ -202,6 +207,7 @@ class ImportDialog(QDialog):
         form.addRow(label(self.tr("Closeness")), self.detail)
         for number, box in enumerate(self.parts.values()):
             form.addRow(label(self.tr("What") if number == 0 else ""), box)
+        form.addRow(label(""), self.space)
         form.addRow(label(""), self.here)
         inside = QVBoxLayout(self)
         inside.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
