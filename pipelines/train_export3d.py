@@ -102,6 +102,8 @@ class _Teaching:
         if shape.encoding == "clebs":
             assert isinstance(self.network.expression, BasisScaling)
             train_clebs(self.network.expression, people, moments, settings.contrast, settings.loop)
+            expressions = [moments[clip.name].expression[clip.good] for clip in people.learn]
+            self.network.expression.level(torch.from_numpy(np.concatenate(expressions)).to(device))
             self.network.expression.requires_grad_(False)
         self.modules: dict[str, nn.Module] = {"network": self.network}
         learnt = [values for values in self.network.parameters() if values.requires_grad]

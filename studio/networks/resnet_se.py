@@ -13,7 +13,9 @@ SQUEEZE = 16
 class SeBlock(nn.Module):
     """Two 3×3 convolutions whose channels are weighed by what the picture has of them, and a way around.
 
-    The attention comes before the sum, as in SE-ResNet.
+    The attention comes before the sum, as in SE-ResNet. Its layers are linear ones, and the way around takes
+    every other place before its convolution instead of striding in it: the same numbers. As convolutions of
+    single pixels both had gradients, on processors with AVX2 alone, that depended on what lay beside in memory.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -27,19 +29,18 @@ class SeBlock(nn.Module):
         )
         narrow = max(1, outputs // SQUEEZE)
         self.attention = nn.Sequential(
-            nn.Conv2d(outputs, narrow, 1), nn.ReLU(), nn.Conv2d(narrow, outputs, 1), nn.Sigmoid()
+            nn.Linear(outputs, narrow), nn.ReLU(), nn.Linear(narrow, outputs), nn.Sigmoid()
         )
+        self.stride = stride
         self.around: nn.Module = nn.Identity()
         if stride > 1 or inputs != outputs:
-            self.around = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.around = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, inputs, h, w]`` to ``[B, outputs, ⌈h / stride⌉, ⌈w / stride⌉]``."""
         inner = self.inner(x)
-        weighed = inner * self.attention(inner.mean((2, 3), keepdim=True))
-        out: Tensor = (weighed + self.around(x)).relu()
+        weighed = inner * self.attention(inner.mean((2, 3)))[:, :, None, None]
+        out: Tensor = (weighed + self.around(x[:, :, :: self.stride, :: self.stride])).relu()
         return out
 
 

@@ -59,7 +59,7 @@ def little(steps: int, **changes: object) -> Export3DTrainingSettings:
     )
     settings = Export3DTrainingSettings(
         network=NETWORK,
-        contrast=ContrastSettings(side=32, width=4, clips=1, frames=4, learning_rate=3e-3, steps=3),
+        contrast=ContrastSettings(side=64, width=4, clips=1, frames=4, learning_rate=3e-3, steps=3),
         learning_rate=3e-3,
         critic_from=1.0,
         validation_identities=2,

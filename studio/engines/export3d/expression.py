@@ -20,17 +20,27 @@ class BasisScaling(nn.Module):
 
     usual: Tensor
     """``[n]`` deviation of each coefficient over the people who were learnt from."""
+    size: Tensor
+    """What representations are divided by. Contrast compares directions and leaves their length open; too
+    short ones would hardly modulate anything."""
 
     def __init__(self, directions: int, representation: int, hidden: int) -> None:
         super().__init__()
         self.read = _layers(hidden, directions)
         self.basis = OrthonormalBasis(representation, directions)
         self.register_buffer("usual", torch.ones(directions))
+        self.register_buffer("size", torch.ones(()))
 
     def measure(self, expressions: Tensor) -> None:
         """Keep how far expressions ``[N, 57]`` usually go along each direction, for sliders."""
         with torch.no_grad():
             self.usual.copy_(self.scales(expressions).std(0).clamp_min(1e-6))
+
+    def level(self, expressions: Tensor) -> None:
+        """From now on numbers of representations deviate by one over expressions ``[N, 57]``."""
+        with torch.no_grad():
+            self.size.fill_(1.0)
+            self.size.copy_(self(expressions).var(0).mean().sqrt().clamp_min(1e-6))
 
     def scales(self, expression: Tensor) -> Tensor:
         """Expressions ``[B, 57]`` to coefficients λ ``[B, n]``, without bounds."""
@@ -40,7 +50,7 @@ class BasisScaling(nn.Module):
 
     def from_scales(self, scales: Tensor) -> Tensor:
         """Coefficients ``[B, n]``, of which each may be a slider, to representations β′ ``[B, d]``."""
-        return scales.to(self.basis.weight.dtype) @ self.basis().mT
+        return scales.to(self.basis.weight.dtype) @ self.basis().mT / self.size
 
     def forward(self, expression: Tensor) -> Tensor:
         """``[B, 57]`` to ``[B, d]``."""

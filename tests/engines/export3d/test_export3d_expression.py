@@ -126,3 +126,18 @@ def test_the_image_encoder_looks_at_colours_alone():
     pictures = torch.rand(2, 4, 64, 64)
     assert encoder(pictures).shape == (2, 12)
     assert torch.equal(encoder(pictures), encoder(pictures[:, :3]))
+
+
+def test_representations_can_be_brought_to_size_and_keep_their_directions() -> None:
+    torch.manual_seed(2)
+    encoder = BasisScaling(4, 12, 8)
+    numbers = torch.randn(50, 57)
+    before = encoder(numbers)
+    encoder.level(numbers)
+    after = encoder(numbers)
+    assert after.var(0).mean().item() == pytest.approx(1.0, rel=1e-4)
+    assert torch.allclose(after * encoder.size, before, atol=1e-6)
+    basis = encoder.basis()
+    assert torch.allclose(basis.mT @ basis, torch.eye(4), atol=1e-5)
+    encoder.level(numbers)  # again changes nothing
+    assert torch.allclose(encoder(numbers), after, atol=1e-5)
