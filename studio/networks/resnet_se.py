@@ -15,7 +15,7 @@ class SeBlock(nn.Module):
 
     The attention comes before the sum, as in SE-ResNet. Its layers are linear ones, and the way around takes
     every other place before its convolution instead of striding in it: the same numbers. As convolutions of
-    single pixels both had gradients, on processors with AVX2 alone, that depended on what lay beside in memory.
+    single pixels both had gradients, where there is AVX2 alone, that depended on what lay beside in memory.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
