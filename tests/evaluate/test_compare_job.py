@@ -126,7 +126,7 @@ def test_other_settings_or_new_weights_are_another_comparison(subject, their_cli
     ]
 
     class Richer(AssetLibrary):
-        def missing(self, asset_id: str) -> str | None:
+        def missing(self, asset_id: str, off: str = "") -> str | None:
             return None if asset_id == "identity-mobilefacenet" else "not here."
 
     plans.append(plan_comparison(subject, their_clip, pair[0], pair[1], assets=Richer(home)))

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 from pipelines.retarget_motion import (
-    PICTURE_TRAVEL,
-    PICTURE_TURNS,
     STRETCH,
     RetargetSettings,
     retarget_motion,
 )
 from studio.domain.controls import ControlTrack, motion_from_values
 from studio.domain.motion import HeadMotion
+from studio.head.sheet import PICTURE_TRAVEL, PICTURE_TURNS
 
 RATE = Fraction(30000, 1001)
 CAMERA_OF_PHOTO = np.array([900.0, 200.0, 210.0], np.float32)

@@ -31,8 +31,10 @@ def test_a_channel_that_attention_closes_adds_nothing():
     block = SeBlock(32, 32, 1).eval()
     x = torch.rand(1, 32, 5, 5)
     with torch.no_grad():
-        block.attention[2].weight.zero_()
-        block.attention[2].bias.fill_(-200.0)
+        last = block.attention[2]
+        assert isinstance(last, torch.nn.Linear)
+        last.weight.zero_()
+        last.bias.fill_(-200.0)
         assert torch.equal(block(x), x)  # all of it is the way around
-        block.attention[2].bias.fill_(200.0)
+        last.bias.fill_(200.0)
         assert torch.allclose(block(x), (block.inner(x) + x).relu())

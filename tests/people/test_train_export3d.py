@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ NETWORK = replace(
 """A network of a few thousand numbers."""
 
 
-def little(steps: int, **changes: object) -> Export3DTrainingSettings:
+def little(steps: int, **changes: Any) -> Export3DTrainingSettings:
     """A training of so many steps."""
     loop = LoopSettings(
         steps=steps,
@@ -88,7 +89,7 @@ def test_it_learns_and_never_reads_whom_it_is_judged_by_in_the_end(corpus, tmp_p
 
 
 def test_expressions_are_learnt_first_and_then_left_alone(corpus, tmp_path, monkeypatch) -> None:
-    kept = {}
+    kept: dict[str, Any] = {}
 
     def noted(encoder, *asked):
         before = copy.deepcopy(encoder.state_dict())

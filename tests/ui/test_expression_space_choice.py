@@ -23,7 +23,7 @@ def put_model(home: Path) -> Path:
     content = {"head_model": builtin_head().id, "network": asdict(Export3DSettings())}
     write_document(folder / SETTINGS, DOCUMENT, content)
     (folder / WEIGHTS).touch()
-    save_way_back(folder, WayBack(*np.zeros((2, EXPRESSION)), np.zeros((10, EXPRESSION)), 3, 0.1))
+    save_way_back(folder, WayBack(np.zeros(10), np.zeros(EXPRESSION), np.zeros((10, EXPRESSION)), 3, 0.1))
     return folder
 
 

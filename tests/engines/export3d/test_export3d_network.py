@@ -14,6 +14,7 @@ from studio.engines.export3d.network import Export3DNetwork
 from studio.engines.export3d.settings import export3d_settings
 from studio.engines.export3d.surface import surface_of
 from studio.head import builtin_head
+from studio.networks.segformer import VitBlock
 from studio.networks.volume.cameras import cameras_of
 from tests.engines.export3d.little_export3d import FORMS, PAPER, PROJECT, drive, motion, network
 
@@ -55,7 +56,9 @@ def test_full_size_has_the_papers_shapes():
         assert planes.shape == (2, 3, 32, 128, 128)
         features, alpha = torch.empty(2, shape.rendered, 64, 64), torch.empty(2, 1, 64, 64)
         assert made.sharpen(features, alpha, pictures).shape == (2, 3, 256, 256)
-    assert made.generator.blocks[0].attention.heads == 4
+    first = made.generator.blocks[0]
+    assert isinstance(first, VitBlock)
+    assert first.attention.heads == 4
     assert made.generator.average.average.shape == (3, 32, 128, 128)
     assert 8e7 < sum(p.numel() for p in made.parameters()) < 1.2e8
 
@@ -69,9 +72,14 @@ def test_small_is_small():
 def test_a_change_of_camera_alone_calls_no_generator(form, monkeypatch):
     shape = FORMS[form]
     given, made = drive(shape, 1), network(shape)
-    calls = []
+    calls: list[int] = []
     inner = made.generator.forward
-    monkeypatch.setattr(made.generator, "forward", lambda *a: calls.append(1) or inner(*a))
+
+    def counted(*asked):
+        calls.append(1)
+        return inner(*asked)
+
+    monkeypatch.setattr(made.generator, "forward", counted)
     with torch.no_grad():
         planes = made.planes(given.source, given.expression, given.source_cameras)
         assert len(calls) == 1

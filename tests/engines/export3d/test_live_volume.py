@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,8 @@ class Counting(torch.nn.Module):
 
     def __init__(self, generator: torch.nn.Module) -> None:
         super().__init__()
-        self.inner, self.passes = generator, 0
+        self.inner: Any = generator
+        self.passes = 0
 
     def see(self, pictures):
         return self.inner.see(pictures)
@@ -49,7 +51,7 @@ class Counting(torch.nn.Module):
 def test_a_change_of_camera_alone_costs_no_pass_of_the_generator() -> None:
     made = parts()
     counting = Counting(made.network.generator)
-    made.network.generator = counting
+    made.network.generator = counting  # type: ignore[assignment]
     engine = OnePictureEngine(made.person, LiveVolume(made, CPU))
     frames = [
         engine.render(RenderRequest(engine.sheet.state(controls), STAGE)).image
@@ -67,7 +69,9 @@ def test_there_is_a_slider_for_each_direction_and_it_moves_the_volume() -> None:
         for values in made.network.generator.parameters():
             values.add_(0.05 * torch.randn_like(values))
         for head in (made.network.volume.heads.density, made.network.volume.heads.colour):
-            head[-1].weight.normal_(std=2.0)
+            last = head[-1]
+            assert isinstance(last, torch.nn.Linear)
+            last.weight.normal_(std=2.0)
     live = LiveVolume(made, CPU)
     engine = OnePictureEngine(made.person, live)
     names = [name for name in engine.sheet.names if name.startswith("direction_")]
