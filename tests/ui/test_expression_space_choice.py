@@ -23,7 +23,8 @@ def put_model(home: Path) -> Path:
     content = {"head_model": builtin_head().id, "network": asdict(Export3DSettings())}
     write_document(folder / SETTINGS, DOCUMENT, content)
     (folder / WEIGHTS).touch()
-    save_way_back(folder, WayBack(np.zeros(10), np.zeros(EXPRESSION), np.zeros((10, EXPRESSION)), 3, 0.1))
+    centre, mean, weight = (np.zeros(shape, np.float32) for shape in (10, EXPRESSION, (10, EXPRESSION)))
+    save_way_back(folder, WayBack(centre, mean, weight, 3, 0.1))
     return folder
 
 
