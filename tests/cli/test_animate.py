@@ -57,6 +57,19 @@ def test_a_clip_that_a_subject_has_is_not_tracked_again(ann, home, tmp_path, sam
     assert (info.frames, info.rate, info.has_sound) == (40, Fraction(25), True)
 
 
+def test_an_expression_space_that_is_not_there_is_said_before_any_tracking(ann, home, tmp_path, sample_clip):
+    out = tmp_path / "out.mp4"
+    words = ("--drive", sample_clip, "--expression-space", "clebs", "-o", out)
+    said = ann("animate", "Ann Lee 🎬", *words)
+    assert said.code == 2
+    assert "train-people CORPUS --engine export3d" in said.err
+    said = ann("animate", "Ann Lee 🎬", *words, "--space-model", "unknown")
+    assert said.code == 2
+    assert "base model" in said.err
+    assert not out.exists()
+    assert not (home / "driving").exists()
+
+
 def test_a_strangers_clip_is_tracked_once_and_is_no_subject(ann, home, tmp_path, sample_clip):
     other = tmp_path / "other.mp4"
     with VideoWriter(other, 256, 256, Fraction(25)) as writer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,9 +12,16 @@ import numpy as np
 import pytest
 import torch
 
+from pipelines.build_base import build_base
 from pipelines.expression_spaces import carrier, choose_space, missing_space, models_with_space
 from pipelines.learn_expression_space import Expressions, keep_way_back, learn_way_back
+from pipelines.people_systems import EXPORT3D
+from pipelines.people_training import TrainedPeople
 from pipelines.retarget_motion import RetargetSettings, retarget_motion
+from pipelines.training.model_card import read_card
+from pipelines.training.report import TrainReport
+from pipelines.training.reporter import reporter_of
+from studio.corpus.corpus import Corpus, CorpusClip
 from studio.domain.camera import Floats
 from studio.domain.controls import motion_from_values
 from studio.domain.motion import HeadMotion
@@ -34,6 +42,8 @@ from studio.engines.export3d.network import Export3DNetwork
 from studio.engines.export3d.settings import EXPRESSION
 from studio.head import builtin_head
 from tests.engines.export3d.little_export3d import PAPER
+from tests.people.test_train_export3d import little
+from tests.people.test_train_semantic import Listening
 
 N = 4
 CLEBS = RetargetSettings(expression_space="clebs", beyond=1000.0)
@@ -140,6 +150,28 @@ def test_it_is_kept_with_the_model_and_read_again(tmp_path, corpus):
     save_way_back(folder, way_back(PAPER.directions + 1))
     with pytest.raises(Problem, match="damaged"):
         load_expression_space(folder)
+
+
+def train_nothing(clips: Sequence[CorpusClip], *_: Any, **__: Any) -> TrainedPeople:
+    """A training of no steps, which says that it learnt from three people of the training side."""
+    names = [clip.name for clip in clips if clip.split == "train"]
+    report = TrainReport("steps", 0, 0.0, None, {}, (), (), 1)
+    torch.manual_seed(0)
+    return TrainedPeople(Export3DNetwork(PAPER), report, (*names[1:4],), (names[0],), {}, "")
+
+
+def test_a_training_leaves_one_learnt_from_whom_it_learnt_and_nobody_else(made, tmp_path):
+    system = replace(EXPORT3D, train=f"{__name__}:train_nothing")
+    folder = build_base(system, made, tmp_path, little(2), "little", reporter_of(Listening()))
+    assert folder is not None
+    clips = Corpus.open(made).clips
+    learnt = [clip for clip in clips if clip.name in read_card(folder)["more"]["learnt_from"]]
+    assert len(learnt) == 3
+    space = load_expression_space(folder)
+    again = learn_way_back(space.there.scales, _of(learnt))
+    assert np.array_equal(space.back.weight, again.weight)
+    assert space.back.people == 3
+    assert choose_space(tmp_path, builtin_head().id).folder == folder
 
 
 def _of(clips) -> list[Expressions]:
