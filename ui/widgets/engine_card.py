@@ -74,6 +74,9 @@ class EngineCard(QFrame):
         self.missing = missing
         self._lack.setText(missing or "")
         self._lack.setVisible(missing is not None)
+        # What it would do gives way to what it needs, or the button to build is below the page's end.
+        self._summary.setVisible(missing is None)
+        self.title.setToolTip("" if missing is None else self.spec.summary)
         self.title.setEnabled(missing is None)
 
     @property
