@@ -8,35 +8,14 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Interval
 
 from pipelines.frame_settings import FrameSettings
-from pipelines.training.schedule import Schedule
+from pipelines.people_loops import BY_STEPS, BY_THE_CLOCK
 from pipelines.training.settings import LoopSettings
 from studio.engines.export3d.settings import Export3DSettings, Side, Size, export3d_settings
 
-SMALL_LOOP = LoopSettings(
-    steps=1_000_000,
-    minutes=25.0,
-    batch=4,
-    schedule=Schedule("cosine", warmup=0.02, hold=0.3, final=0.01),
-    clip_norm=1.0,
-    average_decay=0.998,
-    validate_seconds=150.0,
-    validate_start=False,
-    checkpoint_seconds=60.0,
-    preview_seconds=60.0,
-    log_steps=50,
-)
-"""Ends by the clock, so that a slow machine gets a coarser network and not a longer wait."""
-FULL_LOOP = LoopSettings(
-    steps=310_000,
-    batch=8,
-    schedule=Schedule("constant", warmup=0.005),
-    average_decay=0.999,
-    validate_steps=5_000,
-    checkpoint_seconds=300.0,
-    preview_seconds=300.0,
-    log_steps=100,
-)
-"""For graphics cards: the paper's 300,000 steps and the 10,000 with a discriminator."""
+SMALL_LOOP = replace(BY_THE_CLOCK, minutes=25.0, batch=4)
+"""What two processor cores do."""
+FULL_LOOP = replace(BY_STEPS, steps=310_000, batch=8)
+"""The paper's 300,000 steps and the 10,000 with a discriminator."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     from pipelines.frame_settings import FrameSettings
 
 
+VALIDATED_AT_ONCE = 8
+"""Pairs that are looked at together in a validation."""
+SHOWN = 4
+"""Pairs on a preview sheet."""
+
+
 class PeopleSettings(Protocol):
     """What every training's settings have."""
 
@@ -144,6 +150,18 @@ class People:
         """All clips, with an ear for a wish to stop before each: what is prepared for a clip may take
         long."""
         return _heard([*self.learn, *self.judge], self.alive)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """B pairs, drawn."""
+
+    picture: Tensor
+    """``[B, 3, S, S]`` -1..1, what was drawn."""
+    driving: Tensor
+    """``[B, 3, S, S]`` what of."""
+    loss: Tensor
+    """How different they look, in training's own terms."""
 
 
 class Teaching(Protocol):
@@ -288,3 +306,30 @@ def validation_pairs(clips: Sequence[CorpusClip], count: int) -> list[Pair]:
             spread = np.linspace(0, len(others) - 1, min(many, len(others))).round().astype(int)
             found += [Pair(clip, source, int(others[at])) for at in np.unique(spread).tolist()]
     return found
+
+
+def judged_pairs(
+    pairs: Sequence[Pair], alive: Callable[[], None], look: Callable[[Sequence[Pair]], Looked]
+) -> dict[str, float]:
+    """How good a network is on pairs of people who are not learnt from: ``loss``, and ``psnr`` in dB.
+
+    Args:
+        pairs: some.
+        alive: heard before each group of them; may raise Interrupted.
+        look: draws a group.
+    """
+    sums = {"loss": 0.0, "psnr": 0.0}
+    for first in range(0, len(pairs), VALIDATED_AT_ONCE):
+        alive()
+        group = pairs[first : first + VALIDATED_AT_ONCE]
+        looked, share = look(group), len(group) / len(pairs)
+        error = (looked.picture - looked.driving).square().mean((1, 2, 3)).clamp_min(1e-10)
+        sums["loss"] += share * float(looked.loss)
+        sums["psnr"] += share * float((10.0 * torch.log10(4.0 / error)).mean())
+    return sums
+
+
+def shown_pairs(pairs: Sequence[Pair]) -> list[Pair]:
+    """A few pairs for a preview sheet, spread over all."""
+    places = np.linspace(0, len(pairs) - 1, min(SHOWN, len(pairs))).round().astype(int)
+    return [pairs[place] for place in np.unique(places).tolist()]

@@ -8,35 +8,9 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Interval
 
 from pipelines.frame_settings import FrameSettings
-from pipelines.training.schedule import Schedule
+from pipelines.people_loops import BY_STEPS, BY_THE_CLOCK
 from pipelines.training.settings import LoopSettings
 from studio.engines.semantic.settings import SemanticSettings, Side, Size, semantic_settings
-
-SMALL_LOOP = LoopSettings(
-    steps=1_000_000,
-    minutes=40.0,
-    batch=8,
-    schedule=Schedule("cosine", warmup=0.02, hold=0.3, final=0.01),
-    clip_norm=1.0,
-    average_decay=0.998,
-    validate_seconds=150.0,
-    validate_start=False,
-    checkpoint_seconds=60.0,
-    preview_seconds=60.0,
-    log_steps=50,
-)
-"""Ends by the clock, so that a slow machine gets a coarser network and not a longer wait."""
-FULL_LOOP = LoopSettings(
-    steps=300_000,
-    batch=32,
-    schedule=Schedule("constant", warmup=0.005),
-    average_decay=0.999,
-    validate_steps=5_000,
-    checkpoint_seconds=300.0,
-    preview_seconds=300.0,
-    log_steps=100,
-)
-"""For graphics cards: what the paper's batch and schedule come to, ended by steps."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +50,7 @@ class SemanticTrainingSettings:
     """Pairs of theirs that are looked at each time."""
     frames: FrameSettings = field(default_factory=FrameSettings)
     """How pictures reach the training."""
-    loop: LoopSettings = SMALL_LOOP
+    loop: LoopSettings = BY_THE_CLOCK
     """Minutes, batch, average and memory."""
 
 
@@ -93,4 +67,4 @@ def training_settings(size: Size, side: Side) -> SemanticTrainingSettings:
             critic_from=1.0,
             zoom=0.1,
         )
-    return SemanticTrainingSettings(network=network, loop=FULL_LOOP)
+    return SemanticTrainingSettings(network=network, loop=BY_STEPS)

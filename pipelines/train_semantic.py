@@ -15,7 +15,16 @@ from torch import Tensor, nn
 
 from pipelines.pair_batches import Changes, PairPictures
 from pipelines.people_moments import moments_of
-from pipelines.people_training import People, TrainedPeople, train_on_people, validation_pairs
+from pipelines.people_training import (
+    SHOWN,
+    Looked,
+    People,
+    TrainedPeople,
+    judged_pairs,
+    shown_pairs,
+    train_on_people,
+    validation_pairs,
+)
 from pipelines.semantic_batches import PairBatch, PairBatches
 from pipelines.semantic_preview import preview_sheet
 from pipelines.semantic_training_settings import SemanticTrainingSettings
@@ -23,7 +32,7 @@ from pipelines.training.loop import Batch
 from pipelines.training.order import Indices
 from pipelines.training.randomness import randomness_kept, step_seed
 from studio.corpus.corpus import CorpusClip
-from studio.corpus.pairs import SameClipPairs
+from studio.corpus.pairs import Pair, SameClipPairs
 from studio.domain.progress import Progress, silent
 from studio.engines.semantic.losses import (
     critic_loss,
@@ -42,10 +51,6 @@ from studio.networks.patch_discriminator import PatchDiscriminator
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-VALIDATED_AT_ONCE = 8
-"""Pairs that are looked at together in a validation."""
-SHOWN = 4
-"""Pairs on the preview sheet."""
 _DROPPED, _MOVED = 6, 7
 """Places of what is dropped, and of how pictures are moved, among a pair's random numbers."""
 
@@ -177,23 +182,20 @@ class _Teaching:
     # How good it is
 
     def judge(self) -> dict[str, float]:
-        """On pairs of people who are not learnt from: how different pictures look, and PSNR in dB."""
-        sums = {"loss": 0.0, "psnr": 0.0}
-        for first in range(0, len(self.judged), VALIDATED_AT_ONCE):
-            self._alive()
-            pairs = self._batches.fixed(self.judged[first : first + VALIDATED_AT_ONCE])
+        """On pairs of people who are not learnt from; see :func:`~pipelines.people_training.judged_pairs`."""
+
+        def look(group: Sequence[Pair]) -> Looked:
+            pairs = self._batches.fixed(group)
             out = self._drawn(pairs)
-            share = len(pairs.source) / len(self.judged)
-            error = (out.picture - pairs.driving).square().mean((1, 2, 3)).clamp_min(1e-10)
-            sums["loss"] += share * float(torch.stack([*self._looks(out, pairs).values()]).sum())
-            sums["psnr"] += share * float((10.0 * torch.log10(4.0 / error)).mean())
-        return sums
+            loss = torch.stack([*self._looks(out, pairs).values()]).sum()
+            return Looked(out.picture, pairs.driving, loss)
+
+        return judged_pairs(self.judged, self._alive, look)
 
     def sheet(self) -> npt.NDArray[np.uint8]:
         """Source, driving frame, what is drawn and how, for some pairs."""
         self._alive()
-        places = np.linspace(0, len(self._shown) - 1, min(SHOWN, len(self._shown))).round().astype(int)
-        pairs = self._batches.fixed([self._shown[place] for place in np.unique(places).tolist()])
+        pairs = self._batches.fixed(shown_pairs(self._shown))
         return preview_sheet(pairs, self._drawn(pairs))
 
 
