@@ -152,7 +152,7 @@ def keep(window: QWidget, file: Path) -> None:
     picture = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
     size = (picture.width(), picture.height())
     pixels = Image.frombytes("RGB", size, bytes(picture.constBits()), "raw", "RGB", picture.bytesPerLine())
-    quality, colours = (85, 0) if picture.devicePixelRatio() < 2 else (78, 2)
+    quality, colours = (85, 0) if picture.devicePixelRatio() < 2 else (72, 2)
     pixels.save(file, quality=quality, subsampling=colours, optimize=True, progressive=True)
     sys.stdout.write(f"{file}\n")
     sys.stdout.flush()
