@@ -14,12 +14,12 @@ from pipelines.pair_batches import PairPictures, ShownPairs
 from studio.corpus.corpus import CorpusClip
 from studio.corpus.pairs import Pair
 from studio.domain.camera import Floats
-from studio.engines.export3d.expression_numbers import expression_numbers
-from studio.engines.export3d.inputs import cameras_at, frames_of, mirrored_expression
-from studio.engines.export3d.surface import surface_of
 from studio.head import HeadModel
+from studio.head.expression_numbers import expression_numbers, mirrored_expression
+from studio.networks.volume.head_surface import surface_of
 from studio.networks.volume.rays import Cameras
 from studio.networks.volume.seeing import enlarged, mirrored
+from studio.one_picture.driving import frames_of
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class VolumeMoments:
     """A clip's T frames as numbers."""
 
     expression: Floats
-    """``[T, 57]``, see :func:`studio.engines.export3d.expression_numbers.expression_numbers`."""
+    """``[T, 57]``, see :func:`studio.head.expression_numbers.expression_numbers`."""
     cameras: Cameras
     """T, in pixels of the network's pictures."""
     surface: Floats
@@ -95,7 +95,7 @@ class VolumeBatches:
         for pair, change in zip(shown.pairs, shown.changes):
             moments = self._moments[pair.clip.name]
             numbers, surface = moments.expression[pair.driving], moments.surface
-            cameras = cameras_at(moments.cameras, [pair.source, pair.driving])
+            cameras = moments.cameras.take([pair.source, pair.driving])
             if change.zoom != 1.0:
                 half = 0.5 * self._side
                 corner = half * (1.0 + torch.tensor([change.at], dtype=torch.float32)) - half / change.zoom
@@ -105,8 +105,8 @@ class VolumeBatches:
                 cameras = mirrored(cameras, self._side)
             expressions.append(numbers)
             surfaces.append(surface)
-            sources.append(cameras_at(cameras, [0]))
-            drivings.append(cameras_at(cameras, [1]))
+            sources.append(cameras.take([0]))
+            drivings.append(cameras.take([1]))
         return VolumePairs(
             source=shown.source,
             driving=shown.driving,

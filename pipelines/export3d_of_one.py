@@ -9,10 +9,10 @@ from torch import Tensor
 from pipelines.one_picture import OnePicture
 from pipelines.people_contenders import Driven, Pictures
 from studio.domain.motion import HeadMotion
-from studio.engines.export3d.inputs import frames_of
 from studio.engines.export3d.network import Export3DNetwork
-from studio.engines.export3d.surface import surface_of
 from studio.head import HeadModel
+from studio.networks.volume.head_surface import surface_of
+from studio.one_picture.driving import frames_of
 
 AT_ONCE = 8
 """Frames that are drawn together."""

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from studio.corpus.corpus import CorpusClip
 from studio.domain.camera import Floats
 from studio.domain.problem import Problem
-from studio.engines.export3d.expression_numbers import expression_numbers
 from studio.engines.export3d.expression_space import WayBack, load_layers, save_way_back
 from studio.engines.export3d.settings import Export3DSettings
 from studio.engines.export3d.shelf import SHELF
 from studio.head import HeadModel, builtin_head
+from studio.head.expression_numbers import expression_numbers
 
 STRENGTHS = (1e-6, 1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0)
 """Of the ridge, over coefficients of deviation one; the one that serves people left out best is taken."""

@@ -21,9 +21,9 @@ from pipelines.learn_expression_space import Expressions
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
-from studio.engines.export3d.expression_numbers import with_numbers
 from studio.engines.export3d.expression_space import ExpressionSpace
 from studio.head import HeadModel
+from studio.head.expression_numbers import with_numbers
 
 FRAMES, STRETCHES = 100, 5
 """Frames of a clip that are looked at, at most, and how many stretches they are cut into."""

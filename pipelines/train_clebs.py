@@ -22,8 +22,8 @@ from studio.corpus.corpus import CorpusClip
 from studio.corpus.pairs import Contrast, PositiveWithNegatives
 from studio.domain.problem import Problem
 from studio.engines.export3d.expression import BasisScaling, ExpressionPictures, contrastive_loss
-from studio.engines.export3d.inputs import cameras_at, mirrored_expression
-from studio.engines.export3d.source import face_from_front
+from studio.head.expression_numbers import mirrored_expression
+from studio.networks.volume.lifted import face_from_front
 
 JUDGED = 4
 """Groups of frames by which it is judged."""
@@ -165,7 +165,7 @@ class _Contrasting:
         side = min(self._settings.side, values.shape[2])
         if self._settings.from_front:
             moments = self._moments[group.clip.name]
-            cameras = cameras_at(moments.cameras, frames)
+            cameras = moments.cameras.take(frames)
             surface = torch.from_numpy(moments.surface)[None, None].expand(len(frames), -1, -1, -1)
             moved = None if number is None else self._beside(len(frames), number)
             return face_from_front(values / 127.5 - 1.0, cameras, surface.to(values), side, moved)

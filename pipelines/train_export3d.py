@@ -36,14 +36,14 @@ from studio.corpus.corpus import CorpusClip
 from studio.corpus.pairs import Pair, SameClipPairs
 from studio.domain.progress import Progress, silent
 from studio.engines.export3d.expression import BasisScaling
-from studio.engines.export3d.expression_numbers import expression_numbers
-from studio.engines.export3d.face_places import places_that_count
 from studio.engines.export3d.losses import critic_loss, reconstruction, verdict_loss
 from studio.engines.export3d.network import Drawn, Export3DNetwork
 from studio.head import HeadModel, builtin_head
+from studio.head.expression_numbers import expression_numbers
 from studio.networks.camera_discriminator import CameraDiscriminator
 from studio.networks.perceptual import perceptual_loss
 from studio.networks.volume.camera_numbers import RADIUS, camera_numbers
+from studio.networks.volume.face_places import places_that_count
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

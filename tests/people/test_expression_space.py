@@ -28,7 +28,6 @@ from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.engines.export3d.base_model import save_base_model
 from studio.engines.export3d.expression import BasisScaling
-from studio.engines.export3d.expression_numbers import expression_numbers, with_numbers
 from studio.engines.export3d.expression_space import (
     FILE,
     ExpressionSpace,
@@ -39,8 +38,8 @@ from studio.engines.export3d.expression_space import (
     save_way_back,
 )
 from studio.engines.export3d.network import Export3DNetwork
-from studio.engines.export3d.settings import EXPRESSION
 from studio.head import builtin_head
+from studio.head.expression_numbers import EXPRESSION, expression_numbers, with_numbers
 from tests.engines.export3d.little_export3d import PAPER
 from tests.people.test_train_export3d import little
 from tests.people.test_train_semantic import Listening

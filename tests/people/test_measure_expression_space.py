@@ -22,15 +22,14 @@ from pipelines.measure_expression_space import (
 )
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
-from studio.engines.export3d.expression_numbers import expression_numbers
 from studio.engines.export3d.expression_space import (
     ExpressionSpace,
     ScalingLayers,
     has_way_back,
     load_expression_space,
 )
-from studio.engines.export3d.settings import EXPRESSION
 from studio.head import builtin_head
+from studio.head.expression_numbers import EXPRESSION, expression_numbers
 from tests.people.test_expression_space import shelved, way_back
 
 PEOPLE, FRAMES = 4, 150

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from studio.engines.export3d.expression_space import WayBack, save_way_back
-from studio.engines.export3d.settings import EXPRESSION, Export3DSettings
+from studio.engines.export3d.settings import Export3DSettings
 from studio.head import builtin_head
+from studio.head.expression_numbers import EXPRESSION
 from studio.one_picture.base_models import DOCUMENT, SETTINGS, WEIGHTS
 from studio.project.documents import write_document
 from ui.widgets.expression_space import ExpressionSpaceChoice

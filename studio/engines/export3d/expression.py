@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.engines.export3d.expression_space import SLOPE
-from studio.engines.export3d.settings import EXPRESSION, Export3DSettings
+from studio.engines.export3d.settings import Export3DSettings
+from studio.head.expression_numbers import EXPRESSION
 from studio.networks.orthonormal_basis import OrthonormalBasis
 from studio.networks.resnet_se import ResNetSe18
 

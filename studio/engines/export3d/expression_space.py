@@ -22,9 +22,8 @@ from safetensors.numpy import save
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
-from studio.engines.export3d.expression_numbers import expression_numbers, with_numbers
-from studio.engines.export3d.settings import EXPRESSION
 from studio.head import HeadModel
+from studio.head.expression_numbers import EXPRESSION, expression_numbers, with_numbers
 from studio.one_picture.base_models import WEIGHTS, damaged
 from studio.project.atomic import write_bytes
 

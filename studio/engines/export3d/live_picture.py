@@ -14,11 +14,11 @@ from studio.domain.free_camera import FreeCamera, camera_controls
 from studio.domain.motion import HeadMotion
 from studio.engines.export3d.base_model import Export3DParts
 from studio.engines.export3d.expression import BasisScaling
-from studio.engines.export3d.expression_numbers import expression_numbers
 from studio.engines.export3d.network import Drawn, Planes
-from studio.engines.export3d.source import Lifted
-from studio.engines.export3d.surface import surface_of
+from studio.head.expression_numbers import expression_numbers
 from studio.networks.volume.cameras import cameras_of
+from studio.networks.volume.head_surface import surface_of
+from studio.networks.volume.lifted import Lifted
 from studio.networks.volume.rays import Cameras, pixel_centres
 from studio.networks.volume.seeing import enlarged as scaled
 

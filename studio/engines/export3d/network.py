@@ -11,13 +11,13 @@ from torch.nn import functional
 from studio.engines.export3d.expression import BasisScaling, expression_encoder
 from studio.engines.export3d.generator import PlaneGenerator, Stemmed
 from studio.engines.export3d.settings import Export3DSettings
-from studio.engines.export3d.source import Lifted, canonical, surface_normals
 from studio.engines.export3d.super_resolution import SuperResolution, enlarged
-from studio.engines.export3d.surface import surface_of
 from studio.engines.export3d.volume import WIDTH, Matter, Volume
 from studio.head.builtin import builtin_head
 from studio.networks.filled_picture import without_person
 from studio.networks.precision import full_precision
+from studio.networks.volume.head_surface import surface_of
+from studio.networks.volume.lifted import Lifted, canonical, surface_normals
 from studio.networks.volume.rays import Cameras, pixel_centres
 
 

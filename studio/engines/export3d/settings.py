@@ -18,10 +18,6 @@ How = Literal["eadaln", "cross_attention"]
 CanonicalSource = Literal["off", "placed", "frontal"]
 """How the generator sees the source."""
 
-EXPRESSIONS, JAW, EYELIDS, GAZE = 50, 3, 2, 2
-EXPRESSION = EXPRESSIONS + JAW + EYELIDS + GAZE
-"""Numbers in an expression; the paper's 3DMM has 64."""
-
 
 @dataclass(frozen=True)
 class Export3DSettings:

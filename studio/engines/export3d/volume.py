@@ -9,36 +9,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.engines.export3d.settings import Export3DSettings
-from studio.engines.export3d.source import Lifted, on_surface
-from studio.engines.export3d.surface import HIGH, LOW, unit
-from studio.networks.volume.compositing import composite, important, lengths_of, stratified, visibility
+from studio.networks.volume.compositing import composite, important, lengths_of, stratified
+from studio.networks.volume.guided import head_points, skin_at, skin_logit, wanted
+from studio.networks.volume.head_surface import HIGH, LOW, unit
+from studio.networks.volume.lifted import Lifted
 from studio.networks.volume.planes import sample_planes
 from studio.networks.volume.rays import Cameras, Rays
-from studio.networks.volume.seeing import origin_at
 
 BEGINS = -1.0
 """Added to a density's logit: an untrained volume is thin (EG3D)."""
-SKIN = 0.004
-"""Metres over which the surface that densities begin with sets in."""
-PRIOR = (-7.0, 2.0)
-"""Before and behind it: what is added to the density's logit."""
-BACK = -0.075
-"""z of head space, metres, at which what lies behind that surface ends."""
-OUTSIDE = -8.0
-"""Added to the density's logit where the source shows that nobody is."""
 TAKEN = 2.5
 """Logit of the share of a point's colour that is the source's, to begin with: 0.92."""
 HIDDEN = 5.0
 """How much less of it is taken of what faces away from the source's camera."""
-SPREAD, FLOOR = 0.3, 0.01
-"""Share of a coarse sample's weight that its neighbours get, and what every one has: fine samples also look
-beside the surface that the coarse ones found."""
-CHIN = -0.077
-"""y of the neutral chin, metres of head space."""
-NECK = (0.0, 0.06)
-"""Metres above the chin where the neck begins to bend, and over how much height it does."""
-FOLLOWS = 0.5
-"""Share of the head's way through the picture in which the body takes part."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +102,7 @@ class Volume(nn.Module):
             else:
                 logit = self._shaded(matter, points)[0]
             lengths = (edges[..., 1:] - edges[..., :-1]) * rays.length[..., None]
-            weights = visibility(self._density(logit, depth), lengths)
-            beside = functional.pad(weights, (1, 1))
-            return edges, weights + SPREAD * (beside[..., 2:] + beside[..., :-2]) + FLOOR
+            return edges, wanted(self._density(logit, depth), lengths)
 
     def look(
         self,
@@ -161,25 +142,7 @@ class Volume(nn.Module):
 
     def points(self, matter: Matter, rays: Rays, depth: Tensor) -> Tensor:
         """Head-space points ``[B, N·S, 3]`` at depths ``[B, N, S]``; the body's where it keeps still."""
-        # Rays are straight in either frame: a beginning and a way for each metre of depth.
-        start = functional.pad(rays.plane, (0, 1))
-        way = torch.cat([rays.slope, -torch.ones_like(rays.slope[..., :1])], -1)
-
-        def along(begin: Tensor, direction: Tensor) -> Tensor:
-            return torch.addcmul(begin[:, :, None], depth[..., None], direction[:, :, None]).flatten(1, 2)
-
-        points = along(start @ rays.cameras.rotation, way @ rays.cameras.rotation)
-        if not self.shape.still_body or matter.source is None:
-            return points
-        orbit = rays.cameras.orbit
-        if orbit is not None:  # where the tracked camera would see it
-            start, way = start @ orbit, way @ orbit
-        gone = origin_at(rays.cameras) - origin_at(matter.source)
-        shift = (rays.cameras.to_plane[:, :, :2] @ gone[..., None])[:, None, :, 0] * (1.0 - FOLLOWS)
-        held = matter.source.rotation
-        resting = along((start + functional.pad(shift, (0, 1))) @ held, way @ held)
-        low = _smooth((CHIN + NECK[0] - points[..., 1:2]) / NECK[1])
-        return torch.lerp(points, resting, low)
+        return head_points(rays, depth, matter.source if self.shape.still_body else None)
 
     def _span(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """Depths ``[B, N]`` between which there may be matter."""
@@ -191,24 +154,17 @@ class Volume(nn.Module):
 
     def _prior(self, matter: Matter, points: Tensor, lifted: Tensor | None) -> tuple[Tensor, Tensor]:
         """What densities' logits begin with ``[B, M]``; what heads are told of the surface ``[B, M, 2]``."""
-        surface = on_surface(matter.surface, points)
-        behind = surface[..., 0] - points[..., 2]
-        facing = torch.ones_like(behind)
-        if matter.source is not None:
-            towards = matter.source.rotation[:, 2]  # head space: where the source's viewer is
-            facing = (surface[..., 1:] @ towards[..., None])[..., 0]
-        told = torch.stack([(behind / 0.02).clamp(-2.0, 2.0), facing], -1)
+        skin = skin_at(matter.surface, points, matter.source)
         if not self.shape.surface_prior:
-            return torch.zeros_like(behind), told
-        logit = (torch.minimum(behind, points[..., 2] - BACK) / SKIN).clamp(*PRIOR)
+            return torch.zeros_like(skin.behind), skin.told
+        person = None
         if self.shape.background and matter.lifted is not None:
             if lifted is None:
                 outline = replace(matter.lifted, maps=matter.lifted.maps[:, 3:4])
                 person = outline.at(points)[..., 0]
             else:
                 person = lifted[..., 3]
-            logit = logit + OUTSIDE * (1.0 - person)
-        return logit, told
+        return skin_logit(skin, points, person), skin.told
 
     def _shaded(self, matter: Matter, points: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Densities' logits ``[B, M]``, colours ``[B, M, rendered]`` and how much of them is the source's."""
@@ -236,12 +192,6 @@ def _bright(colour: Tensor) -> Tensor:
     """Logits to colours a little beyond 0..1, so that black and white can be reached (EG3D); further channels
     as they are."""
     return torch.cat([torch.sigmoid(colour[..., :3]) * 1.002 - 0.001, colour[..., 3:]], -1)
-
-
-def _smooth(x: Tensor) -> Tensor:
-    """0 below 0, 1 above 1, without a corner between."""
-    x = x.clamp(0.0, 1.0)
-    return x * x * (3.0 - 2.0 * x)
 
 
 def _head(before: int, hidden: int, after: int) -> nn.Sequential:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -34,6 +36,17 @@ class Cameras:
         """Rays through ``[N, 2]`` or ``[B, N, 2]`` continuous picture coordinates."""
         plane = pixels @ self.to_plane[:, :, :2].mT + self.to_plane[:, None, :, 2]
         return Rays(self, plane)
+
+    def take(self, rows: Tensor | npt.NDArray[np.integer] | list[int]) -> Cameras:
+        """Some of them, in any order."""
+        chosen = torch.as_tensor(rows, device=self.rotation.device)
+        return Cameras(
+            self.rotation[chosen],
+            self.to_plane[chosen],
+            self.nearness[chosen],
+            self.eye[chosen],
+            None if self.orbit is None else self.orbit[chosen],
+        )
 
     def moved(self, shift: Tensor) -> Cameras:
         """Cameras whose picture is the window of this one that begins at ``[B, 2]`` pixels: the picture's

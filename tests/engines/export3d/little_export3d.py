@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from studio.domain.motion import HeadMotion
-from studio.engines.export3d.inputs import frames_of
 from studio.engines.export3d.network import Export3DNetwork
 from studio.engines.export3d.settings import Export3DSettings
 from studio.head import builtin_head
 from studio.networks.volume.rays import Cameras
+from studio.one_picture.driving import frames_of
 
 PAPER = Export3DSettings(
     side=64,

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from studio.domain.camera import rotation_from_angles
-from studio.engines.export3d.inputs import cameras_at, frames_of
 from studio.engines.export3d.network import Export3DNetwork
 from studio.engines.export3d.settings import export3d_settings
-from studio.engines.export3d.surface import surface_of
 from studio.head import builtin_head
 from studio.networks.segformer import VitBlock
 from studio.networks.volume.cameras import cameras_of
+from studio.networks.volume.head_surface import surface_of
+from studio.one_picture.driving import frames_of
 from tests.engines.export3d.little_export3d import FORMS, PAPER, PROJECT, drive, motion, network
 
 
@@ -85,7 +85,7 @@ def test_a_change_of_camera_alone_calls_no_generator(form, monkeypatch):
         assert len(calls) == 1
         turns = frames_of(motion(4), builtin_head()).cameras
         many = made.draw(planes, turns)
-        one = made.draw(planes, cameras_at(turns, [2]))
+        one = made.draw(planes, turns.take([2]))
     assert len(calls) == 1
     assert many.picture.shape[0] == 4
     assert torch.allclose(many.picture[2:3], one.picture, atol=1e-5)
@@ -99,9 +99,9 @@ def test_the_expression_changes_planes_and_nothing_before_them(form, how, encodi
     shape = replace(FORMS[form], conditioning=how, encoding=encoding)
     given, made = drive(shape, 2), network(shape)
     with torch.no_grad():
-        person = made.encode(given.source[:1], cameras_at(given.source_cameras, [0]))
+        person = made.encode(given.source[:1], given.source_cameras.take([0]))
         planes = made.express(person, made.expression(given.expression)).matter.planes
-        again = made.planes(given.source[:1], given.expression[1:], cameras_at(given.source_cameras, [0]))
+        again = made.planes(given.source[:1], given.expression[1:], given.source_cameras.take([0]))
     assert (planes[0] - planes[1]).abs().max() > 1e-4
     assert torch.allclose(planes[1], again.matter.planes[0], atol=1e-5)
 
@@ -138,7 +138,7 @@ def test_a_drivers_identity_never_reaches_the_picture(form):
     assert np.abs(faces[0] - faces[1]).max() > 0.003
     own = torch.from_numpy(surface_of(model, narrow, none))[None, None]
     other = torch.from_numpy(surface_of(model, wide, none))[None, None]
-    person = (given.source[:1], cameras_at(given.source_cameras, [0]))
+    person = (given.source[:1], given.source_cameras.take([0]))
     with torch.no_grad():
         drawn = []
         for _driver in (narrow, wide):
@@ -201,7 +201,7 @@ def test_the_background_stays_when_the_head_turns():
             given.source[:1].expand(2, -1, -1, -1),
             given.expression,
             given.cameras,
-            cameras_at(given.source_cameras, [0, 0]),
+            given.source_cameras.take([0, 0]),
         )
     corner = (slice(None), slice(None), slice(0, 8), slice(0, 12))
     assert (drawn.picture[corner] - given.source[:1, :3][corner]).abs().max() < 0.05

@@ -1,16 +1,20 @@
-"""What a face expresses in the 57 numbers that Export3D is told, there and back. Loads no torch."""
+"""What a face expresses in 57 numbers of about one in size, there and back. Loads no torch."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
-from studio.engines.export3d.settings import EXPRESSION, EXPRESSIONS, EYELIDS, JAW
-from studio.head import HeadModel
+from studio.head.model import HeadModel
+from studio.head.topology import topology
 
+EXPRESSIONS, JAW, EYELIDS, GAZE = 50, 3, 2, 2
+EXPRESSION = EXPRESSIONS + JAW + EYELIDS + GAZE
+"""How many there are; the 3DMM of the papers has 64."""
 LIDS, GAZED = 0.5, 15.0
 """A lid's and a gaze's usual size: share closed, degrees."""
 
@@ -42,3 +46,29 @@ def with_numbers(motion: HeadMotion, numbers: Floats, model: HeadModel) -> HeadM
         eyelids=lids * np.float32(LIDS),
         gaze=gaze * np.float32(GAZED),
     )
+
+
+def mirrored_expression(numbers: Floats, model: HeadModel) -> Floats:
+    """Numbers ``[..., 57]`` of the same face in a mirror.
+
+    The mirror image of an expression is an expression again, because the head model was learned from faces
+    and their mirror images; which one is found by least squares over the basis.
+    """
+    out = numbers.copy()
+    out[..., :EXPRESSIONS] = numbers[..., :EXPRESSIONS] @ _mirror(model)
+    # Axis and angle in a mirror: turns about the axis that points at the mirror stay, the others change sign.
+    out[..., EXPRESSIONS + 1 : EXPRESSIONS + JAW] *= -1.0
+    lids = EXPRESSIONS + JAW
+    out[..., lids : lids + 2] = out[..., lids : lids + 2][..., ::-1]
+    out[..., lids + 2] *= -1.0  # gaze yaw
+    return np.asarray(out, np.float32)
+
+
+@cache
+def _mirror(model: HeadModel) -> Floats:
+    """``[50, 50]`` expression numbers to mirrored ones."""
+    basis = model.expression_basis * model.expression_deviation[:, None, None]
+    seen = basis[:, topology().mirror] * np.array([-1.0, 1.0, 1.0], np.float32)
+    flat = basis.reshape(len(basis), -1).astype(np.float64)
+    solved = np.linalg.lstsq(flat.T, seen.reshape(len(seen), -1).T.astype(np.float64), rcond=None)[0]
+    return np.asarray(solved.T, np.float32)

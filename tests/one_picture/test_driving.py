@@ -10,12 +10,11 @@ import torch
 
 from studio.domain.camera import project
 from studio.domain.motion import HeadMotion
-from studio.engines.export3d.expression_numbers import expression_numbers, with_numbers
-from studio.engines.export3d.inputs import cameras_at, frames_of, mirrored_expression
-from studio.engines.export3d.settings import EXPRESSION
 from studio.head import builtin_head
+from studio.head.expression_numbers import EXPRESSION, expression_numbers, mirrored_expression, with_numbers
 from studio.head.topology import topology
 from studio.networks.volume.seeing import seen_at
+from studio.one_picture.driving import frames_of
 from tests.engines.export3d.little_export3d import motion
 
 
@@ -48,7 +47,7 @@ def test_cameras_see_the_head_where_it_was_tracked():
     cameras = frames_of(moves, model, scale=2.0).cameras
     seen = seen_at(cameras, torch.from_numpy(points).expand(3, -1, -1))
     assert np.abs(seen.numpy() - 2.0 * there).max() < 1e-3
-    last = cameras_at(cameras, [2])
+    last = cameras.take([2])
     assert torch.equal(last.rotation[0], cameras.rotation[2])
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from studio.engines.export3d.settings import CanonicalSource
-from studio.engines.export3d.surface import front_places, unit
+from studio.networks.volume.head_surface import front_places, unit
 from studio.networks.volume.rays import Cameras
 from studio.networks.volume.seeing import on_picture, seen_at
 
+CanonicalSource = Literal["off", "placed", "frontal"]
+"""placed: upright, in the planes' size and place; frontal: seen from the front, as far as the head's surface
+allows; off: as it is."""
 FACE = (0.0, -0.02, 0.085)
 """Middle (x, y) of a square that holds a face from chin to brows, and half its side: metres of head space."""
 
@@ -57,7 +60,7 @@ def canonical(picture: Tensor, cameras: Cameras, surface: Tensor, how: Canonical
         picture: ``[B, C, S, S]``.
         cameras: that took it, in its pixels.
         surface: ``[B, 1, G, G]`` z of the head over the box's front, metres.
-        how: see :class:`~studio.engines.export3d.settings.Export3DSettings`.
+        how: see :data:`CanonicalSource`.
 
     Returns:
         ``[B, C, S, S]``.

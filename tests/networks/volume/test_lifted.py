@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.engines.export3d.inputs import frames_of
-from studio.engines.export3d.source import (
+from studio.engines.export3d.volume import WIDTH
+from studio.head import builtin_head
+from studio.networks.volume.head_surface import BACKDROP, GRID, HIGH, LOW, front_places, surface_of, unit
+from studio.networks.volume.lifted import (
     FACE,
     Lifted,
     canonical,
@@ -18,12 +20,10 @@ from studio.engines.export3d.source import (
     on_surface,
     surface_normals,
 )
-from studio.engines.export3d.surface import BACKDROP, GRID, HIGH, LOW, front_places, surface_of, unit
-from studio.engines.export3d.volume import WIDTH
-from studio.head import builtin_head
 from studio.networks.volume.planes import sample_planes
 from studio.networks.volume.rays import Cameras
 from studio.networks.volume.seeing import seen_at
+from studio.one_picture.driving import frames_of
 from tests.engines.export3d.little_export3d import motion
 
 SIDE = 128
