@@ -452,4 +452,6 @@ def _full_precision(x: Tensor) -> AbstractContextManager[object]:
 
 def _autocast_dtype(x: Tensor) -> torch.dtype | None:
     kind = x.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+        return None
+    return torch.get_autocast_dtype(kind)

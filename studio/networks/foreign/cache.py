@@ -81,6 +81,7 @@ def converted(
 
 TITLES = {
     "nvidia": "a StyleGAN2 generator",
+    "eg3d": "an EG3D generator",
     "rosinality": "a StyleGAN2 generator",
     "e4e": "the e4e encoder",
     "arcface": "the ArcFace identity network",

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from studio.domain.problem import Problem
 from studio.networks.deca_encoder import DecaConfig, DecaEncoder
 from studio.networks.e4e_encoder import E4eConfig, E4eEncoder
+from studio.networks.eg3d import Eg3dConfig, Eg3dGenerator
 from studio.networks.foreign.cache import converted
+from studio.networks.foreign.eg3d import eg3d_from_nvidia
 from studio.networks.foreign.encoders import encoder_from_deca, encoder_from_e4e, ir_se50_from_arcface
 from studio.networks.foreign.nvidia import generator_from_nvidia
 from studio.networks.foreign.rosinality import generator_from_rosinality
@@ -49,6 +51,13 @@ def load_generator(path: Path, cache: Path) -> tuple[Generator, About]:
         },
     )
     return _filled(Generator, StyleGan2Config(**card["config"]), tensors, path), card
+
+
+def load_eg3d(path: Path, cache: Path) -> tuple[Eg3dGenerator, About]:
+    """An EG3D generator from NVIDIA's ``.pkl``, such as ``ffhq512-128.pkl``; otherwise as
+    :func:`load_generator`. The card's notes say what the file left open."""
+    tensors, card = converted(path, cache, "eg3d", "an EG3D generator", {"eg3d": eg3d_from_nvidia})
+    return _filled(Eg3dGenerator, Eg3dConfig(**_tuples(card["config"])), tensors, path), card
 
 
 def load_ir_se50(path: Path, cache: Path) -> tuple[IrSe50, About]:

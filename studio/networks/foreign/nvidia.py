@@ -32,14 +32,19 @@ def generator_from_nvidia(file: ForeignFile) -> Converted:
     return Converted("nvidia", asdict(config), fitted_generator(config, tensors))
 
 
-def generator_config(tensors: Mapping[str, Tensor], conv_clamp: float | None) -> StyleGan2Config:
-    """The config that tensors under NVIDIA's names have been made with. Raises :class:`Unlike`."""
+def generator_config(
+    tensors: Mapping[str, Tensor], conv_clamp: float | None, channels: int | None = 3
+) -> StyleGan2Config:
+    """The config that tensors under NVIDIA's names have been made with.
+
+    Raises :class:`Unlike`, also where pictures have other ``channels`` (None: any will do).
+    """
     sides = sorted(int(match[1]) for name in tensors if (match := _BLOCK.fullmatch(name)))
     if len(sides) < 2 or sides != [4 << step for step in range(len(sides))] or sides[-1] > 1024:
         raise Unlike("it has no StyleGAN2 blocks from 4 pixels upwards")
-    channels = {side: shape_of(tensors, f"synthesis.b{side}.torgb.weight", 4)[1] for side in sides}
-    most = max(channels.values())
-    narrower = [side * count for side, count in channels.items() if count < most]
+    widths = {side: shape_of(tensors, f"synthesis.b{side}.torgb.weight", 4)[1] for side in sides}
+    most = max(widths.values())
+    narrower = [side * count for side, count in widths.items() if count < most]
     layers = sum(re.fullmatch(r"mapping\.fc\d+\.weight", name) is not None for name in tensors)
     shape = {
         "resolution": sides[-1],
@@ -54,10 +59,10 @@ def generator_config(tensors: Mapping[str, Tensor], conv_clamp: float | None) ->
         config = StyleGan2Config(**shape, conv_clamp=conv_clamp)
     except ValueError as error:
         raise Unlike(str(error).rstrip(".")) from None
-    if any(config.channels(side) != count for side, count in channels.items()):
+    if any(config.channels(side) != count for side, count in widths.items()):
         raise Unlike("its channels do not follow StyleGAN2's rule")
-    if config.img_channels != 3:
-        raise Unlike(f"it draws pictures of {config.img_channels} channels instead of 3")
+    if channels not in (None, config.img_channels):
+        raise Unlike(f"it draws pictures of {config.img_channels} channels instead of {channels}")
     return config
 
 
