@@ -14,14 +14,16 @@ SLOPE = 0.2
 class Spade(nn.Module):
     """Normalised features times ``1 + γ`` plus ``β``, both read from a condition, place by place."""
 
-    def __init__(self, channels: int, hidden: int, light: bool = False) -> None:
+    def __init__(self, channels: int, hidden: int, light: bool = False, normalised: bool = True) -> None:
         """
         Args:
             channels: of the features.
             hidden: channels of the condition as :class:`Condition` gives it.
             light: γ and β by 1×1 convolutions, at the condition's own resolution.
+            normalised: otherwise features are modulated as they are.
         """
         super().__init__()
+        self.normalised = normalised
         self.modulate = nn.Conv2d(hidden, 2 * channels, 1 if light else 3, padding=0 if light else 1)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
@@ -30,7 +32,8 @@ class Spade(nn.Module):
         if told.shape[2:] != x.shape[2:]:
             told = functional.interpolate(told, x.shape[2:], mode="bilinear", align_corners=False)
         scale, shift = told.chunk(2, 1)
-        return functional.instance_norm(x) * (1.0 + scale) + shift
+        plain = functional.instance_norm(x) if self.normalised else x
+        return plain * (1.0 + scale) + shift
 
 
 class Condition(nn.Module):
@@ -82,6 +85,7 @@ class SpadeBlock(nn.Module):
         hidden: int,
         spectral: bool = True,
         light: bool = False,
+        normalised: bool = True,
     ) -> None:
         """
         Args:
@@ -92,14 +96,18 @@ class SpadeBlock(nn.Module):
             hidden: see :class:`Condition`.
             spectral: divide weights by their largest singular value (Miyato et al. 2018).
             light: one condition for the whole block, and light parts.
+            normalised: see :class:`Spade`.
         """
         super().__init__()
         middle = min(inside, outside)
         self.conv1 = nn.Conv2d(inside, middle, 3, padding=1)
         self.conv2 = nn.Conv2d(middle, outside, 3, padding=1)
         self.around = nn.Conv2d(inside, outside, 1, bias=False) if inside != outside else None
-        self.norm1, self.norm2 = Spade(inside, hidden, light), Spade(middle, hidden, light)
-        self.norm_around = Spade(inside, hidden, light) if inside != outside and not light else None
+        self.norm1 = Spade(inside, hidden, light, normalised)
+        self.norm2 = Spade(middle, hidden, light, normalised)
+        self.norm_around: Spade | None = None
+        if inside != outside and not light:
+            self.norm_around = Spade(inside, hidden, light, normalised)
         count = 1 if light else 2 if self.norm_around is None else 3
         self.conditions = nn.ModuleList(Condition(features, numbers, hidden, light) for _ in range(count))
         if spectral:
