@@ -162,6 +162,52 @@ def generator(file: Path, cache: Path) -> None:
     assert (skin[:, 0] > skin[:, 2]).all()  # redder than blue, as skin is
 
 
+def eg3d(file: Path, cache: Path) -> None:
+    """A head in the middle, from two sides: opaque, redder than blue, and its depths are no plane."""
+    from studio.networks.foreign.loading import load_eg3d
+
+    network, card = load_eg3d(file, cache)
+    assert network.config.side == 512
+    assert network.config.planes == "published", card["notes"]
+    cameras = []
+    for angle in (-0.2, 0.2):
+        turn = torch.eye(4)
+        c, s = np.cos(angle), np.sin(angle)
+        turn[:3, :3] = torch.tensor([[c, 0.0, -s], [0.0, -1.0, 0.0], [-s, 0.0, -c]])
+        turn[:3, 3] = -2.7 * turn[:3, 2]
+        lens = torch.tensor([[4.2647, 0.0, 0.5], [0.0, 4.2647, 0.5], [0.0, 0.0, 1.0]])
+        cameras.append(torch.cat([turn.flatten(), lens.flatten()]))
+    seen = torch.stack(cameras)
+    z = torch.randn(1, network.config.z_dim, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        ws = network.latents(z, seen[:1], 0.7).expand(2, -1, -1)
+        drawn = network.draw(network.planes(ws), ws, network.beams(seen))
+    assert drawn.picture.isfinite().all()
+    middle = slice(network.config.raw_side * 3 // 8, network.config.raw_side * 5 // 8)
+    assert drawn.alpha[:, :, middle, middle].amin() > 0.9
+    assert drawn.depth[:, :, middle, middle].std() > 0.005
+    skin = drawn.raw[:, :, middle, middle].mean((2, 3))
+    assert (skin[:, 0] > skin[:, 2]).all()
+
+
+def gfpgan(file: Path, cache: Path) -> None:
+    """A blurred face comes back sharper and as the same colours; it hardly changes what is sharp."""
+    from studio.networks.foreign.loading import load_gfpgan
+
+    network, _ = load_gfpgan(file, cache)
+    face = aligned(512)
+    blurred = functional.avg_pool2d(face, 9, 1, 4)
+    with torch.no_grad():
+        restored, kept = network(blurred), network(face)
+
+    def edges(picture: torch.Tensor) -> float:
+        return float(picture.diff(dim=-1).abs().mean())
+
+    assert edges(restored) > 1.3 * edges(blurred)
+    assert (functional.avg_pool2d(restored - face, 64)).abs().mean() < 0.15
+    assert (kept - face).abs().mean() < 0.2
+
+
 def e4e(file: Path, cache: Path) -> None:
     """What it says about the portrait differs from what it says about colours, and has the shape of W+."""
     from studio.networks.foreign.loading import load_e4e
@@ -217,6 +263,8 @@ SMOKES: dict[str, Callable[[Path, Path], None]] = {
     "deca": deca,
     "stylegan2-ffhq": generator,
     "stylegan2-ffhq-rosinality": generator,
+    "eg3d-ffhq": eg3d,
+    "gfpgan": gfpgan,
     "e4e": e4e,
     "clip-vit-b-32": clip(),
     "clip-vit-b-16": clip(),

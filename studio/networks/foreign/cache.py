@@ -86,6 +86,7 @@ TITLES = {
     "e4e": "the e4e encoder",
     "arcface": "the ArcFace identity network",
     "deca": "DECA",
+    "gfpgan": "the GFPGAN restoration network",
 }
 
 

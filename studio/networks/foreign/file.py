@@ -12,7 +12,7 @@ from torch import Tensor
 
 from studio.domain.problem import Problem
 
-Kind = Literal["nvidia", "eg3d", "rosinality", "e4e", "arcface", "deca"]
+Kind = Literal["nvidia", "eg3d", "rosinality", "e4e", "arcface", "deca", "gfpgan"]
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from studio.networks.eg3d import Eg3dConfig, Eg3dGenerator
 from studio.networks.foreign.cache import converted
 from studio.networks.foreign.eg3d import eg3d_from_nvidia
 from studio.networks.foreign.encoders import encoder_from_deca, encoder_from_e4e, ir_se50_from_arcface
+from studio.networks.foreign.gfpgan import gfpgan_from_published
 from studio.networks.foreign.nvidia import generator_from_nvidia
 from studio.networks.foreign.rosinality import generator_from_rosinality
+from studio.networks.gfpgan import Gfpgan, GfpganConfig
 from studio.networks.ir_se50 import IrSe50, IrSe50Config
 from studio.networks.stylegan2 import Generator, StyleGan2Config
 
@@ -78,6 +80,14 @@ def load_deca(path: Path, cache: Path) -> tuple[DecaEncoder, About]:
     """DECA's coarse encoder from ``deca_model.tar``, frozen; otherwise as :func:`load_generator`."""
     tensors, card = converted(path, cache, "deca", "DECA's encoder", {"deca": encoder_from_deca})
     return _frozen(_filled(DecaEncoder, DecaConfig(**card["config"]), tensors, path)), card
+
+
+def load_gfpgan(path: Path, cache: Path) -> tuple[Gfpgan, About]:
+    """The restoration network of ``GFPGANv1.4.pth``, frozen; otherwise as :func:`load_generator`."""
+    tensors, card = converted(
+        path, cache, "gfpgan", "the GFPGAN restoration network", {"gfpgan": gfpgan_from_published}
+    )
+    return _frozen(_filled(Gfpgan, GfpganConfig(**_tuples(card["config"])), tensors, path)), card
 
 
 def _filled(network: type[N], config: Any, tensors: Mapping[str, Tensor], path: Path) -> N:

@@ -45,8 +45,8 @@ def read_foreign(path: Path) -> ForeignFile:
 
     Known are StyleGAN2 generators of NVIDIA's stylegan2-ada-pytorch and stylegan3 (``.pkl``, or a whole
     module saved by torch.save, as PTI does) and of rosinality (``.pt``), NVIDIA's EG3D generators
-    (``.pkl``), e4e and pSp (``.pt``), ArcFace IR-SE50 (``.pth``) and DECA (``.tar``). The kind is seen from
-    the content; names do not matter.
+    (``.pkl``), e4e and pSp (``.pt``), ArcFace IR-SE50 (``.pth``), DECA (``.tar``) and GFPGAN (``.pth``). The
+    kind is seen from the content; names do not matter.
 
     Args:
         path: the file.
@@ -55,7 +55,8 @@ def read_foreign(path: Path) -> ForeignFile:
         Its tensors under their own names: of a generator ``mapping.*`` and ``synthesis.*`` (NVIDIA; the
         average of the weights where there is one), of EG3D ``backbone.*``, ``superresolution.*`` and
         ``decoder.*``, of rosinality those of ``g_ema`` and ``latent_avg``, of
-        e4e ``encoder.*``, ``decoder.*`` and ``latent_avg``, of DECA ``E_flame.*``.
+        e4e ``encoder.*``, ``decoder.*`` and ``latent_avg``, of DECA ``E_flame.*``,
+        of GFPGAN those of ``params_ema``.
 
     Raises:
         Problem: it is missing, damaged, of no known kind, or asks for anything that is not data.
@@ -110,9 +111,13 @@ def _recognised(root: Any, name: str) -> Found:
             return "nvidia", _tensors(root), {"part": "state dict"}
         if "backbone.synthesis.b4.const" in root:
             return "eg3d", _tensors(root), {"part": "state dict"}
+        for part in ("params_ema", "params"):
+            inner = root.get(part)
+            if isinstance(inner, Mapping) and "stylegan_decoder.constant_input.weight" in inner:
+                return "gfpgan", _tensors(inner), {"part": part}
     raise Problem(
         f"{name} holds no weights that the studio knows: it reads StyleGAN2 generators (NVIDIA's .pkl, "
-        "rosinality's .pt), EG3D, e4e, ArcFace IR-SE50 and DECA checkpoints."
+        "rosinality's .pt), EG3D, e4e, ArcFace IR-SE50, DECA and GFPGAN checkpoints."
     )
 
 
