@@ -244,11 +244,12 @@ class SuperResolution(nn.Module):
         for step, side in enumerate(sides[1:]):
             self.add_module(f"block{step}", SynthesisBlock(side, shape))
 
-    def forward(self, features: Tensor, w: Tensor) -> Tensor:
+    def forward(self, features: Tensor, w: Tensor, added: bool = False) -> Tensor:
         """
         Args:
             features: ``[B, rendered, r, r]`` -1..1, colours first.
             w: ``[B, w_dim]``.
+            added: whether only what the layers add is wanted, without the enlarged colours themselves.
 
         Returns:
             ``[B, 3, side, side]``, about -1..1.
@@ -257,7 +258,7 @@ class SuperResolution(nn.Module):
             features = functional.interpolate(
                 features, (self.side, self.side), mode="bilinear", antialias=self.antialias
             )
-        x, image = features, features[:, :3]
+        x, image = features, torch.zeros_like(features[:, :3]) if added else features[:, :3]
         for step in range(self.count):
             block = self.get_submodule(f"block{step}")
             assert isinstance(block, SynthesisBlock)

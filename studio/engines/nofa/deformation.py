@@ -7,17 +7,41 @@ are linear in that difference, as blendshapes are: no difference moves nothing, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from studio.engines.nofa.settings import EXPRESSION, IDENTITY, NofaSettings
-from studio.networks.eg3d import Warp
+from studio.engines.nofa.settings import IDENTITY, NofaSettings
+from studio.head.expression_numbers import EXPRESSION
 
 SLOPE = 0.2
 """Of the leaky rectifiers."""
 STARTS = 2.0
 """Logit of W-Net's weights to begin with: 0.88."""
+
+
+@dataclass(frozen=True)
+class FaceWarp:
+    """Where in the canonical volume points of B expressing faces are, to be asked."""
+
+    field: DeformationField
+    """What has learnt it."""
+    identity: Tensor
+    """``[B, 40]``"""
+    difference: Tensor
+    """``[B, 57]``"""
+    moved: Tensor | None
+    """``[B, 3, G, G]`` the head model's part; None for nothing."""
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Points ``[B, M, 3]`` of the target to those of the planes, the volume's units."""
+        return self.roughly(points) + self.field.offset(points, self.identity, self.difference)
+
+    def roughly(self, points: Tensor) -> Tensor:
+        """The head model's part alone, for a first look along rays."""
+        return points if self.moved is None else points + on_front(self.moved, points)
 
 
 class PointNetwork(nn.Module):
@@ -75,7 +99,7 @@ class DeformationField(nn.Module):
             nn.init.zeros_(self.weights.last.weight)
             nn.init.constant_(self.weights.last.bias, STARTS)
 
-    def warp(self, identity: Tensor, difference: Tensor, moved: Tensor | None = None) -> Warp:
+    def warp(self, identity: Tensor, difference: Tensor, moved: Tensor | None = None) -> FaceWarp:
         """The backward warp of B faces, to be asked about points ``[B, M, 3]`` of the target.
 
         Args:
@@ -97,13 +121,7 @@ class DeformationField(nn.Module):
         if moved is not None and not self.shape.motion_prior:
             raise ValueError("this network learns all motion by itself and takes none from a head model")
 
-        def canonical(points: Tensor) -> Tensor:
-            offset = self.offset(points, identity, difference)
-            if moved is not None:
-                offset = offset + on_front(moved, points)
-            return points + offset
-
-        return canonical
+        return FaceWarp(self, identity, difference, moved)
 
     def offset(self, points: Tensor, identity: Tensor, difference: Tensor) -> Tensor:
         """What is learnt of the way to the canonical volume: ``[B, M, 3]``, the volume's units."""

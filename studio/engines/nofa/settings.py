@@ -16,10 +16,6 @@ Encoder = Literal["e4e", "plain"]
 Planes = Literal["published", "all_pairs"]
 """Which coordinates planes are of."""
 
-EXPRESSION = 57
-"""Numbers in an expression: 50 coefficients, three of the jaw, two eyelids, two of the gaze."""
-JAW = 50
-"""Where among them the jaw begins."""
 IDENTITY = 40
 """Numbers of who it is: the built-in head's coefficients."""
 
@@ -56,7 +52,8 @@ class NofaSettings:
     coarse_samples: Annotated[int, Ge(4)] = 48
     """Places looked at along a ray, evenly apart."""
     fine_samples: Annotated[int, Ge(0)] = 48
-    """Places looked at where the first ones found something."""
+    """Places looked at where the first ones found something; where the volume is guided, these alone make the
+    picture."""
     near: Annotated[float, Gt(0)] = 0.167
     """Rays begin so many metres before the head's plane."""
     far: Annotated[float, Gt(0)] = 0.222
@@ -104,6 +101,25 @@ class NofaSettings:
     motion_prior: bool = False
     """Whether offsets begin with the head model's own, as a map from the front, instead of nothing. What is
     learnt is added. Off: all of it is learnt (paper)."""
+    guided: bool = False
+    """Whether the volume is told where a head is: matter begins behind the surface of the head model's
+    canonical face and where the source shows the person; the person is drawn before the source's own
+    surroundings; what is below the chin keeps the source's turn; encoder and compensation see the source
+    from the front with the canonical expression. What is learnt is added. Off: all of it is learnt
+    (paper)."""
+    seen_source: bool = False
+    """Whether compensation also lets points of the volume take the source picture's own colour where its
+    camera saw them; how much is learnt. Needs ``guided``. Off: planes alone (paper)."""
+    share_hidden: Annotated[int, Ge(4)] = 16
+    """Numbers between the two linear layers that say how much."""
+    density: Annotated[float, Gt(0)] = 2.7
+    """Density per metre that a rectified logit of one stands for where the volume is guided: 1 in EG3D's
+    unit of 0.37 m."""
+
+    critic_first: Annotated[int, Ge(4)] = 64
+    """Channels of the prior's discriminator at the picture's side; they double with every halving…"""
+    critic_most: Annotated[int, Ge(8)] = 512
+    """…up to this many."""
 
     @property
     def doublings(self) -> int:
@@ -137,6 +153,13 @@ MIDDLE = replace(
     compensation_hidden=64,
     canonical_jaw=0.2,
     motion_prior=True,
+    near=0.15,
+    far=0.1,
+    guided=True,
+    seen_source=True,
+    density=250.0,
+    critic_first=48,
+    critic_most=384,
 )
 SMALL = replace(
     MIDDLE,
@@ -150,8 +173,8 @@ SMALL = replace(
     decoder_hidden=32,
     rendered=8,
     raw_side=64,
-    coarse_samples=16,
-    fine_samples=12,
+    coarse_samples=24,
+    fine_samples=8,
     sharp=(16,),
     encoder="plain",
     encoder_widths=(16, 32, 64, 96),
@@ -164,6 +187,8 @@ SMALL = replace(
     compensation_from=16,
     compensation_width=64,
     compensation_hidden=24,
+    critic_first=16,
+    critic_most=96,
 )
 TINY = replace(
     SMALL,

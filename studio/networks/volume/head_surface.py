@@ -38,6 +38,11 @@ def surface_of(
     face = model.neutral(
         np.zeros(model.identities) if identity is None else identity, none if offset is None else offset
     )
+    return surface_of_face(model, face)
+
+
+def surface_of_face(model: HeadModel, face: Floats) -> Floats:
+    """The same of a face ``[V, 3]`` with any expression."""
     grid = FrontalGrid(np.array(LOW[:2], np.float32), np.array(HIGH[:2], np.float32), GRID)
     # A place is inside of the face where a flat one is drawn.
     depth = proxy_depth(face, model.triangles, grid)

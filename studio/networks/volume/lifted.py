@@ -53,7 +53,9 @@ def on_surface(surface: Tensor, points: Tensor) -> Tensor:
     return found[:, :, 0].mT
 
 
-def canonical(picture: Tensor, cameras: Cameras, surface: Tensor, how: CanonicalSource) -> Tensor:
+def canonical(
+    picture: Tensor, cameras: Cameras, surface: Tensor, how: CanonicalSource, moved: Tensor | None = None
+) -> Tensor:
     """A source picture laid over the box's front, so that front plane and picture lie upon each other.
 
     Args:
@@ -61,6 +63,8 @@ def canonical(picture: Tensor, cameras: Cameras, surface: Tensor, how: Canonical
         cameras: that took it, in its pixels.
         surface: ``[B, 1, G, G]`` z of the head over the box's front, metres.
         how: see :data:`CanonicalSource`.
+        moved: ``[B, 3, G, G]`` metres over the box's front from places of that head to those of the head in
+            the picture, whose expression may differ; None for none. Only where ``how`` is frontal.
 
     Returns:
         ``[B, C, S, S]``.
@@ -71,6 +75,8 @@ def canonical(picture: Tensor, cameras: Cameras, surface: Tensor, how: Canonical
     places = front_places(side, picture.device).expand(len(picture), -1, -1)
     if how == "frontal":
         points = torch.cat([places, on_surface(surface, places)], -1)
+        if moved is not None:
+            points = points + on_surface(moved, points)
         seen = seen_at(cameras, points)
     else:
         # The turn in the picture's plane that is nearest to the head's own.

@@ -9,7 +9,11 @@ import torch
 from torch import Tensor
 
 from studio.engines.nofa.network import NofaNetwork
-from studio.engines.nofa.settings import EXPRESSION, IDENTITY, NofaSettings
+from studio.engines.nofa.settings import IDENTITY, NofaSettings
+from studio.engines.nofa.source import Source
+from studio.head import builtin_head
+from studio.head.expression_numbers import EXPRESSION
+from studio.networks.volume.head_surface import surface_of
 from studio.networks.volume.rays import Cameras
 
 PAPER = NofaSettings(
@@ -46,7 +50,8 @@ PROJECT = replace(
     lowered=0.03,
     motion_prior=True,
 )
-FORMS = {"paper": PAPER, "project": PROJECT}
+GUIDED = replace(PROJECT, guided=True, seen_source=True, density=250.0, near=0.15, far=0.1)
+FORMS = {"paper": PAPER, "project": PROJECT, "guided": GUIDED}
 METRE = 160.0
 """Pixels per metre in pictures of 64."""
 
@@ -56,8 +61,9 @@ def shaken(shape: NofaSettings, seed: int = 0) -> NofaNetwork:
     torch.manual_seed(seed)
     made = NofaNetwork(shape).eval()
     with torch.no_grad():
-        for part in (made.encoder, made.field, made.compensation):
-            assert part is not None
+        for part in (made.encoder, made.field, made.compensation, made.guided):
+            if part is None:
+                continue
             for weight in part.parameters():
                 if not weight.any():
                     weight.normal_(std=0.2)
@@ -75,13 +81,13 @@ def network(shape: NofaSettings) -> NofaNetwork:
 class Drive:
     """B sources and what drives them."""
 
-    source: Tensor
+    source: Source
     identity: Tensor
     expression: Tensor
     cameras: Cameras
 
 
-def drive(count: int = 2) -> Drive:
+def drive(count: int = 2, shape: NofaSettings = PROJECT) -> Drive:
     """Soft pictures, frames that turn."""
     chance = torch.Generator().manual_seed(3)
     soft = torch.rand(count, 3, 8, 8, generator=chance) * 2.0 - 1.0
@@ -93,4 +99,10 @@ def drive(count: int = 2) -> Drive:
     to_plane = torch.tensor([[1.0, 0.0, -32.0], [0.0, -1.0, 30.0]]) / METRE
     cameras = Cameras(turn, to_plane.repeat(count, 1, 1), torch.zeros(count), torch.zeros(count, 2))
     identity = torch.randn(count, IDENTITY, generator=chance)
-    return Drive(source, identity, torch.randn(count, EXPRESSION, generator=chance), cameras)
+    circle = (torch.linspace(-1.0, 1.0, 64).square()[:, None] + torch.linspace(-1.0, 1.0, 64).square()) < 0.8
+    outline = circle.float().expand(count, 1, -1, -1) * 2.0 - 1.0
+    away = 0.02 * torch.randn(1, 3, 4, 4, generator=chance).expand(count, -1, -1, -1)
+    skin = torch.from_numpy(surface_of(builtin_head()))[None, None].expand(count, -1, -1, -1)
+    whole = Source(torch.cat([source, outline], 1), cameras.take([0] * count), skin, away)
+    told = whole if shape.guided else Source(source)
+    return Drive(told, identity, torch.randn(count, EXPRESSION, generator=chance), cameras)

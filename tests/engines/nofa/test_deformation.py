@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from studio.engines.nofa.deformation import DeformationField, PointNetwork, encoded, on_front
-from studio.engines.nofa.settings import EXPRESSION, IDENTITY, NofaSettings
+from studio.engines.nofa.settings import IDENTITY, NofaSettings
+from studio.head.expression_numbers import EXPRESSION
 from tests.engines.nofa.little_nofa import PAPER, PROJECT
 
 

@@ -9,17 +9,19 @@ import pytest
 import torch
 
 from studio.domain.motion import HeadMotion
-from studio.engines.nofa.motion_maps import SIZE, motion_maps
+from studio.engines.nofa.motion_maps import SIZE, MotionMaps
 from studio.engines.nofa.network import NofaNetwork, prior_config
-from studio.engines.nofa.settings import IDENTITY, JAW, SIZES, nofa_settings
+from studio.engines.nofa.settings import IDENTITY, SIZES, nofa_settings
+from studio.engines.nofa.source import Source
 from studio.head import builtin_head
+from studio.head.expression_numbers import EXPRESSIONS
 from studio.networks.eg3d import Eg3dGenerator
 from tests.engines.nofa.little_nofa import FORMS, PAPER, PROJECT, drive, network, shaken
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_pictures_raw_pictures_and_volumes_have_their_shapes(form):
-    given, made = drive(), network(FORMS[form])
+    given, made = drive(shape=FORMS[form]), network(FORMS[form])
     with torch.no_grad():
         person = made.encode(given.source)
         drawn = made.draw(person, given.cameras, made.warp(given.identity, given.expression))
@@ -39,7 +41,7 @@ def test_pictures_raw_pictures_and_volumes_have_their_shapes(form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_canonical_expression_is_the_canonical_view_exactly(form):
-    given, made = drive(), network(FORMS[form])
+    given, made = drive(shape=FORMS[form]), network(FORMS[form])
     with torch.no_grad():
         person = made.encode(given.source)
         plain = made.draw(person, given.cameras)
@@ -51,9 +53,9 @@ def test_the_canonical_expression_is_the_canonical_view_exactly(form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_an_untrained_compensation_changes_nothing_and_a_trained_one_does(form):
-    given = drive()
+    given, shape = drive(shape=FORMS[form]), replace(FORMS[form], seen_source=False)
     torch.manual_seed(0)
-    made = NofaNetwork(FORMS[form]).eval()
+    made = NofaNetwork(shape).eval()
     with torch.no_grad():
         with_it, without = made.encode(given.source), made.encode(given.source, compensated=False)
         assert with_it.added is not None
@@ -61,14 +63,14 @@ def test_an_untrained_compensation_changes_nothing_and_a_trained_one_does(form):
         assert not with_it.added.any()
         drawn = made.draw(with_it, given.cameras)
         assert torch.equal(drawn.picture, made.draw(without, given.cameras).picture)
-        felt = network(FORMS[form]).encode(given.source)
+        felt = network(shape).encode(given.source)
     assert felt.added is not None
     assert not torch.equal(felt.volume, felt.planes)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_an_untrained_network_is_the_average_latent_without_motion(form):
-    given = drive()
+    given = drive(shape=FORMS[form])
     torch.manual_seed(0)
     made = NofaNetwork(FORMS[form]).eval()
     with torch.no_grad():
@@ -83,7 +85,7 @@ def test_an_untrained_network_is_the_average_latent_without_motion(form):
 def test_one_person_is_seen_by_many_cameras_and_neither_encoder_nor_backbone_is_called(monkeypatch):
     given, made = drive(3), network(PROJECT)
     with torch.no_grad():
-        person = made.encode(given.source[:1])
+        person = made.encode(Source(given.source.picture[:1]))
         monkeypatch.setattr(made.encoder, "forward", lambda *_: pytest.fail("encoded again"))
         monkeypatch.setattr(made.prior.backbone, "drawn", lambda *_: pytest.fail("drawn again"))
         many = made.draw(person, given.cameras)
@@ -121,7 +123,7 @@ def test_full_size_has_the_papers_shapes():
     assert shape.planes == "published"
     with torch.device("meta"):
         made = NofaNetwork(shape)
-        person = made.encode(torch.empty(1, 3, 512, 512))
+        person = made.encode(Source(torch.empty(1, 3, 512, 512)))
     assert person.ws.shape == (1, 14, 512)
     assert person.added is not None
     assert person.added.shape == person.planes.shape == (1, 3, 32, 256, 256)
@@ -135,7 +137,7 @@ def test_full_size_has_the_papers_shapes():
 def test_every_size_can_be_made_at_every_side(size, side):
     shape = nofa_settings(size, side)
     with torch.device("meta"):
-        made = NofaNetwork(replace(shape, canonical_jaw=0.0))
+        made = NofaNetwork(shape)
     assert made.prior.superresolution.side << len(shape.sharp) == side
     assert shape.compensation_from << shape.doublings == shape.plane_side
 
@@ -148,7 +150,7 @@ def test_settings_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="as many channels"):
         NofaNetwork(replace(PAPER, encoder_widths=(2, 4, 4, 6)))
     with pytest.raises(ValueError, match=r"sources are \[B, \[3, 64, 64\]\]"):
-        network(PROJECT).encode(torch.zeros(1, 3, 32, 32))
+        network(PROJECT).encode(Source(torch.zeros(1, 3, 32, 32)))
 
 
 def test_the_head_models_motion_is_nothing_at_the_canonical_expression():
@@ -156,7 +158,7 @@ def test_the_head_models_motion_is_nothing_at_the_canonical_expression():
     neutral = head.neutral(np.zeros(IDENTITY), np.zeros_like(head.template))
     still = HeadMotion.neutral(2, np.ones(3, np.float32))
     open_jaw = np.array([[0.2, 0.0, 0.0], [0.0, 0.0, 0.0]], np.float32)
-    maps = motion_maps(head, neutral, replace(still, jaw=open_jaw), PROJECT)
+    maps = MotionMaps(head, neutral, PROJECT).to_canonical(replace(still, jaw=open_jaw))
     assert maps.shape == (2, 3, SIZE, SIZE)
     assert float(np.abs(maps[0]).max()) < 1e-5
     # A closed mouth's lower lip and chin go down to the open one's; the brow stays.
@@ -164,6 +166,6 @@ def test_the_head_models_motion_is_nothing_at_the_canonical_expression():
     assert maps[1, 1, row, SIZE // 2] < -0.01
     assert abs(maps[1, 1, int((0.155 - 0.05) / 0.37 * SIZE), SIZE // 2]) < 0.003
     made = network(PROJECT)
-    assert float(made.canonical[JAW]) == pytest.approx(0.2 / float(head.motion_deviation[0]))
+    assert float(made.canonical[EXPRESSIONS]) == pytest.approx(0.2 / float(head.motion_deviation[0]))
     assert int(made.canonical.count_nonzero()) == 1
     assert head.identities == IDENTITY

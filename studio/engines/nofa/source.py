@@ -1,0 +1,83 @@
+"""What a NOFA network is told of source pictures, and what it keeps of them before any expression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from studio.networks.filled_picture import without_person
+from studio.networks.volume.head_surface import HIGH, LOW
+from studio.networks.volume.lifted import Lifted, canonical, surface_normals
+from studio.networks.volume.rays import Cameras
+
+WIDTH = HIGH[0] - LOW[0]
+"""Of the box, metres."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """B source pictures. All but the picture belongs to guided networks."""
+
+    picture: Tensor
+    """``[B, 3, S, S]`` -1..1, or ``[B, 4, S, S]`` with the person's outline, -1 outside and 1 inside."""
+    cameras: Cameras | None = None
+    """That took them, in their pixels."""
+    surface: Tensor | None = None
+    """``[B, 1, G, G]`` z of the people's faces with the canonical expression over the box's front, metres."""
+    away: Tensor | None = None
+    """``[B, 3, g, g]`` the volume's units, over the same front: from places of the canonical face to those of
+    the face in the picture (:meth:`~studio.engines.nofa.motion_maps.MotionMaps.from_canonical`)."""
+
+
+@dataclass(frozen=True)
+class Guide:
+    """Where B heads are, and what their sources show of them."""
+
+    surface: Tensor
+    """``[B, 4, G, G]`` z of the canonical face over the box's front, metres, and its normal."""
+    lifted: Lifted | None = None
+    """Colours and outline of the source as its points see them; None for people without a picture."""
+    away: Tensor | None = None
+    """``[B, 3, g, g]`` metres from places of the canonical face to those of the face in the picture."""
+    behind: Tensor | None = None
+    """``[B, 3, S, S]`` -1..1 what is behind the person; None for black."""
+    seen: bool = False
+    """Whether points may take the source's colours."""
+
+    @property
+    def cameras(self) -> Cameras | None:
+        """That took the sources."""
+        return None if self.lifted is None else self.lifted.cameras
+
+
+def with_normals(surface: Tensor) -> Tensor:
+    """Surfaces ``[B, 1, G, G]`` with their normals: ``[B, 4, G, G]``."""
+    return torch.cat([surface, surface_normals(surface, WIDTH)], 1)
+
+
+def guide_of(source: Source, unit: float, seen: bool) -> tuple[Guide, Tensor]:
+    """What guides a volume, and the sources from the front with the canonical expression, as the encoder and
+    compensation see them: ``[B, 3, S, S]``.
+
+    Args:
+        source: B, with everything.
+        unit: metres in one of the volume's units.
+        seen: whether points may take the source's colours.
+
+    Raises:
+        ValueError: something is missing.
+    """
+    picture, cameras, surface, away = source.picture.float(), source.cameras, source.surface, source.away
+    if cameras is None or surface is None or away is None or picture.shape[1] != 4:
+        raise ValueError(
+            "a guided network is told the source's outline, camera, surface and way to its expression"
+        )
+    with torch.no_grad():
+        metres = away.float() * unit
+        front = canonical(picture[:, :3], cameras, surface, "frontal", metres)
+        outline = 0.5 + 0.5 * picture[:, 3:]
+        behind = without_person(picture[:, :3], outline)
+        maps = torch.cat([0.5 + 0.5 * picture[:, :3], outline], 1)
+        return Guide(with_normals(surface.float()), Lifted(maps, cameras), metres, behind, seen), front
