@@ -13,9 +13,9 @@ from studio.domain.controls import ControlState
 
 Quality = Literal["draft", "full"]
 """Draft while dragging, full when still and in exports."""
-Layer = Literal["picture", "depth", "normals"]
-"""What is shown: the person as filmed; greys, near light; or where the surface faces, as colours
-(:mod:`studio.domain.layer_pictures`)."""
+Layer = Literal["picture", "depth", "normals", "canonical"]
+"""What is shown: the person as filmed; greys, near light; where the surface faces, as colours
+(:mod:`studio.domain.layer_pictures`); or the person as an engine holds them before any expression."""
 
 
 @dataclass(frozen=True)

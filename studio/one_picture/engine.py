@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from fractions import Fraction
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from studio.domain.camera import Floats, Similarity, View
-from studio.domain.controls import Control, ControlSheet, ControlState, motion_from_values
+from studio.domain.controls import (
+    HEAD_NAMES,
+    Control,
+    ControlSheet,
+    ControlState,
+    motion_from_values,
+    track_from_motion,
+)
 from studio.domain.edits import EditStack
 from studio.domain.free_camera import FreeCamera, orbited
+from studio.domain.layer_pictures import depth_picture
 from studio.domain.motion import HeadMotion
 from studio.domain.rendering import Frame, RenderRequest
 from studio.one_picture.following_window import Followed, follow
@@ -26,6 +35,11 @@ GIVES_WAY = 0.04
 of another place."""
 SOFTENED = 0.012
 """Gaussian sigma of the person's outline there, in sides of the square."""
+POSED = 6
+"""Of the head's controls, how many say where it is; the others say what the face does."""
+
+
+Picture = npt.NDArray[np.uint8]
 
 
 class LiveSquare(Protocol):
@@ -47,6 +61,24 @@ class LiveSquare(Protocol):
             finely: at the detail of the picture and not at the network's own.
             state: all that was asked, from which it reads its own controls; None leaves them at rest.
         """
+
+
+@runtime_checkable
+class LayeredSquare(LiveSquare, Protocol):
+    """A network that can show more than its picture."""
+
+    @property
+    def canonical(self) -> HeadMotion:
+        """One frame with the expression before any warping; its pose and camera mean nothing."""
+
+    def draw_canonical(
+        self, motion: HeadMotion, finely: bool = True, state: ControlState | None = None
+    ) -> Floats:
+        """As ``draw``, with that expression whatever the motion's is."""
+
+    def depth(self, motion: HeadMotion, state: ControlState | None = None) -> tuple[Floats, Floats]:
+        """``[r, r]`` metres that what is seen lies before the head's plane, and ``[r, r]`` 0..1 how much is
+        there."""
 
 
 class OnePictureEngine:
@@ -84,43 +116,69 @@ class OnePictureEngine:
         they then show the warped picture alone.
         """
         began = time.perf_counter()
-        live, warper, state = self._live, self._warper, request.state
+        live, warper, layer = self._live, self._warper, request.layer
         if live is None:
             raise RuntimeError("render comes before close")
-        free = FreeCamera.from_state(state)
-        view = request.view
-        if not free.is_neutral:
-            # Warping cannot go around a head, but its body may turn as if it had. Dolly and pan move all of
-            # the picture alike.
-            motion = motion_from_values(state.values[None], self._person.base.mesh.rest_camera)
-            values = state.values.copy()
-            values[:3] = orbited(motion, free).angles[0]
-            state = ControlState(state.names, values)
-            placement = free.similarity(motion.camera[0]).then(view.placement)
-            view = View(placement, view.width, view.height)
+        if layer == "canonical":
+            asked = _expressing(request.state, _layered(live).canonical)
+        else:
+            asked = request.state
+        state, view = self._as_warped(asked, request.view)
         posed = warper.posed(state, request.quality)
-        if request.quality == "draft" and not live.quick:
+        behind: Picture | None = None
+        if layer == "picture" and request.quality == "draft" and not live.quick:
             image, cover = warper.draw(posed, view)
         else:
-            asked = warper.posed(request.state, request.quality) if state is not request.state else posed
-            where = follow(asked.motion, self._person.base.motion, self._person.window)
-            drawn = live.draw(where.motion, request.quality == "full", request.state)
+            moving = warper.posed(asked, request.quality) if state is not asked else posed
+            where = follow(moving.motion, self._person.base.motion, self._person.window)
             to_window = view.placement.inverse().then(where.moved.inverse()).then(self._person.window)
-            # The network knows the person's own shape only.
-            image, cover = warper.draw(posed.as_filmed, view)
-            shown = None if where.stays else self._shown(where, cover, to_window, len(drawn))
-            image = lay_picture(image, drawn, to_window, shown)
+            if layer == "depth":
+                image, cover = _depth(_layered(live), where.motion, request, to_window)
+            else:
+                image, cover = self._laid(live, where, request, warper.draw(posed.as_filmed, view), to_window)
             if posed.reshaped:
-                behind = warper.background(view)
+                # The network knows the person's own shape only.
+                behind = None if layer == "depth" else warper.background(view)
                 own, other = (view.placement.apply(x) for x in (posed.own, posed.positions))
                 image, cover = reread(image, cover, behind, warper.mesh.triangles, own, other)
-        image = warper.coloured(image, cover, posed, view, state)
+        if layer != "depth":
+            image = warper.coloured(image, cover, posed, view, state)
         return Frame(image, cover, request, (time.perf_counter() - began) * 1000.0)
 
     def close(self) -> None:
         """Let go of textures and the network."""
         self._warper.close()
         self._live = None
+
+    def _as_warped(self, state: ControlState, view: View) -> tuple[ControlState, View]:
+        """What warping is asked for instead where the camera has gone: it cannot go around a head, but its
+        body may turn as if it had. Dolly and pan move all of the picture alike."""
+        free = FreeCamera.from_state(state)
+        if free.is_neutral:
+            return state, view
+        motion = motion_from_values(state.values[None], self._person.base.mesh.rest_camera)
+        values = state.values.copy()
+        values[:3] = orbited(motion, free).angles[0]
+        placement = free.similarity(motion.camera[0]).then(view.placement)
+        return ControlState(state.names, values), View(placement, view.width, view.height)
+
+    def _laid(
+        self,
+        live: LiveSquare,
+        where: Followed,
+        request: RenderRequest,
+        warped: tuple[Picture, Picture | None],
+        to_window: Similarity,
+    ) -> tuple[Picture, Picture | None]:
+        """The square over what warping draws."""
+        image, cover = warped
+        finely = request.quality == "full"
+        if request.layer == "canonical":
+            drawn = _layered(live).draw_canonical(where.motion, finely, request.state)
+        else:
+            drawn = live.draw(where.motion, finely, request.state)
+        shown = None if where.stays else self._shown(where, cover, to_window, len(drawn))
+        return lay_picture(image, drawn, to_window, shown), cover
 
     def _shown(
         self, where: Followed, cover: npt.NDArray[np.uint8] | None, to_window: Similarity, side: int
@@ -139,3 +197,29 @@ class OnePictureEngine:
         )
         person = cv2.GaussianBlur(person, (0, 0), SOFTENED * side)
         return np.asarray(1.0 - away * (1.0 - person.astype(np.float32) / 255.0), np.float32)
+
+
+def _layered(live: LiveSquare) -> LayeredSquare:
+    if not isinstance(live, LayeredSquare):
+        raise ValueError("this engine shows its picture and nothing else")
+    return live
+
+
+def _depth(
+    live: LayeredSquare, motion: HeadMotion, request: RenderRequest, to_window: Similarity
+) -> tuple[Picture, Picture]:
+    """Greys and coverage in the whole view; black outside of the square."""
+    height, cover = live.depth(motion, request.state)
+    black = np.zeros((request.view.height, request.view.width, 3), np.uint8)
+    greys = depth_picture(height, cover).astype(np.float32) / 127.5 - 1.0
+    there = np.repeat(2.0 * cover[..., None] - 1.0, 3, 2).astype(np.float32)
+    image, covered = (lay_picture(black, square, to_window) for square in (greys, there))
+    return image, np.ascontiguousarray(covered[..., 0])
+
+
+def _expressing(state: ControlState, motion: HeadMotion) -> ControlState:
+    """A state whose face does what one frame's does, its head held as before."""
+    values = state.values.copy()
+    face = track_from_motion(motion, np.array([1.0, 0.0, 0.0]), Fraction(1)).values[0]
+    values[POSED : len(HEAD_NAMES)] = face[POSED:]
+    return ControlState(state.names, values)

@@ -29,6 +29,11 @@ class LayerChoice(QWidget):
             ("picture", self.tr("Picture"), self.tr("The person as filmed")),
             ("depth", self.tr("Depth"), self.tr("What is near is light, what is far is dark")),
             ("normals", self.tr("Normals"), self.tr("Colours say where the surface faces")),
+            (
+                "canonical",
+                self.tr("Resting face"),
+                self.tr("The face that every expression is made from, before anything moves it"),
+            ),
         )
         for layer, words, tip in looks:
             made = button(words, lambda layer=layer: self.chosen.emit(layer), tip=tip)  # type: ignore[misc]
