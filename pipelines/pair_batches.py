@@ -32,6 +32,15 @@ class Changes:
     zoom: float = 0.0
     """Largest share by which they are enlarged; the part that is seen then lies anywhere."""
 
+    def at(self, seed: int, number: int) -> Change:
+        """The example's with a number: the same each time."""
+        random = np.random.default_rng([seed, _CHANGES, number])
+        flip = bool(random.random() < 0.5) and self.flip
+        light = 1.0 + self.jitter * random.uniform(-1.0, 1.0, 3)
+        zoom = 1.0 + self.zoom * random.random()
+        at = (1.0 - 1.0 / zoom) * random.uniform(-1.0, 1.0, 2)
+        return Change(flip, (light[0], light[1], light[2]), zoom, (at[0], at[1]))
+
 
 @dataclass(frozen=True)
 class Change:
@@ -93,7 +102,7 @@ class PairPictures:
     def at(self, numbers: Sequence[int]) -> ShownPairs:
         """The pairs with some numbers. Raises Problem when no clip can be read at all."""
         chosen = [self._read(number) for number in numbers]
-        changes = [self._change(number) for number in numbers]
+        changes = [self._changes.at(self._pairs.seed, number) for number in numbers]
         return self._shown([pair for pair, _ in chosen], np.stack([seen for _, seen in chosen]), changes)
 
     def ahead(self, numbers: Sequence[int]) -> None:
@@ -113,20 +122,12 @@ class PairPictures:
 
         return self._careful.read(self._pairs, number, read)
 
-    def _change(self, number: int) -> Change:
-        changes, random = self._changes, np.random.default_rng([self._pairs.seed, _CHANGES, number])
-        flip = bool(random.random() < 0.5) and changes.flip
-        light = 1.0 + changes.jitter * random.uniform(-1.0, 1.0, 3)
-        zoom = 1.0 + changes.zoom * random.random()
-        at = (1.0 - 1.0 / zoom) * random.uniform(-1.0, 1.0, 2)
-        return Change(flip, (light[0], light[1], light[2]), zoom, (at[0], at[1]))
-
     def _shown(
         self, pairs: Sequence[Pair], pictures: npt.NDArray[np.uint8], changes: Sequence[Change]
     ) -> ShownPairs:
         """``pictures`` ``[B, 2, S, S, 4]``: source and driving frame."""
         seen = torch.from_numpy(pictures).to(self._device).float().permute(0, 1, 4, 2, 3) / 255.0
-        both = 2.0 * _lit(_moved(seen, changes), changes) - 1.0
+        both = 2.0 * changed(seen, changes) - 1.0
         source = both[:, 0] if self._outlined else both[:, 0, :3]
         return ShownPairs(source.contiguous(), both[:, 1, :3].contiguous(), pairs, changes)
 
@@ -135,8 +136,14 @@ def _places(pair: Pair) -> list[tuple[str, int]]:
     return [(pair.clip.name, pair.source), (pair.clip.name, pair.driving)]
 
 
+def changed(seen: Tensor, changes: Sequence[Change]) -> Tensor:
+    """Pictures that belong together ``[B, N, 4, S, S]`` 0..1, with outlines, as changes show them: those of
+    each of the B alike."""
+    return _lit(_moved(seen, changes), changes)
+
+
 def _moved(seen: Tensor, changes: Sequence[Change]) -> Tensor:
-    """Pictures ``[B, 2, 4, S, S]`` enlarged, shifted and mirrored."""
+    """Pictures ``[B, N, 4, S, S]`` enlarged, shifted and mirrored."""
     if all(change.zoom == 1.0 and not change.flip for change in changes):
         return seen
     rows = [
@@ -150,14 +157,14 @@ def _moved(seen: Tensor, changes: Sequence[Change]) -> Tensor:
 
 
 def _lit(seen: Tensor, changes: Sequence[Change]) -> Tensor:
-    """Pictures ``[B, 2, 4, S, S]`` in 0..1 in another light; each pair's alike. Outlines stay."""
+    """Pictures ``[B, N, 4, S, S]`` in 0..1 in another light. Outlines stay."""
     if all(change.light == (1.0, 1.0, 1.0) for change in changes):
         return seen
     light = torch.tensor([change.light for change in changes], dtype=seen.dtype, device=seen.device)
     brightness, contrast, saturation = (light[:, i, None, None, None, None] for i in range(3))
     grey = torch.tensor(GREY, dtype=seen.dtype, device=seen.device)[:, None, None]
     seen, outline = seen[:, :, :3] * brightness, seen[:, :, 3:]
-    # The source's own mean serves both, so that a pair stays a pair.
+    # The first one's own mean serves all, so that a pair stays a pair.
     middle = (seen[:, :1] * grey).sum(2, keepdim=True).mean((3, 4), keepdim=True)
     seen = (seen - middle) * contrast + middle
     plain = (seen * grey).sum(2, keepdim=True)
