@@ -15,6 +15,10 @@ ABLATIONS: dict[str, dict[str, dict[str, Any]]] = {
         "random pivots": {"pivots.choice": "random"},
         "no expression matching": {"pvp.mapper.losses.expression": 0.0},
     },
+    "nofa": {
+        "no fine-tuning": {"nofa.fine_tune": False},
+        "generator fine-tuned": {"nofa.tune.optimise": "generator"},
+    },
     "tri2plane": {
         # Fewer rays bring back what the picture is made of, and the upsampler has to make the rest of it.
         "one tri-plane": {"tri2plane.shape.levels": 1, "tri2plane.shape.upscale": 4},

@@ -14,6 +14,7 @@ from pipelines.job import JobPlan, create_job, is_made, read_job
 from pipelines.recipes import RECIPES, TRACK, plan, result, settings_for
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
+from studio.engines.catalog import ENGINES
 from studio.project.atomic import remove_folder
 from studio.project.lineage import file_key
 from studio.project.settings_json import settings_from_plain, settings_to_plain
@@ -261,7 +262,7 @@ def _plan(subject: str, clip: ClipFolder, settings: Any) -> JobPlan:
 def _photo_plan(subject: str, clip: ClipFolder, settings: Any, engines: tuple[str, ...]) -> JobPlan:
     chosen: dict[str, Any] = {}
     for engine in engines:
-        chosen |= settings_for(engine, "standard")
+        chosen |= settings_for(engine, ENGINES[engine].at_import)
     chosen[TRACK.id] = settings
     stages = dict.fromkeys(stage for engine in engines for stage in RECIPES[engine])
     return plan(KIND, subject, tuple(stages) or (TRACK,), clip, chosen)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.job import Task
 from pipelines.one_picture_settings import OnePictureSettings
+
+if TYPE_CHECKING:
+    from studio.one_picture.base_models import ShelvedModel
+    from studio.one_picture.person_files import PicturePerson
 
 BASE_MODEL = "base_model"
 """Name of the input that is the base model's folder."""
@@ -21,14 +26,28 @@ def base_model(engine: str, settings: OnePictureSettings, home: Path) -> dict[st
     return {BASE_MODEL: (chosen.folder, chosen.digest[:KEY_LENGTH])}
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A person, not written yet."""
+
+    person: PicturePerson
+    """What the avatar consists of."""
+    frame: int
+    """Which of the clip's frames is the picture."""
+    model: ShelvedModel
+    """The base model that draws it."""
+
+
 def avatar(task: Task) -> None:
     """Clip or photo and TrackedSequence to an Avatar; the stage bears the engine's name."""
+    leave(task, encoded(task))
+
+
+def encoded(task: Task) -> Encoded:
+    """The person of a task."""
     from pipelines.encode_identity import choose_source, encode_identity
     from pipelines.model_facts import model_facts
     from pipelines.people_systems import people_system
-    from pipelines.stages import sign
-    from pipelines.training.reporter import reporter_of
-    from studio.one_picture.person_files import save_person
     from studio.project.sequence_files import load_sequence
 
     system = people_system(task.step.id)
@@ -50,8 +69,19 @@ def avatar(task: Task) -> None:
     facts = model_facts(model.folder)
     if facts is not None and facts.a_try is not None:
         person = replace(person, notes=(*person.notes, f"About the base model “{model.name}”: {facts.a_try}"))
+    return Encoded(person, frame, model)
+
+
+def leave(task: Task, made: Encoded) -> None:
+    """Say what there is to say, and write the avatar."""
+    from pipelines.stages import sign
+    from pipelines.training.reporter import reporter_of
+    from studio.one_picture.person_files import save_person
+
+    engine, person = task.step.id, made.person
     report = reporter_of(task.progress)
     for note in person.notes:
         report.say(note)
-    save_person(task.out, system.engine, person)
-    sign(task, system.engine, person.base.stage, (frame, frame + 1), person.base.mesh.rest_camera)
+    save_person(task.out, engine, person)
+    rest = person.base.mesh.rest_camera
+    sign(task, engine, person.base.stage, (made.frame, made.frame + 1), rest)

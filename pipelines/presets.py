@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from pipelines.nofa_avatar_settings import LOOP as FINE_TUNING_LOOP
+from pipelines.nofa_avatar_settings import FineTuneSettings, NofaAvatarSettings
 from pipelines.one_picture_settings import OnePictureSettings
 from pipelines.prior_settings import InvertSettings, MapperSettings, TuneSettings
 from pipelines.pvp_settings import (
@@ -149,6 +151,17 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "best": {engine: OnePictureSettings(texture_size=1024, detail=1024)},
         }
         for engine in ("semantic", "export3d")
+    },
+    "nofa": {
+        "draft": {"nofa": NofaAvatarSettings(fine_tune=False)},
+        "standard": {},
+        "best": {
+            "nofa": NofaAvatarSettings(
+                texture_size=1024,
+                detail=1024,
+                tune=FineTuneSettings(loop=replace(FINE_TUNING_LOOP, minutes=5.0)),
+            )
+        },
     },
     "pvp": {"draft": PVP_DRAFT, "standard": PVP_STANDARD, "full": PVP_FULL},
     "tri2plane": {"draft": TRI2PLANE_DRAFT, "standard": TRI2PLANE_STANDARD, "full": TRI2PLANE_FULL},

@@ -150,11 +150,20 @@ SEMANTIC = Stage(
 )
 
 EXPORT3D = replace(SEMANTIC, id="export3d", place="avatars/export3d-{key}")
+NOFA = replace(
+    SEMANTIC,
+    id="nofa",
+    work="pipelines.nofa_stages:avatar",
+    settings="pipelines.nofa_avatar_settings:NofaAvatarSettings",
+    version=1,
+    place="avatars/nofa-{key}",
+)
 
 RECIPES: dict[str, tuple[Stage, ...]] = {
     "instant": (TRACK, PIVOTS, INSTANT),
     "semantic": (TRACK, SEMANTIC),
     "export3d": (TRACK, EXPORT3D),
+    "nofa": (TRACK, NOFA),
     "pvp": (TRACK, PIVOTS, INSTANT, MATERIAL, PRIOR, PVP),
     "tri2plane": (TRACK, PIVOTS, INSTANT, VOLUME_MATERIAL, TRI2PLANE),
 }

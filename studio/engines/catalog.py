@@ -9,11 +9,14 @@ from studio.domain.problem import Problem
 from studio.engines.engine import EngineSpec
 from studio.engines.export3d.spec import SPEC as EXPORT3D
 from studio.engines.instant.spec import SPEC as INSTANT
+from studio.engines.nofa.spec import SPEC as NOFA
 from studio.engines.pvp.spec import SPEC as PVP
 from studio.engines.semantic.spec import SPEC as SEMANTIC
 from studio.engines.tri2plane.spec import SPEC as TRI2PLANE
 
-ENGINES: dict[str, EngineSpec] = {spec.id: spec for spec in (INSTANT, SEMANTIC, EXPORT3D, PVP, TRI2PLANE)}
+ENGINES: dict[str, EngineSpec] = {
+    spec.id: spec for spec in (INSTANT, SEMANTIC, EXPORT3D, NOFA, PVP, TRI2PLANE)
+}
 """Engine id to its entry, in the order they are offered."""
 
 

@@ -48,6 +48,8 @@ class EngineSpec:
     """What its avatars can show, ``picture`` first; it is never asked for anything else."""
     from_photo: bool = False
     """Whether one picture is enough to build from; the others learn from a clip."""
+    at_import: str = "standard"
+    """Preset of what a photo becomes at its import, which nobody wants to wait for."""
 
     def load(self, avatar: Avatar) -> Engine:
         """Open an avatar for rendering, with its edits."""

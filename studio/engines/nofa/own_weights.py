@@ -1,21 +1,22 @@
 """What one-shot fine-tuning changes of a network, and where an avatar keeps it: beside its person's files.
 
 Only the weights that were optimised are kept. All others are the base model's, which lies in the home once.
+Loads no torch before it is used: settings name what can be optimised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, cast, get_args
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from studio.domain.problem import Problem
-from studio.engines.nofa.network import NofaNetwork
-from studio.one_picture.person_files import PicturePerson
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from studio.engines.nofa.network import NofaNetwork
+    from studio.one_picture.person_files import PicturePerson
 
 Optimised = Literal["compensation", "generator"]
 """What is optimised for one picture: the compensation network with what says how much of the source's own
@@ -61,6 +62,8 @@ def own_weights(network: NofaNetwork, optimised: Optimised) -> dict[str, Tensor]
 
 def save_own_weights(folder: Path, network: NofaNetwork, optimised: Optimised) -> None:
     """Write what was optimised into an avatar's existing folder."""
+    from safetensors.torch import save_file
+
     own = own_weights(network, optimised)
     save_file({name: values.detach().cpu().contiguous() for name, values in own.items()}, folder / FILE)
 
@@ -71,6 +74,9 @@ def take_own_weights(folder: Path, person: PicturePerson, network: NofaNetwork) 
     Raises:
         Problem: its file is missing or damaged.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     said = person.figures.get(FIGURE)
     if said is None:
         return

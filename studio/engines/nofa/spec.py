@@ -33,4 +33,5 @@ SPEC = EngineSpec(
     missing=SHELF.missing,
     layers=("picture", "depth", "canonical"),
     from_photo=True,
+    at_import="draft",
 )
