@@ -80,13 +80,22 @@ def build_base(
         use_threads()
     assets = AssetLibrary(home)
     trunk = None if assets.missing(system.trunk) else assets.find(system.trunk)
+    teachers = {name: assets.find(name) for name in system.teachers if not assets.missing(name)}
+    more = {"teachers": teachers} if system.teachers else {}
     with ExitStack() as stack:
         stack.callback(opened.forget)
         if fabric.is_global_zero:
             stack.enter_context(alone(scratch))
             note_training(scratch, title, again)
         trained = train_people(
-            opened.clips, settings, scratch, progress, trunk=trunk, device=fabric.device, fabric=fabric
+            opened.clips,
+            settings,
+            scratch,
+            progress,
+            trunk=trunk,
+            device=fabric.device,
+            fabric=fabric,
+            **more,
         )
     if not fabric.is_global_zero:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.people_variants import EXPORT3D_VARIANTS, SEMANTIC_VARIANTS
+from pipelines.people_variants import EXPORT3D_VARIANTS, NOFA_VARIANTS, SEMANTIC_VARIANTS
 from studio.domain.problem import Problem
 from studio.one_picture.base_models import Shelf
 
@@ -42,6 +42,9 @@ class PeopleSystem:
     """Class of network, head model and name whose objects are contenders of evaluations."""
     trunk: str
     """Entry of the assets' manifest with its perceptual loss's trunk."""
+    teachers: tuple[str, ...] = ()
+    """Entries of other networks of the user's that teach it where they are there; ``train`` is given the
+    paths of those as ``teachers``."""
     complete: str = ""
     """Function of a base model's folder, which is not in its place yet, and of the clips that it has learnt
     from, which adds what else the model keeps; empty for none."""
@@ -98,7 +101,27 @@ EXPORT3D = PeopleSystem(
     complete="pipelines.learn_expression_space:keep_way_back",
     variants=EXPORT3D_VARIANTS,
 )
-SYSTEMS: dict[str, PeopleSystem] = {system.engine: system for system in (SEMANTIC, EXPORT3D)}
+NOFA = PeopleSystem(
+    engine="nofa",
+    title="NOFA",
+    what=(
+        "Animates one picture of a face in three dimensions: a generator of heads finds the person's own "
+        "at rest, what it forgot of the picture is added, and expressions are led back to it (NOFA: "
+        "NeRF-based One-shot Facial Avatar Reconstruction)."
+    ),
+    sizes=("tiny", "small", "middle", "full"),
+    sides=(64, 128, 256, 512),
+    settings="pipelines.nofa_training_settings:training_settings",
+    train="pipelines.train_nofa:train_nofa",
+    check="studio.engines.nofa.shelf:check",
+    save="studio.engines.nofa.base_model:save_base_model",
+    load="studio.engines.nofa.base_model:load_base_model",
+    contender="pipelines.nofa_of_one:NofaOfOne",
+    trunk="lpips-vgg",
+    teachers=("identity-arcface", "gfpgan"),
+    variants=NOFA_VARIANTS,
+)
+SYSTEMS: dict[str, PeopleSystem] = {system.engine: system for system in (SEMANTIC, EXPORT3D, NOFA)}
 """By engine."""
 
 

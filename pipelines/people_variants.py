@@ -30,6 +30,15 @@ EXPORT3D_VARIANTS: dict[str, dict[str, Any]] = {
 }
 """Tables 3 and 4 of the Export3D paper, and what the project adds."""
 
+NOFA_VARIANTS: dict[str, dict[str, Any]] = {
+    "no W-Net": {"network.weighting": False},
+    "no identity": {"network.identity_condition": False},
+    "no motion prior": {"network.motion_prior": False},
+    "planes alone": {"network.seen_source": False},
+}
+"""Table 5 of the NOFA paper, and what the project adds. Table 3, compensation and how it is optimised, needs
+no other training: see :mod:`pipelines.compare_nofa_tuning`."""
+
 S = TypeVar("S")
 
 

@@ -162,6 +162,14 @@ class SameClipPairs(_SameClip[Pair]):
 
 
 @dataclass(frozen=True)
+class OwnFrames(SameClipPairs):
+    """The sources of those pairs, each as its own driving frame."""
+
+    def _example(self, clip: CorpusClip, frames: list[int]) -> Pair:
+        return Pair(clip, frames[0], frames[0])
+
+
+@dataclass(frozen=True)
 class PositiveWithNegatives(_SameClip[Contrast]):
     """One positive and, from the same clip, negatives: all show one face, so only what it does differs.
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from studio.domain.camera import Floats
 from studio.domain.motion import HeadMotion
+from studio.head.mirrored import mirror_of
 from studio.head.model import HeadModel
-from studio.head.topology import topology
 
 EXPRESSIONS, JAW, EYELIDS, GAZE = 50, 3, 2, 2
 EXPRESSION = EXPRESSIONS + JAW + EYELIDS + GAZE
@@ -67,8 +67,4 @@ def mirrored_expression(numbers: Floats, model: HeadModel) -> Floats:
 @cache
 def _mirror(model: HeadModel) -> Floats:
     """``[50, 50]`` expression numbers to mirrored ones."""
-    basis = model.expression_basis * model.expression_deviation[:, None, None]
-    seen = basis[:, topology().mirror] * np.array([-1.0, 1.0, 1.0], np.float32)
-    flat = basis.reshape(len(basis), -1).astype(np.float64)
-    solved = np.linalg.lstsq(flat.T, seen.reshape(len(seen), -1).T.astype(np.float64), rcond=None)[0]
-    return np.asarray(solved.T, np.float32)
+    return mirror_of(model.expression_basis * model.expression_deviation[:, None, None])

@@ -38,18 +38,19 @@ class CameraDiscriminator(nn.Module):
     what the camera's numbers, normalised after two layers, let expect.
     """
 
-    def __init__(self, side: int, first: int, most: int, numbers: int = 25) -> None:
+    def __init__(self, side: int, first: int, most: int, numbers: int = 25, channels: int = 3) -> None:
         """
         Args:
             side: of the pictures, pixels, a power of two from 8.
             first: channels at that side; they double with every halving…
             most: …up to this many.
             numbers: of a camera.
+            channels: of the pictures.
         """
         super().__init__()
         halvings = (side // LAST).bit_length() - 1
         widths = [min(most, first << step) for step in range(halvings + 1)]
-        self.begin = nn.Conv2d(3, widths[0], 1)
+        self.begin = nn.Conv2d(channels, widths[0], 1)
         self.halvings = nn.ModuleList(Halving(a, b) for a, b in zip(widths, widths[1:]))
         last = widths[-1]
         self.end = nn.Conv2d(last + 1, last, 3, padding=1)
@@ -58,7 +59,7 @@ class CameraDiscriminator(nn.Module):
         self.expected = nn.Sequential(nn.Linear(numbers, last), nn.LeakyReLU(SLOPE), nn.Linear(last, last))
 
     def forward(self, pictures: Tensor, cameras: Tensor) -> Tensor:
-        """Pictures ``[B, 3, S, S]`` in -1..1 and cameras ``[B, 25]`` to logits ``[B]``.
+        """Pictures ``[B, channels, S, S]`` in -1..1 and cameras ``[B, 25]`` to logits ``[B]``.
 
         Cameras' numbers should be about one in size: those of ``camera_numbers`` from EG3D's distance.
         """

@@ -21,6 +21,9 @@ from studio.networks.volume.rays import Rays
 
 TAKEN = 2.5
 """Logit of the share of a point's colour that is the source's, to begin with: 0.92."""
+BACK = -0.04
+"""z of head space, metres, at which matter ends to begin with: deeper, ears and hair of one picture become
+planks in another."""
 HIDDEN = 5.0
 """How much less of it is taken of what faces away from the source's camera."""
 
@@ -146,7 +149,7 @@ class GuidedVolume(nn.Module):
 
     def _begins(self, place: Canonical) -> Tensor:
         person = None if place.shown is None else place.shown[..., 3]
-        return skin_logit(place.skin, place.metres, person)
+        return skin_logit(place.skin, place.metres, person, BACK)
 
     def _span(self, rays: Rays) -> tuple[Tensor, Tensor]:
         whole = torch.ones_like(rays.plane[..., 0])

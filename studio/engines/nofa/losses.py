@@ -79,25 +79,36 @@ STAGES: Mapping[Stage, Weights] = {
 """Equations 7, 8, 11 and 12."""
 
 
+def weighted(parts: Parts, weights: Weights) -> dict[str, Tensor]:
+    """What is there, by name, times its weight."""
+    found = {field.name: getattr(parts, field.name) for field in fields(parts)}
+    return {name: getattr(weights, name) * part for name, part in found.items() if part is not None}
+
+
 def total(parts: Parts, weights: Weights) -> Tensor:
     """The weighted sum of what is there.
 
     Raises:
         ValueError: nothing is.
     """
-    terms = [
-        getattr(weights, field.name) * getattr(parts, field.name)
-        for field in fields(parts)
-        if getattr(parts, field.name) is not None
-    ]
+    terms = [*weighted(parts, weights).values()]
     if not terms:
         raise ValueError("no part of a loss was given")
     return torch.stack(terms).sum()
 
 
-def reconstruction(drawn: Tensor, wanted: Tensor, perceptual: PerceptualLoss) -> tuple[Tensor, Tensor]:
-    """Mean squared and perceptual difference of pictures ``[B, 3, S, S]`` in -1..1 (equation 3)."""
-    squares = (drawn - wanted).square().mean()
+def reconstruction(
+    drawn: Tensor, wanted: Tensor, perceptual: PerceptualLoss, counts: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mean squared and perceptual difference of pictures ``[B, 3, S, S]`` in -1..1 (equation 3).
+
+    Args:
+        drawn, wanted: the pictures.
+        perceptual: what compares looks.
+        counts: ``[B, 1, S, S]`` how much squares count at each place, 1 on average; None for all alike.
+    """
+    error = (drawn - wanted).square()
+    squares = error.mean() if counts is None else (error * counts).mean()
     return squares, perceptual(drawn.clamp(-1.0, 1.0), wanted).mean()
 
 
@@ -132,12 +143,15 @@ def identity(drawn: Tensor, wanted: Tensor, boxes: Tensor, embed: Embed) -> Tens
     return 1.0 - (embed(aligned(drawn, boxes, FACE_SIDE)) * known).sum(-1).mean()
 
 
-def identity_network(weights: Path | None, cache: Path) -> tuple[Embed | None, str]:
+def identity_network(
+    weights: Path | None, cache: Path, device: torch.device | str = "cpu"
+) -> tuple[Embed | None, str]:
     """ArcFace where the user owns it, and a sentence for the screen; without it that part is left out.
 
     Args:
         weights: ``model_ir_se50.pth``; None where it is absent.
         cache: folder for its conversion.
+        device: where it goes.
 
     Raises:
         Problem: the file is damaged or another.
@@ -150,6 +164,7 @@ def identity_network(weights: Path | None, cache: Path) -> tuple[Embed | None, s
     from studio.networks.foreign import load_ir_se50
 
     network, _ = load_ir_se50(weights, cache)
+    network.to(device)
     return network.identity_embedding, f"Who it is is compared by ArcFace ({weights.name})."
 
 
@@ -216,3 +231,25 @@ def aligned(pictures: Tensor, boxes: Tensor, side: int) -> Tensor:
         pictures, torch.stack([across, down], -1), mode="bilinear", padding_mode="border", align_corners=False
     )
     return functional.avg_pool2d(found, 2)
+
+
+def put_back(pictures: Tensor, windows: Tensor, boxes: Tensor) -> Tensor:
+    """Pictures with windows of them, as :func:`aligned` cuts them out, in their places again.
+
+    Args:
+        pictures: ``[B, C, H, W]``.
+        windows: ``[B, C, R, R]``.
+        boxes: ``[B, 4]``.
+    """
+    height, width = pictures.shape[2:]
+    x = torch.arange(width, device=pictures.device) + 0.5
+    y = torch.arange(height, device=pictures.device) + 0.5
+    boxes = boxes.to(pictures)
+    across = (x - boxes[:, 0, None]) / (boxes[:, 2] - boxes[:, 0])[:, None] * 2.0 - 1.0
+    down = (y - boxes[:, 1, None]) / (boxes[:, 3] - boxes[:, 1])[:, None] * 2.0 - 1.0
+    grid = torch.stack(
+        [across[:, None, :].expand(-1, height, -1), down[:, :, None].expand(-1, -1, width)], -1
+    )
+    found = functional.grid_sample(windows, grid, "bilinear", padding_mode="border", align_corners=False)
+    inside = (grid.abs() <= 1.0).all(-1)[:, None]
+    return torch.where(inside, found, pictures)

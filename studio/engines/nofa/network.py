@@ -116,6 +116,9 @@ class NofaNetwork(nn.Module):
         self.register_buffer("centre", centre, persistent=False)
         self.guided = GuidedVolume(shape, centre) if shape.guided else None
         if shape.guided:
+            for name, weight in self.prior.superresolution.named_parameters():
+                if name.endswith("torgb.weight"):  # it begins by adding nothing to what rays draw
+                    nn.init.zeros_(weight)
             face = head.deform(head.template, canonical_motion(shape))[0]
             mean = with_normals(torch.from_numpy(surface_of_face(head, face))[None, None])
             self.register_buffer("mean_surface", mean, persistent=False)
@@ -233,6 +236,8 @@ class NofaNetwork(nn.Module):
             depth = picture(seen.depth[..., None])
         told = _spread(person.ws, batch)[:, -1]
         sharper = self.prior.superresolution(features * 2.0 - 1.0, told, added=True).float() * cover
+        if taken is not None:  # of what the source shows it knows nothing
+            sharper = sharper * (1.0 - enlarged(taken, times))
         return Drawn(whole * 2.0 - 1.0 + sharper, raw * 2.0 - 1.0, alpha, depth, taken)
 
     def _detail(self, guide: Guide, cameras: Cameras, depth: Tensor, warp: FaceWarp | None) -> Tensor:
@@ -291,9 +296,10 @@ def enlarged(x: Tensor, times: int = 2) -> Tensor:
 
 
 def _finer(values: Tensor, side: int) -> Tensor:
-    """What was found for squares of two by two rays ``[B, side²/4, C]``, for each: ``[B, side², C]``."""
-    grid = values.view(len(values), side // 2, side // 2, -1)
-    return grid.repeat_interleave(2, 1).repeat_interleave(2, 2).flatten(1, 2)
+    """What was found for squares of two by two rays ``[B, side²/4, C]``, for each, without steps between
+    them: ``[B, side², C]``."""
+    grid = torch.unflatten(values.mT, 2, (side // 2, side // 2))
+    return enlarged(grid).flatten(2).mT
 
 
 def _spread_cameras(cameras: Cameras, batch: int) -> Cameras:

@@ -66,7 +66,7 @@ def skin_at(surface: Tensor, points: Tensor, source: Cameras | None = None) -> S
     return Skin(behind, (found[..., 1:] @ towards[..., None])[..., 0])
 
 
-def skin_logit(skin: Skin, points: Tensor, person: Tensor | None = None) -> Tensor:
+def skin_logit(skin: Skin, points: Tensor, person: Tensor | None = None, back: float = BACK) -> Tensor:
     """What densities' logits ``[B, M]`` begin with: matter behind the surface, where the source shows the
     person.
 
@@ -74,8 +74,9 @@ def skin_logit(skin: Skin, points: Tensor, person: Tensor | None = None) -> Tens
         skin: of the points.
         points: ``[B, M, 3]``.
         person: ``[B, M]`` 0..1 how much the source's outline holds them; None for no outline.
+        back: z of head space, metres, at which matter ends.
     """
-    logit = (torch.minimum(skin.behind, points[..., 2] - BACK) / SKIN).clamp(*PRIOR)
+    logit = (torch.minimum(skin.behind, points[..., 2] - back) / SKIN).clamp(*PRIOR)
     return logit if person is None else logit + OUTSIDE * (1.0 - person)
 
 
