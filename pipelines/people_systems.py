@@ -45,6 +45,9 @@ class PeopleSystem:
     teachers: tuple[str, ...] = ()
     """Entries of other networks of the user's that teach it where they are there; ``train`` is given the
     paths of those as ``teachers``."""
+    forms: str = ""
+    """Function of network, head model, name and steps of fine-tuning to further contenders: the same base
+    model in other forms, which may say a sentence each; empty for none."""
     complete: str = ""
     """Function of a base model's folder, which is not in its place yet, and of the clips that it has learnt
     from, which adds what else the model keeps; empty for none."""
@@ -117,6 +120,7 @@ NOFA = PeopleSystem(
     save="studio.engines.nofa.base_model:save_base_model",
     load="studio.engines.nofa.base_model:load_base_model",
     contender="pipelines.nofa_of_one:NofaOfOne",
+    forms="pipelines.nofa_forms:forms",
     trunk="lpips-vgg",
     teachers=("identity-arcface", "gfpgan"),
     variants=NOFA_VARIANTS,

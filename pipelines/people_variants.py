@@ -26,7 +26,8 @@ EXPORT3D_VARIANTS: dict[str, dict[str, Any]] = {
     "LeBS, n = 10": {"network.encoding": "lebs"},
     "LeBS, n = 5": {"network.encoding": "lebs", "network.directions": 5},
     "cross attention": {"network.conditioning": "cross_attention"},
-    "planes alone": {"network.lifted": False, "network.background": False},
+    "no face plane": {"network.face_plane": 0},
+    "planes alone": {"network.lifted": False, "network.background": False, "network.face_plane": 0},
 }
 """Tables 3 and 4 of the Export3D paper, and what the project adds."""
 
@@ -37,7 +38,7 @@ NOFA_VARIANTS: dict[str, dict[str, Any]] = {
     "planes alone": {"network.seen_source": False},
 }
 """Table 5 of the NOFA paper, and what the project adds. Table 3, compensation and how it is optimised, needs
-no other training: see :mod:`pipelines.compare_nofa_tuning`."""
+no other training: see :mod:`pipelines.nofa_forms`."""
 
 S = TypeVar("S")
 

@@ -56,6 +56,9 @@ class EvaluatePeopleOptions(JudgePeopleOptions):
     """Which engine's base model is judged."""
     beside: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ENGINE[:NAME] ...")] = ()
     """Base models of other engines for pictures of the same side that stand beside it."""
+    forms: Annotated[int, tyro.conf.arg(metavar="STEPS")] = 0
+    """Show the base model in its other forms, too, those that are fine-tuned to each picture for so many
+    steps; 0: not. Only for nofa."""
     base_model: Annotated[str, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = ""
     """Which base model of the home, or the beginning of its name; the newest where none is named."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
@@ -110,6 +113,8 @@ def evaluate(words: list[str]) -> int:
     from studio.tracking.quiet import quiet
 
     ours = options.engine
+    if options.forms > 0 and not people_system(ours).forms:
+        raise Problem(f"The engine {ours} has no other forms of its base models: leave --forms out.")
     asked = [(ours, options.base_model), *((e, n) for e, _, n in (b.partition(":") for b in options.beside))]
     if len({engine for engine, _ in asked}) < len(asked):
         raise Problem("Every engine can stand in the comparison once: name others with --beside.")
@@ -117,7 +122,7 @@ def evaluate(words: list[str]) -> int:
         head = builtin_head()
         # Which way of keeping the surroundings is the stronger rival depends on the measure: both are there.
         contenders: list[Contender] = [CopySource(), InstantOfOne(head), InstantOfOne(head, still=False)]
-        names, sides = {}, {}
+        names, sides, further = {}, {}, []
         for engine, name in asked:
             system = people_system(engine)
             shelved = system.shelf.choose(options.store.home, name)
@@ -125,6 +130,9 @@ def evaluate(words: list[str]) -> int:
             fits(corpus, model.head_model, head.id)
             contenders.append(system.find("contender")(model.network, head, engine))
             names[engine], sides[engine] = shelved.name, model.network.shape.side
+            if engine == ours and options.forms > 0:
+                further = system.find("forms")(model.network, head, engine, options.forms)
+        contenders += further
         if len(set(sides.values())) > 1:
             told = ", ".join(f"{engine} {side}²" for engine, side in sides.items())
             raise Problem(f"Only base models for pictures of one side can be compared, not {told}.")
@@ -151,6 +159,9 @@ def evaluate(words: list[str]) -> int:
     for line in verdict(evaluation, ours):
         screen.say(line)
     screen.say("\n" + pose_table(evaluation))
+    for form in further:
+        if form.said():
+            screen.say(form.said())
     return 0
 
 
