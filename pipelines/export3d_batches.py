@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipelines.one_picture import motion_at
 from pipelines.pair_batches import PairPictures, ShownPairs
+from pipelines.pair_cameras import pair_cameras, together
 from studio.corpus.corpus import CorpusClip
 from studio.corpus.pairs import Pair
 from studio.domain.camera import Floats
@@ -18,7 +19,6 @@ from studio.head import HeadModel
 from studio.head.expression_numbers import expression_numbers, mirrored_expression
 from studio.networks.volume.head_surface import surface_of
 from studio.networks.volume.rays import Cameras
-from studio.networks.volume.seeing import enlarged, mirrored
 from studio.one_picture.driving import frames_of
 
 
@@ -44,6 +44,8 @@ class VolumePairs:
     """``[B, 3, S, S]`` -1..1: what is to be drawn."""
     expression: Tensor
     """``[B, 57]`` of the driving frame."""
+    shown: Tensor
+    """``[B, 57]`` of the source frame."""
     source_cameras: Cameras
     """B."""
     cameras: Cameras
@@ -94,34 +96,39 @@ class VolumeBatches:
         expressions, surfaces, sources, drivings = [], [], [], []
         for pair, change in zip(shown.pairs, shown.changes):
             moments = self._moments[pair.clip.name]
-            numbers, surface = moments.expression[pair.driving], moments.surface
-            cameras = moments.cameras.take([pair.source, pair.driving])
-            if change.zoom != 1.0:
-                half = 0.5 * self._side
-                corner = half * (1.0 + torch.tensor([change.at], dtype=torch.float32)) - half / change.zoom
-                cameras = enlarged(cameras, torch.full((2,), change.zoom), corner.expand(2, 2))
+            numbers, surface = moments.expression[[pair.source, pair.driving]], moments.surface
+            cameras = pair_cameras(moments.cameras, pair, change, self._side)
             if change.flip:
                 numbers, surface = mirrored_expression(numbers, self._model), surface[:, ::-1]
-                cameras = mirrored(cameras, self._side)
             expressions.append(numbers)
             surfaces.append(surface)
             sources.append(cameras.take([0]))
             drivings.append(cameras.take([1]))
+        told = torch.from_numpy(np.stack(expressions)).to(device)
         return VolumePairs(
             source=shown.source,
             driving=shown.driving,
-            expression=torch.from_numpy(np.stack(expressions)).to(device),
+            expression=told[:, 1].contiguous(),
+            shown=told[:, 0].contiguous(),
             source_cameras=together(sources, device),
             cameras=together(drivings, device),
             surface=torch.from_numpy(np.stack(surfaces)[:, None].copy()).to(device),
         )
 
 
-def together(cameras: Sequence[Cameras], device: torch.device | str) -> Cameras:
-    """Cameras without an orbit, one after another."""
-    return Cameras(
-        *(
-            torch.cat([getattr(one, name) for one in cameras]).to(device)
-            for name in ("rotation", "to_plane", "nearness", "eye")
-        )
-    )
+FIRST_FACE = 1 << 40
+"""Number of the first pair that teaches a face alone: far beyond those of any training."""
+
+
+def face_numbers(numbers: Sequence[int], each: int, batch: int) -> list[int]:
+    """Numbers of a step's pairs to those of the pairs that teach faces alone in the same step.
+
+    Every pair brings its own share of them, so that it does not matter which process has it.
+
+    Args:
+        numbers: of some of a step's pairs, counted over all steps.
+        each: pairs of a step that teach faces alone.
+        batch: pairs of a step.
+    """
+    shares = [(number * each // batch, (number + 1) * each // batch) for number in numbers]
+    return [FIRST_FACE + face for first, end in shares for face in range(first, end)]

@@ -44,10 +44,11 @@ class Export3DOfOne:
         source = self._pictures(person.picture[None])
         if self._network.shape.background:
             source = torch.cat([source, self._pictures(person.mask[None, ..., None])], 1)
-        taken = frames_of(person.motion, self._model, device=self._device).cameras
+        taken = frames_of(person.motion, self._model, device=self._device)
         skin = surface_of(self._model, person.coefficients, person.offset)
         with torch.no_grad():
-            known = self._network.encode(source, taken, torch.from_numpy(skin)[None, None].to(self._device))
+            surface = torch.from_numpy(skin)[None, None].to(self._device)
+            known = self._network.encode(source, taken.cameras, surface, taken.expression)
 
         def driven(motion: HeadMotion, frames: Pictures) -> Pictures:
             drawn = []

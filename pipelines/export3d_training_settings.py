@@ -64,6 +64,16 @@ class Export3DTrainingSettings:
     """Weight of how different pictures look, raw and final (paper: LPIPS of VGG16, 1)."""
     eyes_and_mouth: Annotated[float, Ge(0)] = 0.0
     """How many times more differences count at eyes and mouth, where faces are read. Paper: 0."""
+    face_weight: Annotated[float, Ge(0)] = 0.0
+    """Weight of how the face's own plane, where there is one, differs from the driving frame's face seen from
+    the front, most at eyes and mouth. Paper: 0."""
+    face_squares: Annotated[float, Ge(0)] = 1.0
+    """How many times more squared differences count there than in pictures, whose squares are of large flat
+    regions mostly."""
+    face_pairs: Annotated[int, Ge(0)] = 0
+    """Pairs in a step that teach that plane alone. They take no rays, so there can be many."""
+    face_rate: Annotated[float, Gt(0)] = 1e-4
+    """Adam's learning rate, at its height, for what paints that plane."""
     critic_weight: Annotated[float, Ge(0)] = 0.01
     """Weight of the discriminator's verdict (paper: 0.01)."""
     critic_rate: Annotated[float, Gt(0)] = 1e-5
@@ -102,12 +112,20 @@ def training_settings(size: Size, side: Side) -> Export3DTrainingSettings:
                 weight_decay=0.05,
                 clips=4,
                 learning_rate=1e-3,
+                share=0.06,
             ),
             learning_rate=1e-3,
             looks_weight=2.0,
             eyes_and_mouth=5.0,
+            face_weight=1.0,
+            face_squares=10.0,
+            face_pairs=16,
+            face_rate=2e-3,
             critic_from=1.0,
             zoom=0.1,
+            loop=replace(SMALL_LOOP, batch=2),
         )
     settings = Export3DTrainingSettings(network=network, loop=FULL_LOOP)
-    return settings if size == "full" else replace(settings, eyes_and_mouth=5.0)
+    if size == "full":
+        return settings
+    return replace(settings, eyes_and_mouth=5.0, face_weight=1.0, face_squares=10.0, face_pairs=16)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from pipelines.export3d_batches import VolumeBatches, VolumePairs, volume_moments
+from pipelines.export3d_batches import VolumeBatches, VolumePairs, face_numbers, volume_moments
 from pipelines.export3d_preview import preview_sheet
 from pipelines.export3d_training_settings import Export3DTrainingSettings
 from pipelines.pair_batches import Changes, PairPictures
@@ -36,12 +36,14 @@ from studio.corpus.corpus import CorpusClip
 from studio.corpus.pairs import Pair, SameClipPairs
 from studio.domain.progress import Progress, silent
 from studio.engines.export3d.expression import BasisScaling
-from studio.engines.export3d.losses import critic_loss, reconstruction, verdict_loss
+from studio.engines.export3d.face_plane import face_counts, from_front
+from studio.engines.export3d.losses import critic_loss, face_difference, reconstruction, verdict_loss
 from studio.engines.export3d.network import Drawn, Export3DNetwork
 from studio.head import HeadModel, builtin_head
 from studio.head.expression_numbers import expression_numbers
 from studio.networks.camera_discriminator import CameraDiscriminator
 from studio.networks.perceptual import perceptual_loss
+from studio.networks.precision import full_precision
 from studio.networks.volume.camera_numbers import RADIUS, camera_numbers
 from studio.networks.volume.face_places import places_that_count
 
@@ -98,6 +100,7 @@ class _Teaching:
         """``settings``: those of the whole training."""
         self.settings, self._alive = settings, people.report_to.again
         device, shape = people.device, settings.network
+        self._device = device
         moments = {clip.name: volume_moments(clip, people.model, shape.side) for clip in people.everybody()}
         with randomness_kept():
             torch.manual_seed(settings.loop.seed)
@@ -111,8 +114,13 @@ class _Teaching:
             self.network.expression.level(torch.from_numpy(np.concatenate(expressions)).to(device))
             self.network.expression.requires_grad_(False)
         self.modules: dict[str, nn.Module] = {"network": self.network}
-        learnt = [values for values in self.network.parameters() if values.requires_grad]
-        self.optimisers = {"network": torch.optim.Adam(learnt, settings.learning_rate)}
+        faces = [] if self.network.face is None else [*self.network.face.parameters()]
+        own = {id(values) for values in faces}
+        learnt = [v for v in self.network.parameters() if v.requires_grad and id(v) not in own]
+        groups: list[dict[str, Any]] = [{"params": learnt}]
+        if faces:
+            groups.append({"params": faces, "lr": settings.face_rate})
+        self.optimisers = {"network": torch.optim.Adam(groups, settings.learning_rate)}
         if self.critic is not None:
             self.modules["critic"] = self.critic
             self.optimisers["critic"] = torch.optim.Adam(self.critic.parameters(), settings.critic_rate)
@@ -137,12 +145,15 @@ class _Teaching:
         """A step's losses."""
         settings, numbers = self.settings, batch.indices.tolist()
         for further in range(1, settings.frames.ahead + 1):
-            self._batches.ahead([number + further * settings.loop.batch for number in numbers])
+            later = [number + further * settings.loop.batch for number in numbers]
+            self._batches.ahead([*later, *self._face_numbers(later)])
         pairs = self._batches.at(numbers)
         chance = torch.Generator(pairs.source.device)
         chance.manual_seed(step_seed(settings.loop.seed, _RAYS, *numbers))
         drawn = self._drawn(pairs, chance)
         terms = self._compared(drawn, pairs)
+        if settings.face_weight > 0.0 and settings.face_pairs and self.network.face is not None:
+            terms |= self._faces(numbers)
         loss = torch.stack([*terms.values()]).sum()
         if self.critic is not None:
             zero = loss.detach() * 0.0
@@ -154,9 +165,8 @@ class _Teaching:
         return {"loss": loss, **terms}
 
     def _drawn(self, pairs: VolumePairs, chance: torch.Generator | None = None) -> Drawn:
-        drawn: Drawn = self.network(
-            pairs.source, pairs.expression, pairs.cameras, pairs.source_cameras, pairs.surface, chance
-        )
+        asked = (pairs.source, pairs.expression, pairs.cameras, pairs.source_cameras, pairs.surface)
+        drawn: Drawn = self.network(*asked, chance, pairs.shown)
         return drawn
 
     def _compared(self, drawn: Drawn, pairs: VolumePairs) -> dict[str, Tensor]:
@@ -171,6 +181,32 @@ class _Teaching:
             "squares": squares * parts.squares,
             "looks_raw": looks * parts.raw_perceptual,
             "looks": looks * parts.perceptual,
+        }
+
+    def _face_numbers(self, numbers: Sequence[int]) -> list[int]:
+        """Of the pairs that teach the face's plane alone; none where nothing is compared there."""
+        settings = self.settings
+        if self.network.face is None or settings.face_weight == 0.0:
+            return []
+        return face_numbers(numbers, settings.face_pairs, settings.loop.batch)
+
+    def _faces(self, numbers: Sequence[int]) -> dict[str, Tensor]:
+        """How the faces that are painted for some pairs differ from the driving frames'."""
+        faces, shape = self._face_numbers(numbers), self.settings.network
+        if not faces:  # fewer than pairs: others of the step's have them
+            nothing = torch.zeros((), device=self._device)
+            return {"face_squares": nothing, "face_looks": nothing}
+        pairs = self._batches.at(faces)
+        told = (pairs.source, pairs.expression, pairs.source_cameras, pairs.surface, pairs.shown)
+        painted, skin = self.network.painted_face(*told)
+        with full_precision(painted):
+            wanted = from_front(pairs.driving, pairs.cameras, skin, shape.face_plane)
+            counts = face_counts(skin, pairs.cameras, shape.face_plane)
+            squares, looks = face_difference(painted, wanted, counts, self.looks)
+        weight = self.settings.face_weight
+        return {
+            "face_squares": weight * self.settings.face_squares * self.settings.squared_weight * squares,
+            "face_looks": weight * self.settings.looks_weight * looks,
         }
 
     def _judged(self, critic: nn.Module, picture: Tensor, pairs: VolumePairs) -> tuple[Tensor, Tensor]:

@@ -163,3 +163,32 @@ def test_contrast_finds_pictures_of_people_it_has_not_learnt_from(corpus, tmp_pa
     assert found
     assert all(0.0 <= value <= 1.0 for value in found)
     assert np.isfinite(found).all()
+
+
+def test_faces_are_taught_by_pairs_of_their_own(corpus, tmp_path) -> None:
+    """They add to what is learnt, most of all to the plane that they teach."""
+
+    def trained(name: str, **changes: Any) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+        heard = Listening()
+        settings = little(2, validation_identities=0, **changes)
+        settings = replace(settings, loop=replace(settings.loop, log_steps=1))
+        made = train_export3d(corpus.clips, settings, tmp_path / name, heard)
+        return made.network.state_dict(), [figures for figures in heard.figures if "squares" in figures]
+
+    plain, said = trained("plain")
+    assert all("face_squares" not in figures for figures in said)
+    faces, said = trained("faces", face_weight=1.0, face_squares=10.0, face_pairs=6, face_rate=3e-3)
+    assert said
+    assert all(figures["face_squares"] > 0.0 and figures["face_looks"] > 0.0 for figures in said)
+    assert not torch.equal(faces["face.out.weight"], plain["face.out.weight"])
+    _, light = trained("light", face_weight=1.0, face_pairs=6)
+    assert light[0]["face_squares"] == pytest.approx(said[0]["face_squares"] / 10.0, rel=1e-3)
+
+
+def test_a_faces_plane_has_a_learning_rate_of_its_own(corpus, tmp_path) -> None:
+    settings = little(1, face_weight=1.0, face_pairs=4, face_rate=1e-12, validation_identities=0)
+    torch.manual_seed(settings.loop.seed)
+    fresh = Export3DNetwork(NETWORK).state_dict()
+    trained = train_export3d(corpus.clips, settings, tmp_path / "run").network.state_dict()
+    assert torch.allclose(trained["face.out.weight"], fresh["face.out.weight"], atol=1e-9)
+    assert not torch.equal(trained["sharpen.blocks.0.colours.bias"], fresh["sharpen.blocks.0.colours.bias"])

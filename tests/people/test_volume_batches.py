@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipelines.export3d_batches import VolumeBatches, volume_moments
+from pipelines.export3d_batches import FIRST_FACE, VolumeBatches, face_numbers, volume_moments
 from pipelines.pair_batches import Changes, PairPictures
 from pipelines.people_loader import PeopleLoader
 from pipelines.people_moments import moments_of
@@ -73,3 +73,26 @@ def test_a_mirror_turns_the_face_and_its_surface(both) -> None:
         )
         right, left, gaze = plain.expression[row, 53:56].tolist()
         assert mirrored.expression[row, 53:56].tolist() == pytest.approx([left, right, -gaze], abs=1e-6)
+
+
+@pytest.mark.parametrize(("each", "batch"), [(16, 2), (6, 4), (3, 4), (0, 2)])
+def test_pairs_that_teach_faces_are_shared_by_a_steps_pairs(each, batch) -> None:
+    """None twice, none left out, and the same whichever process has which pair."""
+    steps = 3
+    whole = [face_numbers(range(step * batch, (step + 1) * batch), each, batch) for step in range(steps)]
+    assert [len(faces) for faces in whole] == [each] * steps
+    flat = [face for faces in whole for face in faces]
+    assert flat == [FIRST_FACE + face for face in range(steps * each)]
+    assert [face for number in range(steps * batch) for face in face_numbers([number], each, batch)] == flat
+
+
+def test_pairs_say_what_the_source_shows(both) -> None:
+    volumes, _ = both(Changes())
+    mirrored, _ = both(Changes(flip=True))
+    pairs = volumes.at([0, 1, 2])
+    turned = mirrored.at([0, 1, 2])
+    assert pairs.shown.shape == pairs.expression.shape == (3, 57)
+    assert float((pairs.shown - pairs.expression).abs().max()) > 0.05
+    # Jaw and lids look the same in a mirror, or change sides: both frames' alike.
+    assert torch.allclose(pairs.shown[:, 50], turned.shown[:, 50], atol=1e-5)
+    assert torch.allclose(pairs.expression[:, 50], turned.expression[:, 50], atol=1e-5)

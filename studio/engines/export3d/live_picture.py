@@ -49,7 +49,10 @@ class LiveVolume:
         skin = torch.from_numpy(surface_of(mesh.model, mesh.identity, mesh.offset)).to(device)
         with torch.inference_mode():
             self._person = self._network.encode(
-                source, self._cameras(person.base.motion, FreeCamera(), self._side), skin[None, None]
+                source,
+                self._cameras(person.base.motion, FreeCamera(), self._side),
+                skin[None, None],
+                torch.from_numpy(expression_numbers(person.base.motion, mesh.model)).to(device),
             )
         # Finer than the network only where points see the source picture.
         finer = len(picture) > self._side and shape.lifted

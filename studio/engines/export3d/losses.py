@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -56,6 +57,22 @@ def reconstruction(
         perceptual(drawn.raw.clamp(-1.0, 1.0), raw).mean(),
         perceptual(drawn.picture.clamp(-1.0, 1.0), driving).mean(),
     )
+
+
+def face_difference(
+    painted: Tensor, driving: Tensor, counts: Tensor, perceptual: PerceptualLoss
+) -> tuple[Tensor, Tensor]:
+    """How far painted faces are from the driving frames' faces, both seen from the front: squares, and looks.
+
+    Args:
+        painted: ``[B, 3, W, W]`` -1..1.
+        driving: ``[B, 3, W, W]``.
+        counts: ``[B, 1, W, W]`` 0..1 how much a place counts: 0 where the driving frame does not show it.
+        perceptual: what compares looks.
+    """
+    squares = ((painted - driving).square() * counts).mean() / counts.mean().clamp_min(1e-3)
+    # What does not count is made alike, so that looks have no border there.
+    return squares, perceptual(torch.lerp(driving, painted, counts), driving).mean()
 
 
 def critic_loss(real: Tensor, drawn: Tensor) -> Tensor:

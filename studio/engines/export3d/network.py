@@ -9,13 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.engines.export3d.expression import BasisScaling, expression_encoder
+from studio.engines.export3d.face_plane import FacePlane, FaceSeen, from_front, surface_points
 from studio.engines.export3d.generator import PlaneGenerator, Stemmed
 from studio.engines.export3d.settings import Export3DSettings
 from studio.engines.export3d.super_resolution import SuperResolution, enlarged
-from studio.engines.export3d.volume import WIDTH, Matter, Volume
+from studio.engines.export3d.volume import WIDTH, Matter, Volume, mixed
 from studio.head.builtin import builtin_head
+from studio.head.expression_numbers import EXPRESSION
 from studio.networks.filled_picture import without_person
 from studio.networks.precision import full_precision
+from studio.networks.volume.guided import skin_at
 from studio.networks.volume.head_surface import surface_of
 from studio.networks.volume.lifted import Lifted, canonical, surface_normals
 from studio.networks.volume.rays import Cameras, pixel_centres
@@ -35,6 +38,10 @@ class Person:
     """The cameras that took it."""
     behind: Tensor | None
     """``[B, 3, S, S]`` -1..1, what is behind the person; None where the volume holds all."""
+    face: FaceSeen | None = None
+    """For the face's own plane, where there is one…"""
+    shown: Tensor | None = None
+    """…and ``[B, d]`` representations of the expressions that the sources show."""
 
     def __len__(self) -> int:
         return len(self.stemmed.tokens)
@@ -82,12 +89,15 @@ class Export3DNetwork(nn.Module):
             raise ValueError(
                 "a person before a background is known by what the source shows: lifted is needed"
             )
+        if shape.face_plane and not shape.lifted:
+            raise ValueError("a face is painted over what the source shows: lifted is needed")
         self.shape = shape
         self.expression = expression_encoder(shape)
         self.generator = PlaneGenerator(shape, shape.source_channels)
         self.lift: nn.Conv2d | None = None
         if shape.lifted and shape.lifted_channels:
             self.lift = nn.Conv2d(shape.source_channels, shape.lifted_channels, 5, padding=2)
+        self.face = FacePlane(shape) if shape.face_plane else None
         self.volume = Volume(shape)
         self.sharpen = SuperResolution(shape)
         mean = torch.from_numpy(surface_of(builtin_head()))[None, None]
@@ -101,9 +111,10 @@ class Export3DNetwork(nn.Module):
         source_cameras: Cameras | None = None,
         surface: Tensor | None = None,
         chance: torch.Generator | None = None,
+        shown: Tensor | None = None,
     ) -> Drawn:
         """What training calls: sources, driving expressions and cameras to pictures; see the parts."""
-        return self.draw(self.planes(source, expression, source_cameras, surface), cameras, chance)
+        return self.draw(self.planes(source, expression, source_cameras, surface, shown), cameras, chance)
 
     def planes(
         self,
@@ -111,11 +122,18 @@ class Export3DNetwork(nn.Module):
         expression: Tensor,
         cameras: Cameras | None = None,
         surface: Tensor | None = None,
+        shown: Tensor | None = None,
     ) -> Planes:
         """Sources with driving expressions ``[B, 57]``: :meth:`encode`, then :meth:`express`."""
-        return self.express(self.encode(source, cameras, surface), self.expression(expression))
+        return self.express(self.encode(source, cameras, surface, shown), self.expression(expression))
 
-    def encode(self, source: Tensor, cameras: Cameras | None = None, surface: Tensor | None = None) -> Person:
+    def encode(
+        self,
+        source: Tensor,
+        cameras: Cameras | None = None,
+        surface: Tensor | None = None,
+        shown: Tensor | None = None,
+    ) -> Person:
         """Source pictures, once for each.
 
         Args:
@@ -124,6 +142,8 @@ class Export3DNetwork(nn.Module):
             cameras: that took them, in their pixels; needed where ``shape.needs_camera``.
             surface: ``[B, 1, G, G]`` the source people's own, see ``surface.surface_of``; None for the mean
                 head's.
+            shown: ``[B, 57]`` the expressions that the sources show; None for a face at rest. Only a face's
+                own plane is told.
 
         Raises:
             ValueError: channels or cameras are missing.
@@ -135,23 +155,75 @@ class Export3DNetwork(nn.Module):
         if shape.needs_camera and cameras is None:
             raise ValueError("this network must be told the source's camera")
         with torch.no_grad(), full_precision(source):
-            flat = self.mean_surface if surface is None else surface.float()
-            flat = flat.expand(len(source), -1, -1, -1)
-            skin = torch.cat([flat, surface_normals(flat, WIDTH)], 1)
+            skin = self._skin(surface, len(source))
             seen = source
             if cameras is not None:
-                seen = canonical(source.float(), cameras, flat, shape.canonical_source)
+                seen = canonical(source.float(), cameras, skin[:, :1], shape.canonical_source)
             behind = None
             if shape.background:
                 behind = without_person(source[:, :3].float(), 0.5 + 0.5 * source[:, 3:].float())
         lifted = None
         if shape.lifted and cameras is not None:
             maps = 0.5 + 0.5 * source.float()
+            if shape.background:
+                maps = _without_surroundings(maps)
             if self.lift is not None:
                 maps = torch.cat([maps, self.lift(source).float()], 1)
             lifted = Lifted(maps, cameras)
         known = cameras if shape.lifted or shape.still_body else None
-        return Person(self.generator.see(seen), skin, lifted, known, behind)
+        face = told = None
+        if self.face is not None:
+            assert cameras is not None
+            face, told = self._seen_face(source, cameras, skin), self._shown(shown, source)
+        return Person(self.generator.see(seen), skin, lifted, known, behind, face, told)
+
+    def painted_face(
+        self,
+        source: Tensor,
+        expression: Tensor,
+        cameras: Cameras,
+        surface: Tensor | None = None,
+        shown: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The face's own plane alone, as a picture seen from the front: nothing else is asked.
+
+        Args:
+            source, cameras, surface, shown: see :meth:`encode`.
+            expression: ``[B, 57]`` driving expressions.
+
+        Returns:
+            ``[B, 3, W, W]`` -1..1; and ``[B, 4, G, G]`` the heads' surfaces, see
+            :class:`~studio.engines.export3d.volume.Matter`.
+
+        Raises:
+            ValueError: there is no such plane.
+        """
+        if self.face is None:
+            raise ValueError("this network has no plane of the face alone")
+        skin = self._skin(surface, len(source))
+        face = self._seen_face(source, cameras, skin)
+        plane = self.face(face, self.expression(expression), self._shown(shown, source))
+        facing = skin_at(skin, surface_points(skin, plane.shape[2]), cameras).facing
+        seen = 0.5 + 0.5 * face.picture[:, :3]
+        colours = mixed(plane[:, 1:].flatten(2).mT, seen.flatten(2).mT, facing)[0][..., :3]
+        return 2.0 * colours.mT.reshape(seen.shape) - 1.0, skin
+
+    def _skin(self, surface: Tensor | None, batch: int) -> Tensor:
+        flat = self.mean_surface if surface is None else surface.float()
+        flat = flat.expand(batch, -1, -1, -1)
+        return torch.cat([flat, surface_normals(flat, WIDTH)], 1)
+
+    def _shown(self, shown: Tensor | None, source: Tensor) -> Tensor:
+        rest = source.new_zeros(len(source), EXPRESSION, dtype=torch.float32)
+        told: Tensor = self.expression(rest if shown is None else shown)
+        return told
+
+    def _seen_face(self, source: Tensor, cameras: Cameras, skin: Tensor) -> FaceSeen:
+        assert self.face is not None
+        with torch.no_grad(), full_precision(source):
+            face = from_front(source.float(), cameras, skin, self.shape.face_plane)
+        seen: FaceSeen = self.face.see(face)
+        return seen
 
     def express(self, person: Person, representation: Tensor) -> Planes:
         """People with expressions: one pass of the generator.
@@ -168,7 +240,10 @@ class Export3DNetwork(nn.Module):
             lifted = Lifted(_spread(person.lifted.maps, batch), _spread_cameras(person.lifted.cameras, batch))
         source = None if person.source is None else _spread_cameras(person.source, batch)
         behind = None if person.behind is None else _spread(person.behind, batch)
-        return Planes(Matter(planes, _spread(person.surface, batch), lifted, source), behind)
+        face = None
+        if self.face is not None and person.face is not None:
+            face = self.face(person.face, representation, person.shown)
+        return Planes(Matter(planes, _spread(person.surface, batch), lifted, source, face), behind)
 
     def scales(self, expression: Tensor) -> Tensor:
         """Coefficients ``[B, n]`` of expressions ``[B, 57]``; ValueError where there are no directions."""
@@ -212,7 +287,7 @@ class Export3DNetwork(nn.Module):
             if seen.taken is not None and seen.taken_depth is not None and matter.lifted is not None:
                 taken = picture(seen.taken[..., None])
                 deep = enlarged(picture(seen.taken_depth[..., None]), times)
-                whole = whole + enlarged(taken, times) * self._detail(matter, cameras, deep)
+                whole = whole + self._detail(matter, cameras, deep, enlarged(taken, times), cover)
         features = torch.cat([features[:, :3] * 2.0 - alpha, features[:, 3:]], 1)
         correction = self.sharpen(features, alpha, whole * 2.0 - 1.0).float()
         if behind is not None:
@@ -235,21 +310,49 @@ class Export3DNetwork(nn.Module):
 
         return spread(found[0]), spread(found[1])
 
-    def _detail(self, matter: Matter, cameras: Cameras, depth: Tensor) -> Tensor:
-        """What the source shows finer than a raw picture's pixels, at depths ``[B, 1, S, S]``, which are not
-        taught by it: fine detail says little about where a surface is."""
+    def _detail(
+        self, matter: Matter, cameras: Cameras, depth: Tensor, taken: Tensor, cover: Tensor
+    ) -> Tensor:
+        """What is finer than a raw picture's pixels, ``[B, 3, S, S]``: what the source shows as far as it is
+        taken, and in the face what is painted there.
+
+        Args:
+            matter: what is seen.
+            cameras: that see it.
+            depth: ``[B, 1, S, S]`` at which they do. Not taught by it: fine detail says little about where a
+                surface is.
+            taken: ``[B, 1, S, S]`` how much of what is seen is the source's colour.
+            cover: ``[B, 1, S, S]`` how much is seen.
+        """
         assert matter.lifted is not None
         side, times = self.shape.side, self.shape.side // self.shape.raw_side
         pixels = pixel_centres(0.0, 0.0, side, side, side, side, depth.device)
         points = self.volume.points(matter, cameras.rays(pixels), depth.detach().flatten(1)[..., None])
         colours = replace(matter.lifted, maps=matter.lifted.maps[:, :3])
-        shown = colours.at(points).mT.reshape(-1, 3, side, side)
-        return shown - enlarged(functional.avg_pool2d(shown, times), times)
+
+        def fine(values: Tensor) -> Tensor:
+            values = values.mT.reshape(-1, 3, side, side)
+            return values - enlarged(functional.avg_pool2d(values, times), times)
+
+        shown = colours.at(points)
+        detail = taken * fine(shown)
+        if matter.face is None:
+            return detail
+        painted, inside = self.volume.painted(matter, points, shown)
+        inside = inside.view(-1, 1, side, side)
+        return torch.lerp(detail, cover * fine(painted), inside)
 
     def _directions(self) -> BasisScaling:
         if not isinstance(self.expression, BasisScaling):
             raise ValueError("this network reads expressions directly and has no directions")
         return self.expression
+
+
+def _without_surroundings(maps: Tensor) -> Tensor:
+    """``[B, 4, S, S]`` 0..1 a person's colours with their outline, colours continued beyond it: what a ray
+    meets behind an outline's edge is hair or cloth, and not the wall behind."""
+    colours, person = maps[:, :3], maps[:, 3:]
+    return torch.cat([torch.lerp(without_person(colours, 1.0 - person), colours, person), person], 1)
 
 
 def _spread(values: Tensor, batch: int) -> Tensor:
@@ -278,4 +381,5 @@ def _spread_matter(matter: Matter, batch: int) -> Matter:
         _spread(matter.surface, batch),
         lifted,
         None if matter.source is None else _spread_cameras(matter.source, batch),
+        None if matter.face is None else _spread(matter.face, batch),
     )

@@ -114,6 +114,12 @@ class Export3DSettings:
     """Whether what is below the chin keeps the turn it has in the source and goes half of the head's way, as
     bodies do. Off: everything turns with the head (paper)."""
 
+    face_plane: Annotated[int, Ge(0)] = 0
+    """Side of a finer front plane of the face alone, which says what is painted there; a multiple of 8. 0 for
+    none (paper)."""
+    face_channels: Annotated[int, Ge(4)] = 16
+    """Channels of its first convolution; its tokens are six times as wide, a multiple of the heads."""
+
     critic_first: Annotated[int, Ge(4)] = 64
     """Channels of the discriminator at the picture's side; they double with every halving…"""
     critic_most: Annotated[int, Ge(8)] = 512
@@ -132,7 +138,7 @@ class Export3DSettings:
     @property
     def needs_camera(self) -> bool:
         """Whether the source's camera must be given."""
-        return self.canonical_source != "off" or self.lifted or self.still_body
+        return self.canonical_source != "off" or self.lifted or self.still_body or self.face_plane > 0
 
 
 FULL = Export3DSettings()
@@ -165,6 +171,7 @@ SMALL = Export3DSettings(
     surface_prior=True,
     background=True,
     still_body=True,
+    face_plane=64,
     critic_first=16,
     critic_most=96,
 )
@@ -190,6 +197,8 @@ MIDDLE = replace(
     rendered=16,
     sharp_first=64,
     lifted_channels=8,
+    face_plane=128,
+    face_channels=48,
     critic_first=48,
     critic_most=384,
 )
@@ -216,6 +225,7 @@ def export3d_settings(size: Size, side: Side | None = None) -> Export3DSettings:
         side=side,
         stem_halvings=halvings,
         plane_side=shape.plane_side * side // shape.side,
+        face_plane=shape.face_plane * side // shape.side,
         # Looks are compared in pictures of 32 pixels at least.
         raw_side=max(32, shape.raw_side * side // shape.side),
     )

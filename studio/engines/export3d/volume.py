@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from studio.engines.export3d.face_plane import covered, painted_at
 from studio.engines.export3d.settings import Export3DSettings
 from studio.networks.volume.compositing import composite, important, lengths_of, stratified
-from studio.networks.volume.guided import head_points, skin_at, skin_logit, wanted
+from studio.networks.volume.guided import Skin, head_points, skin_at, skin_logit, wanted
 from studio.networks.volume.head_surface import HIGH, LOW, unit
 from studio.networks.volume.lifted import Lifted
 from studio.networks.volume.planes import sample_planes
@@ -36,6 +37,9 @@ class Matter:
     """The source picture; None where points do not see it."""
     source: Cameras | None
     """The source's cameras; None where they do not matter."""
+    face: Tensor | None = None
+    """``[B, 2 + R, W, W]`` what is painted on the face, see
+    :class:`~studio.engines.export3d.face_plane.FacePlane`; None where it has no plane of its own."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,19 @@ class Volume(nn.Module):
         """Head-space points ``[B, N·S, 3]`` at depths ``[B, N, S]``; the body's where it keeps still."""
         return head_points(rays, depth, matter.source if self.shape.still_body else None)
 
+    def painted(self, matter: Matter, points: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
+        """Colours ``[B, M, 3]`` that the face's own plane gives points, and how much they are its ``[B, M]``.
+
+        Args:
+            matter: with such a plane.
+            points: ``[B, M, 3]`` of head space.
+            shown: ``[B, M, 3 or more]`` what the source shows there.
+        """
+        assert matter.face is not None
+        skin = skin_at(matter.surface, points, matter.source)
+        colour = painted_at(matter.face, points)[..., 1:]
+        return mixed(colour, shown, skin.facing)[0][..., :3], covered(points, skin.behind)
+
     def _span(self, rays: Rays) -> tuple[Tensor, Tensor]:
         """Depths ``[B, N]`` between which there may be matter."""
         whole = torch.ones_like(rays.plane[..., 0])
@@ -152,11 +169,11 @@ class Volume(nn.Module):
     def _density(self, logit: Tensor, depth: Tensor) -> Tensor:
         return self.shape.density * functional.softplus(logit + BEGINS).view(depth.shape)
 
-    def _prior(self, matter: Matter, points: Tensor, lifted: Tensor | None) -> tuple[Tensor, Tensor]:
-        """What densities' logits begin with ``[B, M]``; what heads are told of the surface ``[B, M, 2]``."""
+    def _prior(self, matter: Matter, points: Tensor, lifted: Tensor | None) -> tuple[Tensor, Skin]:
+        """What densities' logits begin with ``[B, M]``; what the surface says of the points."""
         skin = skin_at(matter.surface, points, matter.source)
         if not self.shape.surface_prior:
-            return torch.zeros_like(skin.behind), skin.told
+            return torch.zeros_like(skin.behind), skin
         person = None
         if self.shape.background and matter.lifted is not None:
             if lifted is None:
@@ -164,7 +181,7 @@ class Volume(nn.Module):
                 person = outline.at(points)[..., 0]
             else:
                 person = lifted[..., 3]
-        return skin_logit(skin, points, person), skin.told
+        return skin_logit(skin, points, person), skin
 
     def _shaded(self, matter: Matter, points: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Densities' logits ``[B, M]``, colours ``[B, M, rendered]`` and how much of them is the source's."""
@@ -174,14 +191,29 @@ class Volume(nn.Module):
             logit, colour = self.heads(found)
             return logit + prior, _bright(colour), None
         shown = matter.lifted.at(points)
-        prior, told = self._prior(matter, points, shown)
-        logit, colour = self.heads(torch.cat([found, shown, told], -1))
-        away = (0.3 - told[..., 1]).clamp_min(0.0)
-        share = (colour[..., -1] + TAKEN - HIDDEN * away).sigmoid()
-        own = _bright(colour[..., :-1])
-        kept = (1.0 - share)[..., None]
-        mixed = kept * own[..., :3] + share[..., None] * shown[..., :3]
-        return logit + prior, torch.cat([mixed, own[..., 3:]], -1), share
+        prior, skin = self._prior(matter, points, shown)
+        logit, colour = self.heads(torch.cat([found, shown, skin.told], -1))
+        if matter.face is not None:
+            painted, inside = painted_at(matter.face, points), covered(points, skin.behind)
+            logit = logit + inside * painted[..., 0]
+            colour = torch.lerp(colour, painted[..., 1:], inside[..., None])
+        values, share = mixed(colour, shown, skin.facing)
+        return logit + prior, values, share
+
+
+def mixed(colour: Tensor, shown: Tensor, facing: Tensor) -> tuple[Tensor, Tensor]:
+    """Own and the source's colours of M points: ``[B, M, R]``, and how much is the source's ``[B, M]``.
+
+    Args:
+        colour: ``[B, M, R + 1]`` logits of R channels, colours first, and of the source's share.
+        shown: ``[B, M, 3 or more]`` the source's colours.
+        facing: ``[B, M]`` how the points face its camera.
+    """
+    away = (0.3 - facing).clamp_min(0.0)
+    share = (colour[..., -1] + TAKEN - HIDDEN * away).sigmoid()
+    own = _bright(colour[..., :-1])
+    both = torch.lerp(own[..., :3], shown[..., :3], share[..., None])
+    return torch.cat([both, own[..., 3:]], -1), share
 
 
 WIDTH = HIGH[0] - LOW[0]

@@ -27,7 +27,7 @@ def places_that_count(cameras: Cameras, side: int, more: float) -> Tensor:
         side: pixels.
         more: how many times a place right at such a point counts more than one far from all.
     """
-    points = _points().to(cameras.rotation)
+    points = neutral_places().to(cameras.rotation)
     seen = seen_at(cameras, points.expand(len(cameras.rotation), -1, -1))
     pixels = pixel_centres(0.0, 0.0, side, side, side, side, seen.device)
     # The nearest point alone: lips that touch would otherwise count double.
@@ -37,8 +37,8 @@ def places_that_count(cameras: Cameras, side: int, more: float) -> Tensor:
 
 
 @cache
-def _points() -> Tensor:
-    """``[1, P, 3]`` metres of head space."""
+def neutral_places() -> Tensor:
+    """Where :data:`VERTICES` are on the mean head, at rest: ``[1, P, 3]`` metres of head space."""
     head = builtin_head()
     place = {int(vertex): row for row, vertex in enumerate(head.landmark_ids)}
     marks = head.pick_landmarks(head.template)

@@ -52,6 +52,8 @@ PROJECT = replace(
     surface_prior=True,
     background=True,
     still_body=True,
+    face_plane=32,
+    face_channels=4,
 )
 FORMS = {"paper": PAPER, "project": PROJECT, "placed": replace(PROJECT, canonical_source="placed")}
 METRE = 160.0
@@ -64,7 +66,7 @@ def _made(shape: Export3DSettings, seed: int) -> Export3DNetwork:
     made = Export3DNetwork(shape).eval()
     with torch.no_grad():  # conditions begin without effect
         for name, weight in made.named_parameters():
-            if ".told." in name or "crossing.out" in name:
+            if ".told." in name or "crossing.out" in name or name == "face.out.weight":
                 weight.normal_(std=0.2)
     return made
 

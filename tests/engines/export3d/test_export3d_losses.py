@@ -9,6 +9,7 @@ from torch import Tensor
 
 from studio.engines.export3d.losses import (
     critic_loss,
+    face_difference,
     reconstruction,
     total_loss,
     verdict_loss,
@@ -73,3 +74,16 @@ def test_the_verdict_weighs_a_hundredth():
     parts = reconstruction(drawn(driving, torch.full((1, 3, 32, 32), 0.2)), driving, Flat())
     assert float(total_loss(parts)) < 1e-6
     assert abs(float(total_loss(parts, torch.zeros(3))) - 0.01 * math.log(2)) < 1e-6
+
+
+def test_faces_are_compared_only_where_they_count():
+    driving = torch.zeros(1, 3, 32, 32)
+    painted = driving.clone()
+    painted[..., :8] = 0.5
+    left = torch.zeros(1, 1, 32, 32)
+    left[..., :16] = 1.0
+    squares, looks = face_difference(painted, driving, left, Flat())
+    assert abs(float(squares) - 0.25 / 2) < 1e-6  # half of what counts is wrong
+    assert abs(float(looks) - 0.5 / 4) < 1e-6
+    squares, looks = face_difference(painted, driving, 1.0 - left, Flat())
+    assert float(squares) == float(looks) == 0.0
