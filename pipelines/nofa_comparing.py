@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pipelines.nofa_batches import NofaPairs
 from pipelines.nofa_teachers import Teachers
@@ -49,6 +50,9 @@ class Comparing:
                 None if embed is None else losses.identity(drawn.picture, pairs.driving, pairs.faces, embed)
             ),
             latent=losses.latent(person.ws, self.network.prior.backbone.mapping.w_avg),
+            raw=(drawn.raw - functional.interpolate(pairs.driving, drawn.raw.shape[2:], mode="area"))
+            .square()
+            .mean(),
             distribution=None if added is None else losses.distribution(added, person.planes),
         )
 

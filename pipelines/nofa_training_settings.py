@@ -69,6 +69,9 @@ class NofaTrainingSettings:
     """The deformation field's learning rate in others."""
     looks_weight: Annotated[float, Ge(0)] = 0.8
     """Weight of how different pictures look (e4e's)."""
+    raw_weight: Annotated[float, Ge(0)] = 0.0
+    """Weight of squared differences of what rays draw. Without it a super-resolution may make up for any
+    colours, which those seen from the source then stand between. Paper: 0."""
     eyes_and_mouth: Annotated[float, Ge(0)] = 0.0
     """How many times more squares count at eyes and mouth. Paper: 0, mouths have a loss of their own."""
     compensation_shows: Shows = "itself"
@@ -98,10 +101,11 @@ def training_settings(size: Size, side: Side) -> NofaTrainingSettings:
     if size in ("small", "tiny"):
         return NofaTrainingSettings(
             network=network,
-            stages=StageSettings(prior=0.12, general=0.4, teeth=0.05),
+            stages=StageSettings(prior=0.1, general=0.4, teeth=0.05),
             learning_rate=1e-3,
             field_rate=0.1,
             looks_weight=2.0,
+            raw_weight=1.0,
             eyes_and_mouth=5.0,
             compensation_shows="pairs",
             zoom=0.1,

@@ -210,7 +210,7 @@ class _Teaching:
         if stage == "compensation":
             parts = replace(parts, mouth=None, latent=None)
         assert stage != "prior"
-        weights = replace(losses.STAGES[stage], perceptual=settings.looks_weight)
+        weights = replace(losses.STAGES[stage], perceptual=settings.looks_weight, raw=settings.raw_weight)
         return losses.weighted(parts, weights)
 
     # How good it is

@@ -12,7 +12,7 @@ from pipelines.nofa_forms import forms
 from pipelines.nofa_of_one import NofaOfOne
 from pipelines.one_picture import OnePicture, motion_at, picture_of_clip
 from studio.engines.nofa.network import NofaNetwork
-from studio.engines.nofa.own_weights import Optimised, optimised_parts
+from studio.engines.nofa.own_weights import optimised_parts
 from studio.head import builtin_head
 from tests.people.test_train_nofa import NETWORK
 

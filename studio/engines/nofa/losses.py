@@ -50,6 +50,8 @@ class Parts:
     """How far latents are from the average one (equation 6)."""
     distribution: Tensor | None = None
     """How unlike the canonical volume's distribution compensation's is (equation 10)."""
+    raw: Tensor | None = None
+    """Mean squared difference of raw pictures; the project's."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Weights:
     """λ of the latent regulariser."""
     distribution: float = 0.0
     """λ of the distribution regulariser."""
+    raw: float = 0.0
+    """λ of raw pictures."""
 
 
 STAGES: Mapping[Stage, Weights] = {

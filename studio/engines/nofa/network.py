@@ -26,6 +26,8 @@ from studio.networks.volume.head_surface import HIGH, surface_of_face
 from studio.networks.volume.lifted import Lifted
 from studio.networks.volume.rays import Cameras, pixel_centres
 
+HAIR = 0.05
+"""Metres around the face to which people without a picture go before anything is learnt."""
 SAMPLING = ("raw_side", "near", "far", "coarse_samples", "fine_samples", "antialias")
 """What of a prior may differ from a network's: how it is looked at, not what it is."""
 
@@ -120,7 +122,7 @@ class NofaNetwork(nn.Module):
                 if name.endswith("torgb.weight"):  # it begins by adding nothing to what rays draw
                     nn.init.zeros_(weight)
             face = head.deform(head.template, canonical_motion(shape))[0]
-            mean = with_normals(torch.from_numpy(surface_of_face(head, face))[None, None])
+            mean = with_normals(torch.from_numpy(surface_of_face(head, face, HAIR))[None, None])
             self.register_buffer("mean_surface", mean, persistent=False)
 
     def forward(

@@ -16,6 +16,8 @@ from studio.head.zero_pose import FrontalGrid, proxy_depth
 LOW = (-0.185, -0.215, -0.185)
 HIGH = (0.185, 0.155, 0.185)
 """Corners of the box, metres of head space: one of EG3D's units wide, more of it below the face."""
+NOWHERE = -1.0
+"""Where a surface lies that is not: metres of head space, far behind the box."""
 GRID = 64
 """Places of a surface along a side."""
 FALL = 0.6
@@ -41,8 +43,9 @@ def surface_of(
     return surface_of_face(model, face)
 
 
-def surface_of_face(model: HeadModel, face: Floats) -> Floats:
-    """The same of a face ``[V, 3]`` with any expression."""
+def surface_of_face(model: HeadModel, face: Floats, reach: float = np.inf) -> Floats:
+    """The same of a face ``[V, 3]`` with any expression; farther than ``reach`` metres away from the face
+    there is none: it lies at :data:`NOWHERE`."""
     grid = FrontalGrid(np.array(LOW[:2], np.float32), np.array(HIGH[:2], np.float32), GRID)
     # A place is inside of the face where a flat one is drawn.
     depth = proxy_depth(face, model.triangles, grid)
@@ -50,7 +53,8 @@ def surface_of_face(model: HeadModel, face: Floats) -> Floats:
     away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     metres = away * ((HIGH[0] - LOW[0]) / GRID)
     fallen = depth - FALL * metres
-    return np.where(inside, depth, np.maximum(fallen, np.minimum(depth, BACKDROP))).astype(np.float32)
+    surface = np.where(inside, depth, np.maximum(fallen, np.minimum(depth, BACKDROP)))
+    return np.where(metres > reach, NOWHERE, surface).astype(np.float32)
 
 
 def unit(points: Tensor) -> Tensor:

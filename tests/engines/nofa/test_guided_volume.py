@@ -1,0 +1,146 @@
+"""A volume that is told where the head is: matter is on its surface, colours come from where they were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio.domain.motion import HeadMotion
+from studio.engines.nofa.guided_volume import TAKEN
+from studio.engines.nofa.motion_maps import MotionMaps
+from studio.engines.nofa.network import NofaNetwork
+from studio.engines.nofa.source import Source
+from studio.head import builtin_head
+from studio.head.expression_numbers import expression_numbers
+from studio.networks.volume.cameras import cameras_of
+from studio.networks.volume.head_surface import surface_of_face
+from studio.networks.volume.lifted import on_surface
+from studio.networks.volume.rays import Cameras
+from studio.networks.volume.seeing import seen_at
+from tests.engines.nofa.little_nofa import GUIDED
+
+SHAPE = replace(GUIDED, fine_samples=12, coarse_samples=24, raw_side=32)
+MODEL = builtin_head()
+
+
+def motion(jaw: float = 0.0, yaw: float = 0.0) -> HeadMotion:
+    """One frame in pixels of pictures of 64."""
+    still = HeadMotion.neutral(1, np.array([190.0, 32.0, 28.0], np.float32))
+    opened = np.array([[jaw, 0.0, 0.0]], np.float32)
+    return replace(still, jaw=opened, angles=np.array([[yaw, 0.0, 0.0]], np.float32))
+
+
+def untrained() -> NofaNetwork:
+    torch.manual_seed(0)
+    return NofaNetwork(SHAPE).eval()
+
+
+def told(picture: Tensor, moves: HeadMotion) -> tuple[Source, MotionMaps, Cameras]:
+    """A picture of somebody who fills it."""
+    maps = MotionMaps(MODEL, MODEL.template, SHAPE)
+    cameras = cameras_of(moves, np.array([1.0, 0.0, 0.0, 0.0]))
+    whole = torch.cat([picture, torch.ones(1, 1, 64, 64)], 1)
+    surface = torch.from_numpy(surface_of_face(MODEL, maps.face))[None, None]
+    return Source(whole, cameras, surface, torch.from_numpy(maps.from_canonical(moves))), maps, cameras
+
+
+def stripes() -> Tensor:
+    """Rows of changing brightness: whoever is a pixel too high or low is seen."""
+    rows = torch.sin(torch.arange(64) * 0.7)
+    return (0.8 * rows)[None, None, :, None].expand(1, 3, -1, 64).contiguous()
+
+
+def drawn(source: Source, maps: MotionMaps, cameras: Cameras, moves: HeadMotion) -> Tensor:
+    """``[3, 64, 64]`` the source driven by a frame."""
+    network = untrained()
+    with torch.no_grad():
+        numbers = torch.from_numpy(expression_numbers(moves, MODEL))
+        warp = network.warp(torch.zeros(1, 40), numbers, torch.from_numpy(maps.to_canonical(moves)))
+        return network.draw(network.encode(source), cameras, warp).picture[0]
+
+
+def test_who_is_driven_by_their_own_picture_is_drawn_as_they_are():
+    """To the canonical face and back to the source's own expression; colours of an untrained volume are a
+    share of the source's, the rest its own."""
+    closed = motion()
+    source, maps, cameras = told(stripes(), closed)
+    share = float(torch.tensor(TAKEN).sigmoid())
+    face = slice(20, 52), slice(22, 42)
+    found = drawn(source, maps, cameras, closed)
+    wanted = stripes()[0]
+    likeness = torch.corrcoef(torch.stack([found[:, *face].flatten(), wanted[:, *face].flatten()]))[0, 1]
+    assert float(likeness) > 0.97
+    strength = found[:, *face].std() / wanted[:, *face].std()
+    assert 0.7 * share < float(strength) < 1.1
+    # Without the way to the source's expression the mouth is looked up elsewhere.
+    astray = replace(source, away=torch.zeros(1, 3, 4, 4))
+    mouth = slice(40, 52), slice(26, 38)
+    off = (drawn(astray, maps, cameras, closed)[:, *mouth] - wanted[:, *mouth]).square().mean()
+    assert float(off) > 2.0 * float((found[:, *mouth] - wanted[:, *mouth]).square().mean())
+
+
+def test_an_opening_jaw_takes_the_chin_along():
+    source, maps, cameras = told(stripes(), motion())
+    closed, opened = (drawn(source, maps, cameras, motion(jaw)) for jaw in (0.0, 0.3))
+    chin = MODEL.template[MODEL.template[:, 1].argmin()]
+    lower = MODEL.deform(MODEL.template, motion(0.3))[0][MODEL.template[:, 1].argmin()]
+    places = [seen_at(cameras, torch.tensor(point)[None, None].float())[0, 0] for point in (chin, lower)]
+    moved = float(places[1][1] - places[0][1])
+    assert moved > 2.0
+    column, row = 32, int(places[0][1]) - 3
+    # What was at a row of the chin is now that much lower.
+    strip = closed[0, row - 2 : row + 3, column - 2 : column + 3]
+    errors = []
+    for down in range(9):
+        window = opened[0, row - 2 + down : row + 3 + down, column - 2 : column + 3]
+        errors.append(float((window - strip).square().mean()))
+    assert abs(int(np.argmin(errors)) - moved) <= 1.5
+
+
+def test_matter_lies_on_the_canonical_surface():
+    moves = motion(SHAPE.canonical_jaw)
+    source, maps, cameras = told(stripes(), moves)
+    network = untrained()
+    with torch.no_grad():
+        person = network.encode(source)
+        depth = network.draw(person, cameras).depth
+    assert source.surface is not None
+    for vertex in (4, 151, 50, 280):  # nose, forehead, cheeks
+        point = torch.from_numpy(maps.face[vertex])[None, None]
+        place = seen_at(cameras, point)[0, 0] / 2.0
+        there = -float(depth[0, 0, int(place[1]), int(place[0])])
+        assert abs(there - float(on_surface(source.surface, point)[0, 0, 0])) < 0.008
+
+
+def test_hidden_colours_say_nothing():
+    """Whoever may not take the source's colours draws the same whatever they are: fine-tuning needs it."""
+    source, _, cameras = told(stripes(), motion())
+    network = untrained()
+    with torch.no_grad():
+        person = network.encode(source)
+        assert person.guide is not None
+        assert person.guide.lifted is not None
+        blind = replace(person, guide=replace(person.guide, seen=False))
+        maps = person.guide.lifted.maps.clone()
+        maps[:, :3] = 1.0 - maps[:, :3]
+        other = replace(person.guide, lifted=replace(person.guide.lifted, maps=maps))
+        ours = network.draw(blind, cameras)
+        theirs = network.draw(replace(person, guide=replace(other, seen=False)), cameras)
+        assert torch.equal(ours.picture, theirs.picture)
+        assert ours.taken is None
+        seeing = network.draw(replace(person, guide=other), cameras)
+    assert not torch.allclose(seeing.picture, network.draw(person, cameras).picture, atol=0.1)
+
+
+def test_invented_people_stand_before_black():
+    network = untrained()
+    ws = torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        seen = network.draw(network.invent(ws), cameras_of(motion(), np.array([1.0, 0.0, 0.0, 0.0])))
+    corner = seen.picture[0, :, :3, :3]
+    assert float(seen.alpha[0, 0, 0, 0]) < 0.05
+    assert float((corner + 1.0).abs().max()) < 0.1
+    assert float(seen.alpha[0, 0, 16, 16]) > 0.9
