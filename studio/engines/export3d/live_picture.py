@@ -108,7 +108,8 @@ class LiveVolume:
         points = self._network.volume.points(planes.matter, cameras.rays(pixels), depth)
         shown = Lifted(0.5 + 0.5 * fine, taken_by).at(points).mT.reshape(1, 3, side, side)
         coarse = enlarged(functional.interpolate(shown, (self._side, self._side), mode="area"))
-        return enlarged(drawn.picture, "bicubic") + 2.0 * enlarged(drawn.taken) * (shown - coarse)
+        fresh = self._network.volume.fresh(planes.matter, points).mT.reshape(1, 1, side, side)
+        return enlarged(drawn.picture, "bicubic") + 2.0 * enlarged(drawn.taken) * fresh * (shown - coarse)
 
     def _cameras(self, motion: HeadMotion, free: FreeCamera, side: int) -> Cameras:
         """Of one frame, whose camera is in source pixels, for the square at ``side`` pixels."""

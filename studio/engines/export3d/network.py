@@ -23,6 +23,9 @@ from studio.networks.volume.head_surface import surface_of
 from studio.networks.volume.lifted import Lifted, canonical, surface_normals
 from studio.networks.volume.rays import Cameras, pixel_centres
 
+SMOOTHED = 4
+"""Pixels of a source, a side, that are one where it has not seen what is shown."""
+
 
 @dataclass(frozen=True)
 class Person:
@@ -34,6 +37,8 @@ class Person:
     """``[B, 4, G, G]``, see :class:`~studio.engines.export3d.volume.Matter`."""
     lifted: Lifted | None
     """The source as points see it."""
+    smooth: Lifted | None
+    """Its smoothed colours, for what it has not seen; None where points see nothing of it."""
     source: Cameras | None
     """The cameras that took it."""
     behind: Tensor | None
@@ -162,11 +167,12 @@ class Export3DNetwork(nn.Module):
             behind = None
             if shape.background:
                 behind = without_person(source[:, :3].float(), 0.5 + 0.5 * source[:, 3:].float())
-        lifted = None
+        lifted = smooth = None
         if shape.lifted and cameras is not None:
             maps = 0.5 + 0.5 * source.float()
             if shape.background:
                 maps = _without_surroundings(maps)
+                smooth = Lifted(_smoothed(maps[:, :3]), cameras)
             if self.lift is not None:
                 maps = torch.cat([maps, self.lift(source).float()], 1)
             lifted = Lifted(maps, cameras)
@@ -175,7 +181,7 @@ class Export3DNetwork(nn.Module):
         if self.face is not None:
             assert cameras is not None
             face, told = self._seen_face(source, cameras, skin), self._shown(shown, source)
-        return Person(self.generator.see(seen), skin, lifted, known, behind, face, told)
+        return Person(self.generator.see(seen), skin, lifted, smooth, known, behind, face, told)
 
     def painted_face(
         self,
@@ -235,15 +241,14 @@ class Export3DNetwork(nn.Module):
         """
         planes = self.generator(person.stemmed, representation)
         batch = len(planes)
-        lifted = None
-        if person.lifted is not None:
-            lifted = Lifted(_spread(person.lifted.maps, batch), _spread_cameras(person.lifted.cameras, batch))
+        lifted, smooth = _spread_lifted(person.lifted, batch), _spread_lifted(person.smooth, batch)
         source = None if person.source is None else _spread_cameras(person.source, batch)
         behind = None if person.behind is None else _spread(person.behind, batch)
         face = None
         if self.face is not None and person.face is not None:
             face = self.face(person.face, representation, person.shown)
-        return Planes(Matter(planes, _spread(person.surface, batch), lifted, source, face), behind)
+        skin = _spread(person.surface, batch)
+        return Planes(Matter(planes, skin, lifted, source, face, smooth), behind)
 
     def scales(self, expression: Tensor) -> Tensor:
         """Coefficients ``[B, n]`` of expressions ``[B, 57]``; ValueError where there are no directions."""
@@ -335,7 +340,8 @@ class Export3DNetwork(nn.Module):
             return values - enlarged(functional.avg_pool2d(values, times), times)
 
         shown = colours.at(points)
-        detail = taken * fine(shown)
+        fresh = self.volume.fresh(matter, points).mT.reshape(-1, 1, side, side)
+        detail = taken * fresh * fine(shown)
         if matter.face is None:
             return detail
         painted, inside = self.volume.painted(matter, points, shown)
@@ -355,6 +361,12 @@ def _without_surroundings(maps: Tensor) -> Tensor:
     return torch.cat([torch.lerp(without_person(colours, 1.0 - person), colours, person), person], 1)
 
 
+def _smoothed(colours: Tensor) -> Tensor:
+    """Means over :data:`SMOOTHED` pixels a side, and smoothly between."""
+    small = functional.avg_pool2d(colours, SMOOTHED)
+    return functional.interpolate(small, colours.shape[2:], mode="bilinear", align_corners=False)
+
+
 def _spread(values: Tensor, batch: int) -> Tensor:
     """One for many."""
     if len(values) in (1, batch):
@@ -372,14 +384,18 @@ def _spread_cameras(cameras: Cameras, batch: int) -> Cameras:
     )
 
 
+def _spread_lifted(lifted: Lifted | None, batch: int) -> Lifted | None:
+    if lifted is None:
+        return None
+    return Lifted(_spread(lifted.maps, batch), _spread_cameras(lifted.cameras, batch))
+
+
 def _spread_matter(matter: Matter, batch: int) -> Matter:
-    lifted = matter.lifted
-    if lifted is not None:
-        lifted = Lifted(_spread(lifted.maps, batch), _spread_cameras(lifted.cameras, batch))
     return Matter(
         _spread(matter.planes, batch),
         _spread(matter.surface, batch),
-        lifted,
+        _spread_lifted(matter.lifted, batch),
         None if matter.source is None else _spread_cameras(matter.source, batch),
         None if matter.face is None else _spread(matter.face, batch),
+        _spread_lifted(matter.smooth, batch),
     )

@@ -25,6 +25,11 @@ HIDDEN = 5.0
 """How much less of it is taken of what faces away from the source's camera."""
 
 
+UNSEEN = (0.01, 0.04)
+"""Metres behind the head's surface over which the source's colours become smoothed ones: it has not seen what
+lies there, and its own would be streaks."""
+
+
 @dataclass(frozen=True)
 class Matter:
     """All that is known of B volumes before a camera looks."""
@@ -40,6 +45,9 @@ class Matter:
     face: Tensor | None = None
     """``[B, 2 + R, W, W]`` what is painted on the face, see
     :class:`~studio.engines.export3d.face_plane.FacePlane`; None where it has no plane of its own."""
+    smooth: Lifted | None = None
+    """``[B, 3, S, S]`` the source's colours, smoothed, for what it has not seen; None for its own there,
+    too."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +156,12 @@ class Volume(nn.Module):
         """Head-space points ``[B, N·S, 3]`` at depths ``[B, N, S]``; the body's where it keeps still."""
         return head_points(rays, depth, matter.source if self.shape.still_body else None)
 
+    def fresh(self, matter: Matter, points: Tensor) -> Tensor:
+        """How much of the source's finest detail holds for points ``[B, M, 3]``: ``[B, M, 1]``."""
+        if matter.smooth is None:
+            return torch.ones_like(points[..., :1])
+        return 1.0 - unseen(skin_at(matter.surface, points))[..., None]
+
     def painted(self, matter: Matter, points: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
         """Colours ``[B, M, 3]`` that the face's own plane gives points, and how much they are its ``[B, M]``.
 
@@ -192,6 +206,9 @@ class Volume(nn.Module):
             return logit + prior, _bright(colour), None
         shown = matter.lifted.at(points)
         prior, skin = self._prior(matter, points, shown)
+        if matter.smooth is not None:
+            colours = torch.lerp(shown[..., :3], matter.smooth.at(points), unseen(skin)[..., None])
+            shown = torch.cat([colours, shown[..., 3:]], -1)
         logit, colour = self.heads(torch.cat([found, shown, skin.told], -1))
         if matter.face is not None:
             painted, inside = painted_at(matter.face, points), covered(points, skin.behind)
@@ -199,6 +216,11 @@ class Volume(nn.Module):
             colour = torch.lerp(colour, painted[..., 1:], inside[..., None])
         values, share = mixed(colour, shown, skin.facing)
         return logit + prior, values, share
+
+
+def unseen(skin: Skin) -> Tensor:
+    """How little the source has seen of M points: ``[B, M]``, 0 at the head's surface, 1 deep behind it."""
+    return ((skin.behind - UNSEEN[0]) / (UNSEEN[1] - UNSEEN[0])).clamp(0.0, 1.0)
 
 
 def mixed(colour: Tensor, shown: Tensor, facing: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,7 @@ from studio.engines.export3d.settings import export3d_settings
 from studio.engines.export3d.volume import TAKEN, mixed
 from studio.head import builtin_head
 from studio.networks.volume.face_places import neutral_places
+from studio.networks.volume.lifted import on_surface
 from studio.networks.volume.rays import pixel_centres
 from studio.networks.volume.seeing import seen_at
 from studio.one_picture.driving import frames_of
@@ -206,6 +208,35 @@ def test_surroundings_do_not_colour_what_lies_behind_an_outlines_edge() -> None:
     assert torch.equal(first.maps[:, :4], second.maps[:, :4])
     kept = (0.5 + 0.5 * given.source[:, :3] - first.maps[:, :3]).abs() * inside
     assert float(kept.max()) < 1e-6
+
+
+def test_what_the_source_has_not_seen_has_its_colours_without_streaks() -> None:
+    """At the head's surface a fine pattern is the source's own, deep behind it only its mean."""
+    made = copy.deepcopy(network(replace(PROJECT, face_plane=0)))
+    last = made.volume.heads.colour[-1]
+    assert isinstance(last, torch.nn.Linear)
+    with torch.no_grad():
+        last.bias[-1] = 60.0  # all of it is taken from the source
+    given = drive(PROJECT, 1)
+    source = torch.ones(1, 4, 64, 64)
+    source[:, :3, :, ::2] = -1.0
+    flat = plane_places(40)[None, :, :] * 0.6
+    skin = made._skin(None, 1)
+    surface = torch.cat([flat, on_surface(skin[:, :1], flat)], -1)
+    with torch.no_grad():
+        matter = made.planes(source, given.expression, given.source_cameras).matter
+        shown = [
+            made.volume._shaded(matter, surface - torch.tensor([0.0, 0.0, behind]))[1][..., 0]
+            for behind in (0.0, 0.025, 0.06)
+        ]
+    assert matter.lifted is not None
+    assert torch.allclose(shown[0], matter.lifted.at(surface)[..., 0], atol=1e-3)
+    assert float(shown[0].std()) > 0.1
+    assert float((shown[2] - 0.5).abs().max()) < 0.05
+    assert torch.allclose(shown[1], 0.5 * (shown[0] + shown[2]), atol=0.05)
+    assert torch.allclose(
+        made.volume.fresh(matter, surface - torch.tensor([0.0, 0.0, 0.025])), torch.tensor(0.5), atol=0.02
+    )
 
 
 def test_a_face_is_painted_over_what_the_source_shows() -> None:
