@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -48,7 +49,9 @@ def run(root: Path, argv: list[str]) -> int:
     mark = environment[MARK] = uuid.uuid4().hex
     limit = None if options.slow else FAST_LIMIT
     try:
-        done = subprocess.run([*command, *rest], cwd=root, env=environment, check=False, timeout=limit)
+        with tempfile.TemporaryDirectory(prefix="compiled-", ignore_cleanup_errors=True) as aside:
+            environment = keeping_compiled(environment, Path(aside))
+            done = subprocess.run([*command, *rest], cwd=root, env=environment, check=False, timeout=limit)
         status = done.returncode
     except subprocess.TimeoutExpired:
         status = 1
@@ -71,6 +74,17 @@ def quiet_environment(environment: dict[str, str]) -> dict[str, str]:
     }
 
 
+def keeping_compiled(environment: dict[str, str], aside: Path) -> dict[str, str]:
+    """Where Python is told to leave no compiled modules behind, they lie aside as long as the tests run.
+
+    The tests start some hundred processes, and each would compile PyTorch and all the rest anew.
+    """
+    if not environment.get("PYTHONDONTWRITEBYTECODE"):
+        return environment
+    kept = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {"PYTHONPYCACHEPREFIX": str(aside), **kept}
+
+
 def end_the_rest(mark: str) -> list[str]:
     """End the processes that carry this mark. Returns their commands.
 
@@ -91,8 +105,13 @@ def end_the_rest(mark: str) -> list[str]:
 
 
 def workers(cores: int) -> list[str]:
-    """For pytest-xdist: one worker a core, eight at most; files stay whole, their fixtures are made once."""
-    return ["-n", str(min(cores, 8)), "--dist", "loadfile"] if cores > 1 else []
+    """For pytest-xdist: one worker a core, eight at most; files stay whole, their fixtures are made once.
+
+    Their order is that of tests/spread.py, not that of how many tests they hold.
+    """
+    if cores == 1:
+        return []
+    return ["-n", str(min(cores, 8)), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _passes(root: Path, name: str, environment: dict[str, str]) -> bool:

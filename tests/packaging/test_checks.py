@@ -60,6 +60,18 @@ def test_the_users_own_variables_win() -> None:
     assert environment["OMP_NUM_THREADS"] == "1"
 
 
+def test_compiled_modules_are_kept_aside_where_none_shall_lie_beside_their_sources(
+    tmp_path: Path,
+) -> None:
+    assert checks.keeping_compiled({"A": "b"}, tmp_path) == {"A": "b"}
+    environment = checks.keeping_compiled({**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, tmp_path / "aside")
+    (tmp_path / "said.py").write_text("print('compiled')\n")
+    done = subprocess.run([sys.executable, "-c", "import said"], cwd=tmp_path, env=environment, check=True)
+    assert done.returncode == 0
+    assert not (tmp_path / "__pycache__").exists()
+    assert [found.name.split(".")[0] for found in (tmp_path / "aside").rglob("said.*.pyc")] == ["said"]
+
+
 def test_a_run_that_hangs_is_stopped_and_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
