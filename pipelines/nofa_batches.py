@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pipelines.one_picture import OnePicture, motion_at
-from pipelines.pair_batches import Change, PairPictures, ShownPairs
+from pipelines.pair_batches import PairPictures, ShownPairs
 from pipelines.pair_cameras import pair_cameras, together
 from studio.corpus.corpus import CorpusClip
 from studio.corpus.pairs import Pair
@@ -157,50 +157,20 @@ class NofaBatches:
         return self._batch(self._pictures.fixed(pairs))
 
     def _batch(self, shown: ShownPairs) -> NofaPairs:
-        device, shape = shown.source.device, self._shape
-        told = [self._told(pair, change) for pair, change in zip(shown.pairs, shown.changes)]
-
-        def stacked(name: str) -> Tensor:
-            return torch.from_numpy(np.stack([getattr(one, name) for one in told])).to(device)
-
-        cameras = together([one.driving for one in told], device)
-        source = Source(shown.source)
-        if shape.guided:
-            source = Source(
-                shown.source,
-                together([one.source for one in told], device),
-                stacked("surface")[:, None],
-                stacked("away"),
-            )
-        points = stacked("points")
-        seen = seen_at(cameras, points)
-        lips = seen[:, : len(LIPS)]
-        return NofaPairs(
-            source=source,
-            driving=shown.driving,
-            identity=stacked("identity"),
-            expression=stacked("expression"),
-            moved=stacked("moved") if shape.motion_prior else None,
-            cameras=cameras,
-            mouths=mouth_boxes(lips, shape.side),
-            faces=face_boxes(seen),
+        told, cameras = [], []
+        for pair, change in zip(shown.pairs, shown.changes):
+            moments = self._moments[pair.clip.name]
+            one = told_between(moments, pair.source, pair.driving, self._model, self._shape)
+            told.append(one.mirrored(self._model) if change.flip else one)
+            cameras.append(pair_cameras(moments.cameras, pair, change, self._shape.side))
+        return pairs_of(
+            shown.source,
+            shown.driving,
+            told,
+            together([both.take([0]) for both in cameras], shown.source.device),
+            together([both.take([1]) for both in cameras], shown.source.device),
+            self._shape,
         )
-
-    def _told(self, pair: Pair, change: Change) -> _Told:
-        moments, model = self._moments[pair.clip.name], self._model
-        there, here = (moments.motion.take(slice(at, at + 1)) for at in (pair.driving, pair.source))
-        cameras = pair_cameras(moments.cameras, pair, change, self._shape.side)
-        told = _Told(
-            cameras.take([0]),
-            cameras.take([1]),
-            moments.identity,
-            moments.expression[pair.driving],
-            moments.maps.to_canonical(there)[0] if self._shape.motion_prior else _NONE,
-            moments.maps.from_canonical(here)[0] if self._shape.guided else _NONE,
-            moments.surface,
-            face_points(model, model.deform(moments.neutral, there)[0]),
-        )
-        return told.mirrored(model) if change.flip else told
 
 
 _NONE = np.zeros((3, 1, 1), np.float32)
@@ -208,26 +178,82 @@ _SIDEWAYS = np.array([-1.0, 1.0, 1.0], np.float32)
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What one pair tells."""
+class Told:
+    """What a pair of frames tells beside pictures and cameras."""
 
-    source: Cameras
-    driving: Cameras
     identity: Floats
+    """``[40]``"""
     expression: Floats
+    """``[57]`` of the driving frame."""
     moved: Floats
+    """``[3, g, g]`` from its expression to the canonical one."""
     away: Floats
+    """``[3, g, g]`` from that to the source's."""
     surface: Floats
+    """``[G, G]`` of the canonical face."""
     points: Floats
+    """``[P, 3]`` of the driving frame's face, see :data:`~studio.engines.nofa.face_boxes.POINTS`."""
 
-    def mirrored(self, model: HeadModel) -> _Told:
-        """The same of the pair in a mirror, whose cameras have been mirrored before."""
-        return replace(
-            self,
-            identity=mirrored_identity(self.identity, model),
-            expression=mirrored_expression(self.expression, model),
-            moved=np.ascontiguousarray(self.moved[..., ::-1] * _SIDEWAYS[:, None, None]),
-            away=np.ascontiguousarray(self.away[..., ::-1] * _SIDEWAYS[:, None, None]),
-            surface=np.ascontiguousarray(self.surface[:, ::-1]),
-            points=self.points * _SIDEWAYS,
+    def mirrored(self, model: HeadModel) -> Told:
+        """The same in a mirror."""
+        return Told(
+            mirrored_identity(self.identity, model),
+            mirrored_expression(self.expression, model),
+            np.ascontiguousarray(self.moved[..., ::-1] * _SIDEWAYS[:, None, None]),
+            np.ascontiguousarray(self.away[..., ::-1] * _SIDEWAYS[:, None, None]),
+            np.ascontiguousarray(self.surface[:, ::-1]),
+            self.points * _SIDEWAYS,
         )
+
+
+def told_between(
+    moments: NofaMoments, source: int, driving: int, model: HeadModel, shape: NofaSettings
+) -> Told:
+    """What two of somebody's frames tell; what a network of this shape takes no notice of is left out."""
+    there, here = (moments.motion.take(slice(at, at + 1)) for at in (driving, source))
+    return Told(
+        moments.identity,
+        moments.expression[driving],
+        moments.maps.to_canonical(there)[0] if shape.motion_prior else _NONE,
+        moments.maps.from_canonical(here)[0] if shape.guided else _NONE,
+        moments.surface,
+        face_points(model, model.deform(moments.neutral, there)[0]),
+    )
+
+
+def pairs_of(
+    source: Tensor,
+    driving: Tensor,
+    told: Sequence[Told],
+    source_cameras: Cameras,
+    cameras: Cameras,
+    shape: NofaSettings,
+) -> NofaPairs:
+    """Everything of B pairs together.
+
+    Args:
+        source: ``[B, 3 or 4, S, S]`` -1..1, with outlines where the network is guided.
+        driving: ``[B, 3, S, S]`` -1..1.
+        told: B.
+        source_cameras: B, that took the sources.
+        cameras: B, of the driving frames.
+        shape: of the network.
+    """
+
+    def stacked(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([getattr(one, name) for one in told])).to(source.device)
+
+    known = Source(source)
+    if shape.guided:
+        known = Source(source, source_cameras, stacked("surface")[:, None], stacked("away"))
+    seen = seen_at(cameras, stacked("points"))
+    return NofaPairs(
+        source=known,
+        driving=driving,
+        identity=stacked("identity"),
+        expression=stacked("expression"),
+        moved=stacked("moved") if shape.motion_prior else None,
+        cameras=cameras,
+        mouths=mouth_boxes(seen[:, : len(LIPS)], shape.side),
+        faces=face_boxes(seen),
+    )

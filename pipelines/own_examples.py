@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional
 
-from pipelines.nofa_batches import NofaMoments, NofaPairs, moments_of
+from pipelines.nofa_batches import NofaPairs, moments_of, pairs_of, told_between
 from pipelines.one_picture import OnePicture
 from pipelines.pair_batches import NONE, Change, Changes, changed
-from pipelines.pair_cameras import together
-from studio.domain.camera import Floats
-from studio.engines.nofa.face_boxes import LIPS, face_boxes, face_points
-from studio.engines.nofa.losses import mouth_boxes
+from pipelines.pair_cameras import changed_cameras, together
 from studio.engines.nofa.settings import NofaSettings
-from studio.engines.nofa.source import Source
 from studio.head import HeadModel
-from studio.head.expression_numbers import mirrored_expression
-from studio.head.mirrored import mirrored_identity
-from studio.networks.volume.rays import Cameras
-from studio.networks.volume.seeing import enlarged, mirrored, seen_at
 
 FINER = 2
 """Pixels along a side that examples are made of, at most, for one of theirs: enlarged ones stay sharp."""
-_SIDEWAYS = np.array([-1.0, 1.0, 1.0], np.float32)
 
 
 class OwnExamples:
@@ -61,8 +51,8 @@ class OwnExamples:
         camera = np.asarray(person.motion.camera * (shape.side / person.side), np.float32)
         motion = replace(person.motion, camera=camera)
         self.moments = moments_of(motion, person.coefficients, person.offset, model, shape)
-        own = _known(self.moments, model, shape)
-        self._known = (own, own.mirrored(model))
+        own = told_between(self.moments, 0, 0, model, shape)
+        self._told = (own, own.mirrored(model))
 
     def plain(self) -> NofaPairs:
         """The picture itself: one example."""
@@ -73,71 +63,11 @@ class OwnExamples:
         return self._examples([self._changes.at(self._seed, number) for number in numbers])
 
     def _examples(self, changes: Sequence[Change]) -> NofaPairs:
-        shape = self._shape
+        side = self._shape.side
         seen = changed(self._picture.expand(len(changes), -1, -1, -1, -1), changes)[:, 0]
-        source = 2.0 * functional.avg_pool2d(seen, seen.shape[-1] // shape.side) - 1.0
-        known = [self._known[change.flip] for change in changes]
-
-        def stacked(name: str) -> Tensor:
-            return torch.from_numpy(np.stack([getattr(one, name) for one in known])).to(self._device)
-
-        cameras = together(
-            [_changed_camera(self.moments.cameras, change, shape.side) for change in changes], self._device
-        )
-        told = Source(source[:, :3])
-        if shape.guided:
-            told = Source(source, cameras, stacked("surface")[:, None], stacked("away"))
-        points = seen_at(cameras, stacked("points"))
-        return NofaPairs(
-            source=told,
-            driving=source[:, :3],
-            identity=stacked("identity"),
-            expression=stacked("expression"),
-            moved=stacked("moved") if shape.motion_prior else None,
-            cameras=cameras,
-            mouths=mouth_boxes(points[:, : len(LIPS)], shape.side),
-            faces=face_boxes(points),
-        )
-
-
-def _changed_camera(camera: Cameras, change: Change, side: int) -> Cameras:
-    if change.zoom != 1.0:
-        half = 0.5 * side
-        corner = half * (1.0 + torch.tensor([change.at], dtype=torch.float32)) - half / change.zoom
-        camera = enlarged(camera, torch.tensor([change.zoom], dtype=torch.float32), corner)
-    return mirrored(camera, side) if change.flip else camera
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What the picture tells, the same in every example."""
-
-    identity: Floats
-    expression: Floats
-    moved: Floats
-    away: Floats
-    surface: Floats
-    points: Floats
-
-    def mirrored(self, model: HeadModel) -> _Known:
-        """Of the person in a mirror."""
-        return _Known(
-            mirrored_identity(self.identity, model),
-            mirrored_expression(self.expression, model),
-            np.ascontiguousarray(self.moved[..., ::-1] * _SIDEWAYS[:, None, None]),
-            np.ascontiguousarray(self.away[..., ::-1] * _SIDEWAYS[:, None, None]),
-            np.ascontiguousarray(self.surface[:, ::-1]),
-            self.points * _SIDEWAYS,
-        )
-
-
-def _known(moments: NofaMoments, model: HeadModel, shape: NofaSettings) -> _Known:
-    none = np.zeros((3, 1, 1), np.float32)
-    return _Known(
-        moments.identity,
-        moments.expression[0],
-        moments.maps.to_canonical(moments.motion)[0] if shape.motion_prior else none,
-        moments.maps.from_canonical(moments.motion)[0] if shape.guided else none,
-        moments.surface,
-        face_points(model, model.deform(moments.neutral, moments.motion)[0]),
-    )
+        picture = 2.0 * functional.avg_pool2d(seen, seen.shape[-1] // side) - 1.0
+        cameras = [changed_cameras(self.moments.cameras, change, side) for change in changes]
+        both = together(cameras, self._device)
+        told = [self._told[change.flip] for change in changes]
+        source = picture if self._shape.guided else picture[:, :3]
+        return pairs_of(source, picture[:, :3], told, both, both, self._shape)

@@ -21,12 +21,16 @@ def pair_cameras(cameras: Cameras, pair: Pair, change: Change, side: int) -> Cam
         change: what was done to both pictures.
         side: of the pictures, pixels.
     """
-    both = cameras.take([pair.source, pair.driving])
+    return changed_cameras(cameras.take([pair.source, pair.driving]), change, side)
+
+
+def changed_cameras(cameras: Cameras, change: Change, side: int) -> Cameras:
+    """Cameras, in pixels of pictures ``side`` wide, of those pictures as a change shows them."""
     if change.zoom != 1.0:
-        half = 0.5 * side
+        half, count = 0.5 * side, len(cameras.rotation)
         corner = half * (1.0 + torch.tensor([change.at], dtype=torch.float32)) - half / change.zoom
-        both = enlarged(both, torch.full((2,), change.zoom), corner.expand(2, 2))
-    return mirrored(both, side) if change.flip else both
+        cameras = enlarged(cameras, torch.full((count,), change.zoom), corner.expand(count, 2))
+    return mirrored(cameras, side) if change.flip else cameras
 
 
 def together(cameras: Sequence[Cameras], device: torch.device | str) -> Cameras:

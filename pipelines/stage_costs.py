@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from pipelines.nofa_avatar_settings import NofaAvatarSettings
 from pipelines.pvp_settings import MaterialSettings, PriorSettings, PvpSettings
 from pipelines.training.settings import LoopSettings
 from pipelines.tri2plane_settings import VolumeMaterialSettings
@@ -31,6 +32,11 @@ _TUNING, _MAPPING = 2.9, 2.1
 """What a picture costs in the other two trainings, in pictures of the painter's; measured likewise."""
 _HELD = 4e-6
 """Gigabytes that the same pixel holds."""
+_FITTED_STEP = 0.08
+"""Seconds for an example in a step of fitting a small network to a picture."""
+_FITTED_HELD, _FITTED_KEPT = 1.0, 0.002
+"""Gigabytes that fitting a small network to a picture holds beside torch, and that it leaves; large networks
+need more of both."""
 _BASE = 1.3
 """Gigabytes of a worker with torch in it."""
 _VOLUME_STEP = 0.1
@@ -124,6 +130,24 @@ def _instant(settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost
 def _one_picture(engine: str, settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost:
     side = min(settings[engine].texture_size, clip.width, clip.height)
     return Cost(_scaled(2.0 + 0.3 * (side / 512) ** 2 / machine.processor), 0.6, 1.5e-3 * (side / 512) ** 2)
+
+
+def _nofa(settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost:
+    made, chosen = _one_picture("nofa", settings, clip, machine), cast("NofaAvatarSettings", settings["nofa"])
+    loop = chosen.tune.loop
+    if not chosen.fine_tune:
+        return made
+    # How fast it is depends on the base model, which settings do not know: the clock ends it, or the steps.
+    ends = loop.minutes or math.inf
+    guess = math.isinf(ends)
+    fitted = loop.steps * _FITTED_STEP * loop.batch / machine.speed / 60.0 if guess else ends
+    low, high = made.minutes
+    return Cost(
+        (low + (0.4 if guess else 1.0) * fitted, high + (2.5 if guess else 1.0) * fitted + 0.2),
+        _BASE + _FITTED_HELD,
+        made.disk + _FITTED_KEPT,
+        "guess" if guess else "clock",
+    )
 
 
 def _material(settings: dict[str, Any], clip: ClipSize, machine: Machine) -> Cost:
@@ -318,6 +342,7 @@ COSTS: dict[str, Callable[[dict[str, Any], ClipSize, Machine], Cost]] = {
     "pivots": _pivots,
     "instant": _instant,
     **{engine: partial(_one_picture, engine) for engine in ("semantic", "export3d")},
+    "nofa": _nofa,
     "material": _material,
     "prior": _prior,
     "pvp": _avatar,

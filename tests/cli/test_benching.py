@@ -32,6 +32,7 @@ def test_pvp_needs_somebody_or_the_word_for_nobody(studio):
         (("Ann", "--engine", "pvp"), "has no pvp avatar yet"),
         (("Ann", "--engine", "semantic"), "has no semantic avatar yet"),
         (("--engine", "semantic"), "bench NAME --engine semantic"),
+        (("--engine", "nofa"), "bench NAME --engine nofa"),
         (("--engine", "pvp", "--network-only", "--pvp.frames", "3"), "at least 10 frames"),
     ],
 )

@@ -57,6 +57,26 @@ def test_training_minutes_are_the_clock_of_the_preset(planned) -> None:
         assert not found.warnings
 
 
+def test_fitting_a_network_to_a_picture_ends_by_the_clock_or_is_left_out(planned, tmp_path) -> None:
+    from pipelines.recipes import settings_for
+    from tests.engines.nofa.shelved_nofa import shelve
+
+    shelve(tmp_path / "place")
+    draft, standard, best = (
+        forecast_build(planned("nofa", preset), CLIP, SLOW).minutes
+        for preset in ("draft", "standard", "best")
+    )
+    for minutes, fitted in ((standard, 1.0), (best, 5.0)):
+        assert minutes[0] - draft[0] == pytest.approx(fitted, abs=0.05)
+        assert fitted <= minutes[1] - draft[1] < fitted + 0.3
+    found = forecast_build(planned("nofa", "standard"), CLIP, SLOW)
+    assert found.certainty == "clock"
+    assert not found.warnings  # one picture is not seen too seldom
+    chosen = settings_for("nofa", "standard")["nofa"]
+    endless = replace(chosen, tune=replace(chosen.tune, loop=replace(chosen.tune.loop, minutes=0.0)))
+    assert forecast_build(planned("nofa", "standard", nofa=endless), CLIP, SLOW).certainty == "guess"
+
+
 def test_the_material_is_counted_to_the_byte(planned) -> None:
     settings = MaterialSettings(resolution=128, guides=4, recombined=160)
     shapes = [(480, 128, 128, 3), (4, 480, 128, 128, 3), *[(480, 128, 128)] * 3, *[(160, 128, 128, 3)] * 2]

@@ -18,6 +18,7 @@ from studio.domain.problem import Problem
 from studio.domain.sequence import Flag, TrackedSequence
 from studio.project.store import Store
 from studio.tracking.settings import TrackSettings
+from tests.engines.nofa.shelved_nofa import shelve as shelve_nofa
 from tests.engines.semantic.one_person import PAPER, shelve
 
 
@@ -105,6 +106,8 @@ def test_a_photo_becomes_what_can_be_made_of_it(tmp_path) -> None:
     assert engines_of_photo(tmp_path, plain) == (("instant",), ())
     shelve(tmp_path, "tiny")
     assert engines_of_photo(tmp_path, plain) == (("instant", "semantic"), ())
+    shelve_nofa(tmp_path, "tiny")
+    assert engines_of_photo(tmp_path, plain) == (("instant", "semantic", "nofa"), ())
     assert engines_of_photo(tmp_path, TrackSettings(flame="generic_model.pkl")) == ((), ())
     other = tmp_path / "other"
     shelve(other, "own", replace(PAPER, keypoint_source="unsupervised"))

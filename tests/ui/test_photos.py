@@ -130,6 +130,7 @@ def test_the_train_page_offers_what_one_picture_is_enough_for(shown, qtbot) -> N
     assert list(cards)[:2] == ["instant", "semantic"]
     assert cards["instant"].missing is None
     assert "train-people" in str(cards["semantic"].missing)
+    assert "--engine nofa" in str(cards["nofa"].missing)
     for engine in ("pvp", "tri2plane"):
         assert "one photo" in str(cards[engine].missing)
         assert not cards[engine].title.isEnabled()

@@ -51,6 +51,8 @@ def surface_of_face(model: HeadModel, face: Floats, reach: float = np.inf) -> Fl
     depth = proxy_depth(face, model.triangles, grid)
     inside = _inside(face, model.triangles, grid)
     away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # Squares of distances are whole numbers; OpenCV's roots differ in their last bit from call to call.
+    away = np.sqrt(np.rint(away.astype(np.float64) ** 2))
     metres = away * ((HIGH[0] - LOW[0]) / GRID)
     fallen = depth - FALL * metres
     surface = np.where(inside, depth, np.maximum(fallen, np.minimum(depth, BACKDROP)))
