@@ -18,6 +18,7 @@ FULL_LOOP = replace(BY_STEPS, steps=475_000, batch=8)
 """The paper's 250,000, 25,000 and 100,000 steps, and as many before them for a prior from scratch as make
 EG3D's 25 million pictures unnecessary for one that is read from a file: none are needed then."""
 Shows = Literal["itself", "pairs"]
+FieldLearns = Literal["general", "compensation"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ class NofaTrainingSettings:
     """Adam's, at its height (the paper's is lost; 1e-4 is pSp's, e4e's and TriPlaneNet's)."""
     field_rate: Annotated[float, Gt(0)] = 1.0
     """The deformation field's learning rate in others."""
+    field_learns: FieldLearns = "general"
+    """When the deformation field learns: in the general stage (paper), or in compensation instead. A base
+    model of minutes is a blur in which nobody can tell where a point belongs."""
     looks_weight: Annotated[float, Ge(0)] = 0.8
     """Weight of how different pictures look (e4e's)."""
     raw_weight: Annotated[float, Ge(0)] = 0.0
@@ -104,6 +108,7 @@ def training_settings(size: Size, side: Side) -> NofaTrainingSettings:
             stages=StageSettings(prior=0.1, general=0.4, teeth=0.05),
             learning_rate=1e-3,
             field_rate=0.1,
+            field_learns="compensation",
             looks_weight=2.0,
             raw_weight=1.0,
             eyes_and_mouth=5.0,

@@ -169,7 +169,7 @@ class _Teaching:
         pairs = batches.at(numbers)
         chance = torch.Generator(pairs.driving.device)
         chance.manual_seed(step_seed(settings.loop.seed, _RAYS, *numbers))
-        self._learning(_LEARNS[self._stage])
+        self._learning(_learns(self._stage, settings))
         if self._stage == "prior":
             assert self.game is not None
             drawing = torch.Generator().manual_seed(step_seed(settings.loop.seed, _LATENTS, *numbers))
@@ -241,11 +241,16 @@ class _Teaching:
 
 _LEARNS: Mapping[Stage, tuple[str, ...]] = {
     "prior": ("prior",),
-    "general": ("prior", "encoder", "field"),
+    "general": ("prior", "encoder"),
     "teeth": ("prior", "encoder"),
     "compensation": ("compensation", "share"),
 }
-"""Parts that learn in a stage (section 3.3: teeth leave the field alone, compensation all the rest)."""
+"""Parts that learn in a stage (section 3.3: teeth leave the field alone, compensation all the rest), but for
+the field, which learns in one of them."""
+
+
+def _learns(stage: Stage, settings: NofaTrainingSettings) -> tuple[str, ...]:
+    return (*_LEARNS[stage], "field") if stage == settings.field_learns else _LEARNS[stage]
 
 
 def _optimiser(network: NofaNetwork, settings: NofaTrainingSettings) -> torch.optim.Optimizer:

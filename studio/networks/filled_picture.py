@@ -36,3 +36,9 @@ def without_person(picture: Tensor, outline: Tensor) -> Tensor:
             result = functional.interpolate(result, size, mode="bilinear", align_corners=False)
             result = total + (1.0 - weight) * result
         return result
+
+
+def without_surroundings(picture: Tensor, outline: Tensor) -> Tensor:
+    """A person's colours continued beyond their outline, arguments as above: what comes into sight behind an
+    outline's edge is hair or cloth, and not the wall."""
+    return torch.lerp(without_person(picture, 1.0 - outline), picture, outline)

@@ -57,6 +57,7 @@ LEARNT = {
     "teeth": {"prior", "encoder"},
     "compensation": {"compensation", "guided"},
 }
+"""Where the field learns in the general stage, as in the paper."""
 ALONE = {
     "prior": StageSettings(0.999, 0.0, 0.0),
     "general": StageSettings(0.0, 0.999, 0.0),
@@ -117,6 +118,14 @@ def test_a_stage_teaches_its_own_parts_alone(corpus, tmp_path, monkeypatch, stag
     before = fresh(settings)
     changed = {name.split(".")[0] for name in trained if not torch.equal(trained[name], before[name])}
     assert changed == LEARNT[stage]
+
+
+def test_the_field_can_wait_for_sharp_colours(corpus, tmp_path):
+    settings = little(2, stages=ALONE["compensation"], validation_identities=0, field_learns="compensation")
+    trained = train_nofa(corpus.clips, settings, tmp_path / "run").network.state_dict()
+    before = fresh(settings)
+    changed = {name.split(".")[0] for name in trained if not torch.equal(trained[name], before[name])}
+    assert changed == {"compensation", "guided", "field"}
 
 
 def test_stages_follow_each_other_and_teeth_give_their_share_to_compensation():

@@ -25,7 +25,11 @@ BACK = -0.04
 """z of head space, metres, at which matter ends to begin with: deeper, ears and hair of one picture become
 planks in another."""
 HIDDEN = 5.0
-"""How much less of it is taken of what faces away from the source's camera."""
+"""How much less of it is taken of what faces away from the source's camera, and of what it shows less
+than half as large."""
+UNSEEN = (0.01, 0.04)
+"""Metres behind the face's surface over which the source's colours become smoothed ones: it has not seen what
+lies there, and its own would be streaks."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class Canonical:
     skin: Skin
     """What the canonical face's surface says of them."""
     shown: Tensor | None
-    """``[B, M, 4]`` 0..1 the source's colours and outline there; None without a source."""
+    """``[B, M, 5]`` 0..1 the source's colours and outline there, and 0..2 how large it shows the place; None
+    without a source."""
 
 
 class GuidedVolume(nn.Module):
@@ -73,7 +78,7 @@ class GuidedVolume(nn.Module):
             last = nn.Linear(shape.share_hidden, 1)
             nn.init.normal_(last.weight, std=1e-3)
             nn.init.zeros_(last.bias)
-            told = shape.plane_features + 4 + 2
+            told = shape.plane_features + 5 + 2
             self.share = nn.Sequential(nn.Linear(told, shape.share_hidden), nn.Softplus(), last)
 
     def search(
@@ -120,7 +125,7 @@ class GuidedVolume(nn.Module):
             drawn = composite(density, lengths, colours.view(*depth.shape, -1), depth)
             return Seen(drawn.values, drawn.alpha, drawn.depth, None, None)
         assert place.shown is not None
-        away = (0.3 - place.skin.facing).clamp_min(0.0)
+        away = (0.3 - place.skin.facing).clamp_min(0.0) + (0.5 - place.shown[..., 4]).clamp_min(0.0)
         told = torch.cat([features, place.shown, place.skin.told], -1)
         share = (self.share(told)[..., 0] + TAKEN - HIDDEN * away).sigmoid()
         mixed = torch.lerp(colours[..., :3], place.shown[..., :3], share[..., None])
@@ -141,11 +146,18 @@ class GuidedVolume(nn.Module):
         if warp is not None:
             units = warp.roughly(units) if roughly else warp(units)
         metres = units * UNIT + self.centre
-        shown = None
+        shown, skin = None, skin_at(guide.surface, metres, guide.cameras)
         if guide.lifted is not None:
-            there = metres if guide.away is None else metres + on_surface(guide.away, metres)
+            way = None if guide.away is None else on_surface(guide.away, metres)
+            there = metres if way is None else metres + way[..., :3]
             shown = guide.lifted.at(there)
-        return Canonical(units, metres, skin_at(guide.surface, metres, guide.cameras), shown)
+            if guide.smooth is not None:
+                deep = ((skin.behind - UNSEEN[0]) / (UNSEEN[1] - UNSEEN[0])).clamp(0.0, 1.0)
+                colours = torch.lerp(shown[..., :3], guide.smooth.at(there), deep[..., None])
+                shown = torch.cat([colours, shown[..., 3:]], -1)
+            size = torch.ones_like(shown[..., :1]) if way is None else way[..., 3:]
+            shown = torch.cat([shown, size], -1)
+        return Canonical(units, metres, skin, shown)
 
     def _begins(self, place: Canonical) -> Tensor:
         person = None if place.shown is None else place.shown[..., 3]

@@ -308,14 +308,18 @@ def _spread_cameras(cameras: Cameras, batch: int) -> Cameras:
     return cameras.take([0] * batch) if len(cameras.rotation) == 1 else cameras
 
 
+def _spread_lifted(lifted: Lifted | None, batch: int) -> Lifted | None:
+    if lifted is None:
+        return None
+    return Lifted(_spread(lifted.maps, batch), _spread_cameras(lifted.cameras, batch))
+
+
 def _spread_guide(guide: Guide, batch: int) -> Guide:
-    lifted = guide.lifted
-    if lifted is not None:
-        lifted = Lifted(_spread(lifted.maps, batch), _spread_cameras(lifted.cameras, batch))
     return Guide(
         _spread(guide.surface, batch),
-        lifted,
+        _spread_lifted(guide.lifted, batch),
         None if guide.away is None else _spread(guide.away, batch),
+        _spread_lifted(guide.smooth, batch),
         None if guide.behind is None else _spread(guide.behind, batch),
         guide.seen,
     )

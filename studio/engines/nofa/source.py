@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from studio.networks.filled_picture import without_person
+from studio.networks.filled_picture import without_person, without_surroundings
 from studio.networks.volume.head_surface import HIGH, LOW
-from studio.networks.volume.lifted import Lifted, canonical, surface_normals
+from studio.networks.volume.lifted import Lifted, canonical, smoothed, surface_normals
 from studio.networks.volume.rays import Cameras
 
 WIDTH = HIGH[0] - LOW[0]
@@ -40,7 +41,11 @@ class Guide:
     lifted: Lifted | None = None
     """Colours and outline of the source as its points see them; None for people without a picture."""
     away: Tensor | None = None
-    """``[B, 3, g, g]`` metres from places of the canonical face to those of the face in the picture."""
+    """``[B, 4, g, g]`` metres from places of the canonical face to those of the face in the picture, and how
+    large the latter are, in the former: 0 where a whole area comes from a line, as a mouth's inside does from
+    lips that touch."""
+    smooth: Lifted | None = None
+    """Smoothed colours of the source, for what it has not seen."""
     behind: Tensor | None = None
     """``[B, 3, S, S]`` -1..1 what is behind the person; None for black."""
     seen: bool = False
@@ -79,5 +84,23 @@ def guide_of(source: Source, unit: float, seen: bool) -> tuple[Guide, Tensor]:
         front = canonical(picture[:, :3], cameras, surface, "frontal", metres)
         outline = 0.5 + 0.5 * picture[:, 3:]
         behind = without_person(picture[:, :3], outline)
-        maps = torch.cat([0.5 + 0.5 * picture[:, :3], outline], 1)
-        return Guide(with_normals(surface.float()), Lifted(maps, cameras), metres, behind, seen), front
+        colours = without_surroundings(0.5 + 0.5 * picture[:, :3], outline)
+        return Guide(
+            with_normals(surface.float()),
+            Lifted(torch.cat([colours, outline], 1), cameras),
+            torch.cat([metres, sizes(metres)], 1),
+            Lifted(smoothed(colours), cameras),
+            behind,
+            seen,
+        ), front
+
+
+def sizes(away: Tensor) -> Tensor:
+    """How large the places are to which those of a front ``[B, 3, g, g]`` go, metres over the box: the
+    determinant of the way's slope in the picture's plane, ``[B, 1, g, g]``."""
+    step = WIDTH / away.shape[-1]
+    wide = functional.pad(away[:, :2], (1, 1, 1, 1), mode="replicate")
+    right = (wide[:, :, 1:-1, 2:] - wide[:, :, 1:-1, :-2]) / (2.0 * step)
+    up = (wide[:, :, :-2, 1:-1] - wide[:, :, 2:, 1:-1]) / (2.0 * step)
+    size = (1.0 + right[:, :1]) * (1.0 + up[:, 1:]) - right[:, 1:] * up[:, :1]
+    return size.clamp(0.0, 2.0)

@@ -16,6 +16,8 @@ from studio.networks.volume.seeing import on_picture, seen_at
 CanonicalSource = Literal["off", "placed", "frontal"]
 """placed: upright, in the planes' size and place; frontal: seen from the front, as far as the head's surface
 allows; off: as it is."""
+SMOOTHED = 4
+"""Pixels of a source, a side, that are one where it has not seen what is shown."""
 FACE = (0.0, -0.02, 0.085)
 """Middle (x, y) of a square that holds a face from chin to brows, and half its side: metres of head space."""
 
@@ -41,6 +43,12 @@ def shown(maps: Tensor, places: Tensor) -> Tensor:
         maps, grid[:, None], mode="bilinear", padding_mode="border", align_corners=False
     )
     return found[:, :, 0].mT
+
+
+def smoothed(colours: Tensor) -> Tensor:
+    """Pictures ``[B, C, S, S]`` as means over :data:`SMOOTHED` pixels a side, and smoothly between."""
+    small = functional.avg_pool2d(colours, SMOOTHED)
+    return functional.interpolate(small, colours.shape[2:], mode="bilinear", align_corners=False)
 
 
 def on_surface(surface: Tensor, points: Tensor) -> Tensor:

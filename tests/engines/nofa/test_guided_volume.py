@@ -12,7 +12,7 @@ from studio.domain.motion import HeadMotion
 from studio.engines.nofa.guided_volume import TAKEN
 from studio.engines.nofa.motion_maps import MotionMaps
 from studio.engines.nofa.network import NofaNetwork
-from studio.engines.nofa.source import Source
+from studio.engines.nofa.source import Source, sizes
 from studio.head import builtin_head
 from studio.head.expression_numbers import expression_numbers
 from studio.networks.volume.cameras import cameras_of
@@ -144,3 +144,58 @@ def test_invented_people_stand_before_black():
     assert float(seen.alpha[0, 0, 0, 0]) < 0.05
     assert float((corner + 1.0).abs().max()) < 0.1
     assert float(seen.alpha[0, 0, 16, 16]) > 0.9
+
+
+def test_sizes_are_those_of_a_stretched_and_of_a_turned_front():
+    """x → 0.5 x, y → 0.6 y + 0.4 x over the box: every place becomes 0.3 times as large; a turn keeps it."""
+    step = 0.37 / 16
+    x = ((torch.arange(16) + 0.5) * step - 0.185).expand(16, 16)
+    y = -x.T + 0.155 - 0.185
+    leaning = torch.stack([-0.5 * x, 0.4 * x - 0.4 * y, torch.zeros_like(x)])[None]
+    assert torch.allclose(sizes(leaning)[..., 1:-1, 1:-1], torch.tensor(0.3), atol=1e-5)
+    c, s = 0.8, 0.6
+    turned = torch.stack([c * x - s * y - x, s * x + c * y - y, x])[None]
+    assert torch.allclose(sizes(turned)[..., 1:-1, 1:-1], torch.tensor(1.0), atol=1e-5)
+    assert torch.equal(sizes(torch.zeros(1, 3, 8, 8)), torch.ones(1, 1, 8, 8))
+
+
+def test_what_the_source_shows_as_a_line_is_hardly_taken_from_it():
+    """Lips that touch say nothing about the inside of an open mouth."""
+    opened = motion(SHAPE.canonical_jaw)
+    source, maps, cameras = told(stripes(), motion())
+    network = untrained()
+    rows = {int(point): row for row, point in enumerate(MODEL.landmark_ids)}
+    marks = MODEL.pick_landmarks(maps.face)
+    inside = 0.5 * (marks[rows[13]] + marks[rows[14]])
+    with torch.no_grad():
+        person = network.encode(source)
+        warp = network.warp(torch.zeros(1, 40), network.canonical[None], None)
+        taken = network.draw(person, cameras, warp).taken
+    assert taken is not None
+
+    def at(point: np.ndarray) -> float:
+        place = seen_at(cameras, torch.from_numpy(point)[None, None].float())[0, 0] / 2.0
+        return float(taken[0, 0, int(place[1]), int(place[0])])
+
+    assert at(inside) < 0.8 * at(marks[rows[151]])
+    # Who opens their mouth in the picture shows it.
+    source, _, cameras = told(stripes(), opened)
+    with torch.no_grad():
+        taken = network.draw(network.encode(source), cameras, warp).taken
+    assert taken is not None
+    assert at(inside) > 0.9 * at(marks[rows[151]])
+
+
+def test_behind_an_outline_is_the_person_and_not_the_wall():
+    picture = torch.ones(1, 3, 64, 64)
+    picture[..., :32] = -1.0
+    outline = torch.where(torch.arange(64) < 32, 1.0, -1.0).expand(1, 1, 64, 64)
+    source, _, _ = told(picture, motion())
+    with torch.no_grad():
+        guide = untrained().encode(replace(source, picture=torch.cat([picture, outline], 1))).guide
+    assert guide is not None
+    assert guide.lifted is not None
+    assert guide.behind is not None
+    # The wall of 1 is nowhere in the person's colours, the person of -1 nowhere in what is behind.
+    assert float(guide.lifted.maps[:, :3].max()) < 0.05
+    assert float(guide.behind.min()) > 0.9
