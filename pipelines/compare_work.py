@@ -13,17 +13,13 @@ import numpy.typing as npt
 
 from pipelines.compare_job import CompareSettings
 from pipelines.compare_result import COMPARISON, CURVES, FILE, FRAMES, Side
-from pipelines.evaluate_avatar import Beside, EvaluateSettings, Judged, Picture, evaluate_avatar
+from pipelines.evaluate_avatar import EvaluateSettings, Picture, evaluate_avatar
 from pipelines.job import Task
+from pipelines.judged_avatar import judged_by_the_end, open_avatar
 from studio.assets import AssetLibrary
-from studio.domain.avatar import Avatar
-from studio.engines.catalog import engine_spec
-from studio.engines.engine import Engine
 from studio.metrics import METRICS
 from studio.project.atomic import explaining_disk
-from studio.project.avatar_files import load_avatar
 from studio.project.documents import write_document
-from studio.project.sequence_files import MaskReader, load_sequence
 from studio.project.store import open_clip
 from studio.tracking.quiet import quiet
 
@@ -34,32 +30,21 @@ _SQUEEZE = 2
 def compare(task: Task) -> None:
     """Clip, TrackedSequence and two avatars to a comparison. Raises Problem."""
     settings: CompareSettings = task.settings
-    sequence = load_sequence(task.inputs["track"])
-    train, held_out = sequence.split(task.step.held_out)
     clip = open_clip(task.inputs["clip"].parent)
-    judged_frames = np.arange(len(sequence))[held_out][sequence.good[held_out]]
-    keeper = _Keeper(task.out, _kept(judged_frames, settings.pictures))
     with ExitStack() as stack:
-        a, engine_a, rest_a = _opened(task.inputs["a"], stack)
-        b, engine_b, rest_b = _opened(task.inputs["b"], stack)
-        masks = stack.enter_context(MaskReader(task.inputs["track"]))
-        judged = Judged(
-            engine=engine_a,
-            engine_id=a.engine,
-            rest_camera=rest_a,
-            sequence=sequence,
-            video=task.inputs["clip"],
-            train=train,
-            held_out=held_out,
-            title=clip.clip.title,
-            masks=masks.read,
+        a, b = (open_avatar(task.inputs[side], stack) for side in ("a", "b"))
+        judged = judged_by_the_end(
+            a, task.inputs["track"], task.inputs["clip"], task.step.held_out, stack, clip.clip.title
         )
+        sequence = judged.sequence
+        judged_frames = np.arange(len(sequence))[judged.held_out][sequence.good[judged.held_out]]
+        keeper = _Keeper(task.out, _kept(judged_frames, settings.pictures))
         with quiet():
             result = evaluate_avatar(
                 judged,
                 EvaluateSettings(settings.size, settings.nearest, settings.lpips),
-                avatar=a,
-                beside=Beside(engine_b, b.engine, rest_b, b),
+                avatar=a.avatar,
+                beside=b.beside(b.avatar.engine),
                 assets=AssetLibrary(task.home),
                 witness=keeper,
                 progress=task.progress,
@@ -68,7 +53,10 @@ def compare(task: Task) -> None:
         np.savez_compressed(task.out / CURVES, **keeper.curves)
     means = {"a": result.metrics, "b": result.beside, "nearest": result.nearest_frame}
     content = {
-        "sides": {name: {"engine": side.engine, "key": side.key} for name, side in (("a", a), ("b", b))},
+        "sides": {
+            name: {"engine": side.avatar.engine, "key": side.avatar.key}
+            for name, side in (("a", a), ("b", b))
+        },
         "clip": clip.clip.title,
         "size": settings.size,
         "rate": float(sequence.rate),
@@ -125,14 +113,6 @@ def _kept(frames: npt.NDArray[np.integer], most: int) -> set[int]:
     """Every n-th frame, so that there are no more than ``most``."""
     every = max(1, -(-len(frames) // max(1, most)))
     return {int(frame) for frame in frames[::every]}
-
-
-def _opened(folder: Path, stack: ExitStack) -> tuple[Avatar, Engine, npt.NDArray[np.float32]]:
-    """An avatar, its engine until the stack ends, and its rest camera ``[3]``."""
-    avatar = load_avatar(folder)
-    engine = engine_spec(avatar.engine).load(avatar)
-    stack.callback(engine.close)
-    return avatar, engine, np.array(avatar.lineage["rest_camera"], np.float32)
 
 
 def _about(metric: Any) -> dict[str, Any]:

@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.aligned_crop import cut_mask, cut_view, inside_source
+from pipelines.asked_states import asked_states
 from pipelines.evaluation_pictures import ContactSheet, SideBySide
 from pipelines.nearest_frame import Nearness, nearest_training_frames
 from studio.assets import AssetLibrary
 from studio.domain.avatar import Avatar
 from studio.domain.camera import Floats, Similarity, View
-from studio.domain.controls import HEAD_NAMES, ControlSheet, ControlState, track_from_motion
 from studio.domain.motion import HeadMotion
 from studio.domain.problem import Problem
 from studio.domain.progress import Progress, silent
@@ -385,7 +385,7 @@ class _Painter:
         frames: npt.NDArray[np.integer],
     ) -> None:
         self._engine = engine
-        self._states = _states(engine.sheet, rest_camera, sequence, frames)
+        self._states = asked_states(engine.sheet, rest_camera, sequence, frames)
         self.spent = 0.0
         """Seconds of drawing."""
 
@@ -545,25 +545,6 @@ class _CropBank:
     def __getitem__(self, frame: int) -> Picture:
         assert self._crops is not None
         return np.asarray(self._crops[self._row[frame]])
-
-
-def _states(
-    sheet: ControlSheet,
-    rest_camera: npt.NDArray[np.floating],
-    sequence: TrackedSequence,
-    frames: npt.NDArray[np.integer],
-) -> list[ControlState]:
-    """What an engine is asked for: the tracked parameters; controls of its own stay at their default."""
-    track = track_from_motion(sequence.motion.take(frames), np.asarray(rest_camera), sequence.rate)
-    place = {name: column for column, name in enumerate(sheet.names)}
-    wanted = [(place[name], column) for column, name in enumerate(HEAD_NAMES) if name in place]
-    states = []
-    for values in track.values:
-        filled = sheet.neutral().values.copy()
-        for to, column in wanted:
-            filled[to] = values[column]
-        states.append(ControlState(sheet.names, filled))
-    return states
 
 
 def _measurable(

@@ -18,12 +18,10 @@ from pipelines.cli.places import refuse_figures, refuse_place
 from pipelines.cli.recipe_options import RecipeOptions, named, with_stages
 from pipelines.cli.screen import Screen
 from pipelines.cli.words import Names, parse
-from pipelines.evaluate_avatar import Beside, EvaluateSettings, Evaluation, Judged, evaluate_avatar
+from pipelines.evaluate_avatar import EvaluateSettings, Evaluation, evaluate_avatar
 from pipelines.recipes import TRACK, settings_for
-from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
 from studio.domain.sequence import HELD_OUT
-from studio.engines.engine import Engine
 from studio.project.store import SubjectFolder
 
 
@@ -43,11 +41,7 @@ class JudgingOptions(RecipeOptions):
 
     def check(self, command: str) -> None:
         """Say now what cannot work. Raises Problem."""
-        if not 0.0 < self.held_out <= HELD_OUT:
-            raise Problem(
-                f"The share held out must be more than 0 and at most {HELD_OUT:g}, not {self.held_out:g}: "
-                "tracking has learnt the person's shape from what comes before."
-            )
+        check_share(self.held_out)
         if not self.names:
             raise Problem(f"Say whose avatar is judged: python main.py {command} NAME")
         if self.beside is not None:
@@ -92,6 +86,15 @@ def command(words: list[str]) -> int:
     ]
     _report(Screen(), evaluations, options)
     return 0
+
+
+def check_share(held_out: float) -> None:
+    """Whether a clip can be judged by so much of its end. Raises Problem."""
+    if not 0.0 < held_out <= HELD_OUT:
+        raise Problem(
+            f"The share held out must be more than 0 and at most {HELD_OUT:g}, not {held_out:g}: "
+            "tracking has learnt the person's shape from what comes before."
+        )
 
 
 def rival(named: str) -> tuple[str, str]:
@@ -171,52 +174,27 @@ def _compare(
     video: Path | None,
 ) -> Evaluation:
     """Open the avatars and judge, with progress shown."""
+    from pipelines.judged_avatar import judged_by_the_end, open_avatar
     from studio.assets import AssetLibrary
-    from studio.project.sequence_files import MaskReader, load_sequence
     from studio.tracking.quiet import quiet
 
-    sequence = load_sequence(build.sequence())
-    train, held_out = sequence.split(options.held_out)
     with ExitStack() as stack:
-        avatar, engine, rest = _opened(build, stack)
+        opened = open_avatar(build.avatar, stack)
         beside = None
         if other is not None and options.beside is not None:
-            shown, drawer, its_rest = _opened(other, stack)
-            beside = Beside(drawer, options.beside, its_rest, shown)
-        masks = stack.enter_context(MaskReader(build.sequence()))
-        judged = Judged(
-            engine=engine,
-            engine_id=avatar.engine,
-            rest_camera=rest,
-            sequence=sequence,
-            video=build.clip.source,
-            train=train,
-            held_out=held_out,
-            title=f"{subject.name}: {build.clip.clip.title}",
-            masks=masks.read,
-            about=about,
+            beside = open_avatar(other.avatar, stack).beside(options.beside)
+        title = f"{subject.name}: {build.clip.clip.title}"
+        judged = judged_by_the_end(
+            opened, build.sequence(), build.clip.source, options.held_out, stack, title, about
         )
         with screen.working() as progress, quiet():
             return evaluate_avatar(
                 judged,
                 options.compare,
-                avatar=avatar,
+                avatar=opened.avatar,
                 beside=beside,
                 assets=AssetLibrary(options.store.home),
                 contact_sheet=sheet,
                 video_out=video,
                 progress=progress,
             )
-
-
-def _opened(build: Build, stack: ExitStack) -> tuple[Avatar, Engine, Any]:
-    """An avatar, its engine until the stack ends, and its rest camera ``[3]``."""
-    import numpy as np
-
-    from studio.engines.catalog import engine_spec
-    from studio.project.avatar_files import load_avatar
-
-    avatar = load_avatar(build.avatar)
-    engine = engine_spec(avatar.engine).load(avatar)
-    stack.callback(engine.close)
-    return avatar, engine, np.array(avatar.lineage["rest_camera"], np.float32)
