@@ -16,15 +16,12 @@ from studio.engines.export3d.super_resolution import SuperResolution, enlarged
 from studio.engines.export3d.volume import WIDTH, Matter, Volume, mixed
 from studio.head.builtin import builtin_head
 from studio.head.expression_numbers import EXPRESSION
-from studio.networks.filled_picture import without_person
+from studio.networks.filled_picture import without_person, without_surroundings
 from studio.networks.precision import full_precision
 from studio.networks.volume.guided import skin_at
 from studio.networks.volume.head_surface import surface_of
-from studio.networks.volume.lifted import Lifted, canonical, surface_normals
+from studio.networks.volume.lifted import Lifted, canonical, smoothed, surface_normals
 from studio.networks.volume.rays import Cameras, pixel_centres
-
-SMOOTHED = 4
-"""Pixels of a source, a side, that are one where it has not seen what is shown."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +168,9 @@ class Export3DNetwork(nn.Module):
         if shape.lifted and cameras is not None:
             maps = 0.5 + 0.5 * source.float()
             if shape.background:
-                maps = _without_surroundings(maps)
-                smooth = Lifted(_smoothed(maps[:, :3]), cameras)
+                own = without_surroundings(maps[:, :3], maps[:, 3:])
+                maps = torch.cat([own, maps[:, 3:]], 1)
+                smooth = Lifted(smoothed(maps[:, :3]), cameras)
             if self.lift is not None:
                 maps = torch.cat([maps, self.lift(source).float()], 1)
             lifted = Lifted(maps, cameras)
@@ -352,19 +350,6 @@ class Export3DNetwork(nn.Module):
         if not isinstance(self.expression, BasisScaling):
             raise ValueError("this network reads expressions directly and has no directions")
         return self.expression
-
-
-def _without_surroundings(maps: Tensor) -> Tensor:
-    """``[B, 4, S, S]`` 0..1 a person's colours with their outline, colours continued beyond it: what a ray
-    meets behind an outline's edge is hair or cloth, and not the wall behind."""
-    colours, person = maps[:, :3], maps[:, 3:]
-    return torch.cat([torch.lerp(without_person(colours, 1.0 - person), colours, person), person], 1)
-
-
-def _smoothed(colours: Tensor) -> Tensor:
-    """Means over :data:`SMOOTHED` pixels a side, and smoothly between."""
-    small = functional.avg_pool2d(colours, SMOOTHED)
-    return functional.interpolate(small, colours.shape[2:], mode="bilinear", align_corners=False)
 
 
 def _spread(values: Tensor, batch: int) -> Tensor:
