@@ -190,8 +190,7 @@ def plan_comparison(
     steps: list[Step] = list(first.build.plan.steps)
     known = {step.output for step in steps}
     steps += [step for step in second.build.plan.steps if step.output not in known]
-    chosen = settings or CompareSettings()
-    chosen = replace(chosen, weights=_weights(assets, chosen.lpips))
+    chosen = with_weights(settings or CompareSettings(), assets)
     track = next(step for step in steps if step.id == TRACK.id)
     last = [side.build.plan.steps[-1] for side in (first, second)]
     source = clip.source.relative_to(subject.path).as_posix()
@@ -231,23 +230,25 @@ def forecast_comparison(plan: ComparePlan, clip: ClipSize, machine: Machine) -> 
     """
     nothing = BuildForecast((0.0, 0.0), 0.0, 0.0, "clock", machine, ())
     ahead = [nothing if build.made else forecast_build(build, clip, machine) for build in plan.builds]
-    frames = 0.0 if plan.made else clip.frames * HELD_OUT
-    low, high = (
-        sum(side.minutes[end] for side in ahead) + frames * _SECONDS[end] / 60 / machine.processor
-        for end in (0, 1)
-    )
+    judging = (0.0, 0.0) if plan.made else minutes_to_judge(clip, machine)
+    low, high = (sum(side.minutes[end] for side in ahead) + judging[end] for end in (0, 1))
     warnings = dict.fromkeys(sentence for side in ahead for sentence in side.warnings)
     building = (not plan.builds[0].made, not plan.builds[1].made)
     return CompareForecast((low, high), building, tuple(warnings))
+
+
+def minutes_to_judge(clip: ClipSize, machine: Machine) -> tuple[float, float]:
+    """What looking at the end of a clip takes for two avatars that are built: from, to."""
+    low, high = (clip.frames * HELD_OUT * seconds / 60 / machine.processor for seconds in _SECONDS)
+    return low, high
 
 
 def _is_of(avatar: Avatar, clip: ClipFolder) -> bool:
     return bool(avatar.lineage.get("inputs", {}).get(CLIP) == clip.clip.key)
 
 
-def _weights(assets: AssetLibrary | None, lpips: str) -> tuple[str, ...]:
-    """Names of the weights that measures would use and that are here."""
-    if assets is None:
-        return ()
-    wanted = (f"lpips-{lpips}", "identity-mobilefacenet")
-    return tuple(name for name in wanted if assets.missing(name) is None)
+def with_weights(settings: CompareSettings, assets: AssetLibrary | None) -> CompareSettings:
+    """The same settings with the names of the weights that measures would use and that are here."""
+    wanted = (f"lpips-{settings.lpips}", "identity-mobilefacenet") if assets is not None else ()
+    here = tuple(name for name in wanted if assets is not None and assets.missing(name) is None)
+    return replace(settings, weights=here)

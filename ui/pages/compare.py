@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox, QFrame, QProgressBar, QStackedWidget, Q
 
 from pipelines.compare_job import KIND, Contender
 from ui.bridge.jobs import Job
+from ui.pages.compare_everything import EverythingView
 from ui.pages.compare_offer import Offer, Prospect, read_offer, read_prospect, title
 from ui.pages.compare_result import ResultView
 from ui.pages.page import Page
@@ -51,15 +52,23 @@ class ComparePage(Page):
         self.ready.button.setEnabled(False)
         self._warnings = label(role="warn", wrap=True)
         self.result = ResultView(session)
+        self.everything = EverythingView(session)
+        self.all = button(
+            self.tr("All engines"), self._turned, tip=self.tr("Everything that was compared, in one table")
+        )
+        self.all.setCheckable(True)
         self._states = QStackedWidget()
-        for state in (self.nothing, self.ready, self._working(), self.result):
+        for state in (self.nothing, self.ready, self._working(), self.result, self.everything):
             self._states.addWidget(state)
         inside = QVBoxLayout(self)
         inside.setContentsMargins(2 * GAP, 2 * GAP, 2 * GAP, 2 * GAP)
         inside.setSpacing(GAP)
         self._versus = label(self.tr("against"), "hint")
         inside.addLayout(
-            row(label(self.tr("Compare"), "title"), GAP, self.a, self._versus, self.b, self.swap, None)
+            row(
+                *(label(self.tr("Compare"), "title"), GAP, self.a, self._versus, self.b, self.swap, None),
+                self.all,
+            )
         )
         inside.addWidget(self._warnings)
         inside.addWidget(self._states, 1)
@@ -72,8 +81,8 @@ class ComparePage(Page):
 
     @property
     def state(self) -> str:
-        """What is shown: nothing, ready, working or result."""
-        names = ("nothing", "ready", "working", "result")
+        """What is shown: nothing, ready, working, result or everything."""
+        names = ("nothing", "ready", "working", "result", "everything")
         return names[self._states.currentIndex()]
 
     def enter(self) -> None:
@@ -85,6 +94,7 @@ class ComparePage(Page):
         """It is hidden now."""
         self._shown = False
         self.result.pause()
+        self.everything.leave()
 
     def start(self) -> None:
         """Compare what is picked, or go on with it."""
@@ -144,6 +154,7 @@ class ComparePage(Page):
             self._prospect = None
             self._states.setCurrentWidget(self.nothing)
             self._warnings.hide()
+            self.everything.leave()
             return
         wanted = self._wanted()
         for box, chosen in ((self.a, wanted[0]), (self.b, wanted[1])):
@@ -154,7 +165,23 @@ class ComparePage(Page):
                 box.addItem(words, side.id)
             box.setCurrentIndex(max(0, box.findData(chosen)))
             box.blockSignals(False)
-        self._plan()
+        self._turned()
+
+    @property
+    def _all_shown(self) -> bool:
+        return self.all.isChecked() and self._offer.tracked
+
+    def _turned(self) -> None:
+        """To the table of all engines, or back to A and B."""
+        self._picks(self._offer.tracked)
+        if self._all_shown:
+            self.result.pause()
+            self._warnings.hide()
+            self._states.setCurrentWidget(self.everything)
+            self.everything.enter(self._offer)
+        else:
+            self.everything.leave()
+            self._plan()
 
     def _say_nothing(self, photo: bool) -> None:
         """Why there is nothing to compare."""
@@ -214,6 +241,8 @@ class ComparePage(Page):
 
     def _show(self, prospect: Prospect) -> None:
         self._prospect = prospect
+        if self._all_shown:
+            return
         job = self._job()
         self._warnings.setVisible(False)
         if prospect.result is not None:
@@ -322,11 +351,17 @@ class ComparePage(Page):
     def _start_job(self, folder: object) -> None:
         self._starting = False
         self.session.jobs.start(folder, self._failed)  # type: ignore[arg-type]
-        self._show_work(None)
+        if not self._all_shown:
+            self._show_work(None)
 
     def _job_changed(self, job: Job) -> None:
         prospect = self._prospect
-        if job.plan.kind != KIND or prospect is None or job.plan.id != prospect.plan.plan.id:
+        if (
+            self._all_shown
+            or job.plan.kind != KIND
+            or prospect is None
+            or job.plan.id != prospect.plan.plan.id
+        ):
             return
         if not job.status.over:
             if prospect.result is None:
@@ -340,8 +375,9 @@ class ComparePage(Page):
         self.session.fail(self.tr("The comparison cannot be made"), error)
 
     def _picks(self, visible: bool) -> None:
+        self.all.setVisible(visible)
         for part in (self.a, self.b, self._versus, self.swap):
-            part.setVisible(visible)
+            part.setVisible(visible and not self._all_shown)
 
     def _not_built(self, side: Contender) -> str:
         return self.tr("{name}  (to build)").format(name=title(side))

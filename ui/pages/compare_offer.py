@@ -17,11 +17,19 @@ from pipelines.compare_job import (
     plan_comparison,
 )
 from pipelines.compare_result import Comparison, load_comparison
+from pipelines.compared_engines import (
+    ComparedEngines,
+    RestPlan,
+    forecast_rest,
+    plan_the_rest,
+    read_compared,
+)
 from pipelines.forecast import clip_size, this_machine
 from pipelines.import_job import is_photo
 from pipelines.job import is_made
 from pipelines.pivot_job import wished
 from studio.assets import AssetLibrary
+from studio.engines.catalog import ENGINES
 from studio.project.pivot_files import load_wishes
 from studio.project.store import ClipFolder, Store, SubjectFolder
 from ui.words import engine_title
@@ -70,6 +78,32 @@ def read_prospect(
     forecast = forecast_comparison(plan, clip_size(a.build), this_machine(store.home))
     names = (title(a), title(b))
     return Prospect(plan, forecast, load_comparison(plan.folder, names, plan.swapped) if plan.made else None)
+
+
+@dataclass(frozen=True)
+class Everything:
+    """What is known of all engines together."""
+
+    compared: ComparedEngines
+    """The figures that there are."""
+    rest: RestPlan | None
+    """What would be done for the others; None where there are none."""
+    forecast: CompareForecast | None
+    """What that takes."""
+    lacking: Mapping[str, str]
+    """Engine id to why it cannot be compared here, one sentence."""
+
+
+def read_everything(store: Store, subject: SubjectFolder, clip: ClipFolder, offer: Offer) -> Everything:
+    """Collect what was compared, and plan the rest. Raises Problem when something there is damaged."""
+    assets, sides = AssetLibrary(store.home), list(offer.sides.values())
+    compared = read_compared(subject, clip, sides, assets=assets)
+    rest = plan_the_rest(subject, clip, sides, compared, assets=assets)
+    forecast = None
+    if rest is not None:
+        forecast = forecast_rest(rest, clip_size(rest.builds[0]), this_machine(store.home))
+    reasons = {engine: spec.missing(store.home) for engine, spec in ENGINES.items()}
+    return Everything(compared, rest, forecast, {engine: why for engine, why in reasons.items() if why})
 
 
 def title(side: Contender) -> str:
