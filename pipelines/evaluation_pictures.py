@@ -51,12 +51,12 @@ class ContactSheet:
         cells = [*pictures, *(error_picture(real, other) for other in others)]
         captions = [
             caption,
-            *(f"{name} {_decibels(real, other)}" for name, other in zip(names, others)),
+            *(f"{name} {decibels(real, other)}" for name, other in zip(names, others)),
             *(f"{GAIN} x error of {name}" for name in names),
         ]
         parts = []
         for cell, text in zip(cells, captions):
-            shown = _enlarged(cell)
+            shown = enlarged(cell)
             parts += [text_line(text, shown.shape[1]), shown]
         self._columns.append(np.concatenate(parts))
 
@@ -97,13 +97,15 @@ class SideBySide:
         self._writer.write(np.concatenate([self._heading, row]))
 
 
-def _enlarged(picture: Picture) -> Picture:
+def enlarged(picture: Picture) -> Picture:
+    """A picture ``[S, S, 3]``, at least :data:`CELL` wide."""
     size = picture.shape[0]
     if size >= CELL:
         return picture
     return np.asarray(cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _decibels(real: Picture, rendered: Picture) -> str:
+def decibels(real: Picture, rendered: Picture) -> str:
+    """How near a picture is to the real one, in words: ``24.1 dB``."""
     error = float(((real.astype(np.float32) - rendered) ** 2).mean())
     return "equal" if error == 0 else f"{10 * np.log10(255.0**2 / error):.1f} dB"

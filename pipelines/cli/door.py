@@ -34,6 +34,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "pipelines.cli.evaluating:command",
         "Measure an avatar on the part of its clip it never saw.",
     ),
+    "compare": (
+        "pipelines.cli.comparing:command",
+        "Compare all engines on the part of a clip that none of them saw.",
+    ),
     "ablate": ("pipelines.cli.ablating:command", "Measure what each part of an engine is worth."),
     "judge": (
         "pipelines.cli.judging:command",

@@ -42,11 +42,8 @@ def refuse_place(
     for source in sources:
         if source is not None and _same(output, source):
             raise Problem(f"{output} is the very file that is to be read: choose another name to write to.")
-    if store is not None and _within(output, store):
-        raise Problem(
-            f"{output} lies among the projects of {store.home}, which only the studio itself writes: "
-            "write elsewhere."
-        )
+    if store is not None:
+        _refuse_projects(output, store)
     if output.exists() and not overwrite:
         raise Problem(f"{output} exists already: choose another name, or add --overwrite to replace it.")
 
@@ -61,6 +58,36 @@ def refuse_figures(output: Path, store: Store, sources: Iterable[Path | None] = 
     refuse_place(output, (), sources=sources, store=store, overwrite=True)
     if not replaceable:
         raise Problem(f"{output} exists already and is no .json file: choose another name.")
+
+
+def refuse_folder(folder: Path, names: Iterable[str], *, store: Store, overwrite: bool = False) -> None:
+    """:func:`refuse_place` for a report of several files; its folder is made where it is missing.
+
+    Args:
+        folder: where it goes.
+        names: of its files.
+        store: the home, whose own files must survive.
+        overwrite: whether an earlier report may be replaced.
+
+    Raises:
+        Problem: the place will not do.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise Problem(f"{folder} is a file: give the name of a folder.")
+    _refuse_projects(folder, store)
+    for name in names:
+        if (folder / name).exists() and not overwrite:
+            raise Problem(
+                f"{folder / name} exists already: choose another folder, or add --overwrite to replace it."
+            )
+
+
+def _refuse_projects(place: Path, store: Store) -> None:
+    if _within(place, store):
+        raise Problem(
+            f"{place} lies among the projects of {store.home}, which only the studio itself writes: "
+            "write elsewhere."
+        )
 
 
 def _same(one: Path, other: Path) -> bool:
