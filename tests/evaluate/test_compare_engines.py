@@ -11,6 +11,7 @@ import pytest
 
 from pipelines import compare_engines as comparing
 from pipelines.bench_result import Machine
+from pipelines.build_job import plan_build
 from pipelines.build_times import BuildTime
 from pipelines.compare_engines import (
     Contestant,
@@ -65,7 +66,6 @@ def test_everything_that_can_be_built_takes_part_with_its_fastest_preset(subject
 
 def test_a_damaged_base_model_leaves_out_its_engine_alone(subject, their_clip, home, monkeypatch) -> None:
     shelve(home, "tiny")
-    plan_build = comparing.plan_build
 
     def planned(subject, clip, engine, *rest):
         if engine == "semantic":
