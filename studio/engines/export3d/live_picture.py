@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import torch
@@ -105,10 +107,13 @@ class LiveVolume:
         taken_by = scaled(lifted.cameras, scale, fine.new_zeros(1, 2))
         pixels = pixel_centres(0.0, 0.0, side, side, side, side, fine.device)
         depth = enlarged(drawn.depth).flatten(1)[..., None]
-        points = self._network.volume.points(planes.matter, cameras.rays(pixels), depth)
+        # A body that keeps still is compared with where the source had it, in the same pixels.
+        matter = planes.matter
+        matter = replace(matter, source=None if matter.source is None else taken_by)
+        points = self._network.volume.points(matter, cameras.rays(pixels), depth)
         shown = Lifted(0.5 + 0.5 * fine, taken_by).at(points).mT.reshape(1, 3, side, side)
         coarse = enlarged(functional.interpolate(shown, (self._side, self._side), mode="area"))
-        fresh = self._network.volume.fresh(planes.matter, points).mT.reshape(1, 1, side, side)
+        fresh = self._network.volume.fresh(matter, points).mT.reshape(1, 1, side, side)
         return enlarged(drawn.picture, "bicubic") + 2.0 * enlarged(drawn.taken) * fresh * (shown - coarse)
 
     def _cameras(self, motion: HeadMotion, free: FreeCamera, side: int) -> Cameras:

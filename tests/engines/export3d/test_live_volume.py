@@ -18,6 +18,9 @@ from studio.engines.export3d.network import Export3DNetwork
 from studio.engines.export3d.settings import export3d_settings
 from studio.engines.export3d.shelf import SHELF, check
 from studio.head.builtin import builtin_head
+from studio.networks.volume.lifted import Lifted
+from studio.networks.volume.rays import pixel_centres
+from studio.networks.volume.seeing import seen_at
 from studio.one_picture.engine import OnePictureEngine
 from studio.one_picture.person_files import save_person
 from tests.engines.semantic.one_person import a_person
@@ -125,3 +128,24 @@ def test_an_avatar_is_kept_and_found_again(tmp_path) -> None:
     images = [e.render(RenderRequest(e.sheet.state(asked), STAGE)).image for e in (before, after)]
     # What is around the square is kept as pictures are, not to the last bit.
     assert np.abs(images[0].astype(int) - images[1]).mean() < 1.0
+
+
+def test_a_body_that_keeps_still_has_its_detail_where_the_picture_has_it(monkeypatch) -> None:
+    """Seen from where it was taken, each place of it is looked up at its own, below the chin, too."""
+    fine = parts(detail=160)
+    small = replace(fine.person.base.motion, camera=np.array([[260.0, 96.0, 60.0]], np.float32))
+    person = replace(fine.person, base=replace(fine.person.base, motion=small))
+    live = LiveVolume(Export3DParts(person, fine.network), CPU)
+    found: list[torch.Tensor] = []
+    at = Lifted.at
+
+    def noted(self, points):
+        if self.maps.shape[2] == 160:
+            found.append(seen_at(self.cameras, points))
+        return at(self, points)
+
+    monkeypatch.setattr(Lifted, "at", noted)
+    live.draw(small)
+    assert len(found) == 1
+    places = pixel_centres(0.0, 0.0, 160, 160, 160, 160)
+    assert float((found[0][0] - places).abs().max()) < 0.05
