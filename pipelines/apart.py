@@ -42,13 +42,14 @@ class Answer:
     """What it complained about."""
 
 
-def run_apart(module: str, words: list[str], progress: Progress = silent) -> Answer:
+def run_apart(module: str, words: list[str], progress: Progress = silent, modest: bool = True) -> Answer:
     """Run ``python -m module words`` to its end.
 
     Args:
         module: dotted name; it has a main part.
         words: its arguments.
         progress: told what the module tells :func:`tell`. When it raises, the process is ended.
+        modest: give way to whatever else wants the processor.
     """
     frozen = getattr(sys, "frozen", False)
     command = [sys.executable, *(["--run-module"] if frozen else ["-m"]), module, *words]
@@ -65,7 +66,7 @@ def run_apart(module: str, words: list[str], progress: Progress = silent) -> Ans
                 start_new_session=os.name != "nt",
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
-        if os.name != "nt":
+        if modest and os.name != "nt":
             with suppress(psutil.Error):
                 psutil.Process(process.pid).nice(MODEST)
         try:

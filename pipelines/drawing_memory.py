@@ -47,7 +47,7 @@ def drawing_memory(
         Problem: the avatar cannot be opened.
     """
     words = [str(avatar), str(tracked), str(share), str(size)]
-    answer = run_apart("pipelines.drawing_memory", words, progress)
+    answer = run_apart("pipelines.drawing_memory", words, progress, modest=False)
     told = json.loads(result_of(answer, "Measuring memory").strip().splitlines()[-1])
     return DrawingMemory(told["process"], told["card"])
 
