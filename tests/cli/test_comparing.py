@@ -28,15 +28,17 @@ def test_two_kinds_of_avatars_in_one_table_and_on_one_sheet(ann, home, tmp_path:
     assert (draft["preset"], standard["preset"]) == ("draft", "standard")
     for one in told["engines"]:
         assert not one["build"]["found_ready"]
-        assert 0.0 < one["build"]["seconds"] < 600.0
+        assert one["build"]["seconds"] > 0.0
         assert set(one["build"]["stages"]) == {"track", "pivots", "instant"}
         # The clip was tracked at its import, by a job that had no avatar in it.
         assert one["build"]["stages"]["track"] > 0.0
         assert 0.05 < one["memory_gb"]["process"] < 4.0
-        assert one["bytes"] == {"avatar": one["bytes"]["avatar"], "base_model": 0}
+        assert one["bytes"]["base_model"] == 0
         assert one["evaluation"]["fps"] > 0.0
         assert one["evaluation"]["nearest_frame"] == told["nearest_frame"]
-    assert standard["bytes"]["avatar"] > draft["bytes"]["avatar"] > 10_000
+    for one in told["engines"]:
+        (made,) = home.glob(f"subjects/*/avatars/{one['evaluation']['settings']['avatar']}")
+        assert one["bytes"]["avatar"] == sum(f.stat().st_size for f in made.rglob("*") if f.is_file())
     assert draft["evaluation"]["metrics"] != standard["evaluation"]["metrics"]
     assert cv2.imread(str(sheet)).shape == (HEADING + 6 * (256 + HEADING), 4 * 256, 3)
 
