@@ -202,7 +202,16 @@ MIDDLE = replace(
     critic_first=48,
     critic_most=384,
 )
-TINY = replace(SMALL, stem_first=16, width=64, blocks=2, decoder_channels=16, plane_features=8, raw_side=32)
+TINY = replace(
+    SMALL,
+    stem_first=16,
+    width=64,
+    blocks=2,
+    decoder_channels=16,
+    plane_features=8,
+    raw_side=32,
+    face_channels=8,
+)
 SIZES: dict[Size, Export3DSettings] = {"tiny": TINY, "small": SMALL, "middle": MIDDLE, "full": FULL}
 """Each size at its own side; :func:`export3d_settings` fits it to another."""
 

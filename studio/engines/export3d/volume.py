@@ -25,7 +25,7 @@ HIDDEN = 5.0
 """How much less of it is taken of what faces away from the source's camera."""
 
 
-UNSEEN = (0.01, 0.04)
+UNSEEN = (0.02, 0.05)
 """Metres behind the head's surface over which the source's colours become smoothed ones: it has not seen what
 lies there, and its own would be streaks."""
 
