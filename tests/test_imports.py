@@ -78,15 +78,6 @@ def test_the_domain_is_numpy_only() -> None:
     assert _dragged_along(program) == set()
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--help"], *([name, "--help"] for name in ("build", "animate", "import", "edit", "prepare"))],
-)
-def test_help_is_light(arguments: list[str]) -> None:
-    program = f"from pipelines import cli\nassert cli.main({arguments!r}) == 0"
-    assert not _dragged_along(program) & {"torch", "mediapipe", "PySide6", "numba"}
-
-
 def test_no_file_without_a_subject() -> None:
     vague = {"utils.py", "util.py", "helpers.py", "helper.py", "manager.py", "common.py", "misc.py"}
     assert [

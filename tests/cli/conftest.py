@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import filelock
 import pytest
 
+from pipelines import runner
 from pipelines.cli import main
 from pipelines.make_sample import SampleSettings, make_sample
+from tests.jobs_here import do_jobs_here
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,9 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def studio(home: Path, capfd: pytest.CaptureFixture[str]) -> Studio:
-    """Run a command line in this process, below that home."""
+def studio(home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Studio:
+    """Run a command line in this process, below that home, and its jobs too; see :func:`workers`."""
+    do_jobs_here(monkeypatch)
 
     def run(*words: object) -> Said:
         capfd.readouterr()
@@ -48,6 +52,12 @@ def studio(home: Path, capfd: pytest.CaptureFixture[str]) -> Studio:
         return Said(code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def workers(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its jobs are done by processes of their own after all, as they are where nobody tests."""
+    monkeypatch.setattr(runner, "subprocess", subprocess)
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +81,7 @@ def sample_clip(shared: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def built_home(sample_clip: Path, shared: Path) -> Path:
-    """A home in which the sample is imported and built; not to be written to."""
+    """A home in which the sample is imported and built by processes of their own; not to be written to."""
     home = shared / "home"
     with filelock.FileLock(shared / "home.lock"):
         assert main(["import", str(sample_clip), "--subject", "Ann Lee 🎬", "--home", str(home)]) == 0

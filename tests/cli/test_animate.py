@@ -310,7 +310,7 @@ def test_evaluate_judges_by_frames_the_avatar_never_saw(ann, home, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_demo_in_an_empty_home(studio, tmp_path):
+def test_the_demo_in_an_empty_home(studio, workers, tmp_path):
     out = tmp_path / "demo.mp4"
     assert studio("demo", "--headless", "-o", out).code == 0
     assert probe(out).frames == 350

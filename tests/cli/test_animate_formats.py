@@ -95,13 +95,13 @@ def test_what_does_not_go_together_is_said_at_once(ann, tmp_path, controls, monk
     assert not list(tmp_path.glob("*out*"))
 
 
-def test_an_export_killed_half_way_leaves_nothing_and_starts_over(home, ann, tmp_path, controls):
+def test_an_export_killed_half_way_leaves_nothing_and_starts_over(home, ann, workers, tmp_path, controls):
     subject = Store(home).find(ANN)
     (avatar,) = avatars(subject)
     engine = engine_spec(avatar.engine).load(avatar)
     track = track_from_file(engine, controls)
     engine.close()
-    long = replace(track, values=np.tile(track.values, (20, 1)))
+    long = replace(track, values=np.tile(track.values, (8, 1)))
     out = tmp_path / "out"
     out.mkdir()
     settings = ExportSettings(size=256, rate="50")

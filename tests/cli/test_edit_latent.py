@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines import runner
 from pipelines.build_job import find_avatar
 from pipelines.edit_avatar import edited, put_edit
 from pipelines.edit_person import latent_person
 from pipelines.latent_sheets import COMPONENTS, STRENGTHS
-from pipelines.run import run_job
 from studio.domain.avatar import Avatar
 from studio.domain.edits import Edit, EditStack, LatentMap, LatentShift, Recolour, StyleShift
 from studio.domain.rendering import RenderRequest
@@ -40,15 +38,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lee(home: Path, base: Path, studio, monkeypatch: pytest.MonkeyPatch):
-    """Commands in a home with a person who has a generator. Workers are this process, which is quicker."""
+    """Commands in a home with a person who has a generator."""
     monkeypatch.setattr("os.fsync", lambda number: None)
     write_home(home, base)
-
-    def start(folder: Path, *_: object, **__: object) -> runner.RunningJob:
-        run_job(folder)
-        return runner.RunningJob(folder, None)
-
-    monkeypatch.setattr(runner, "start", start)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield studio
@@ -236,7 +228,7 @@ def test_beta_belongs_to_directions(lee, home, clip):
         assert expected in said.sentence
 
 
-def test_a_worker_of_its_own_finds_it_too(home, base, studio):
+def test_a_worker_of_its_own_finds_it_too(home, base, studio, workers):
     write_home(home, base)
     said = studio("edit", *PVP, "--component", 1)
     assert said.code == 0, said.err

@@ -12,7 +12,7 @@ Resize = Callable[[str], None]
 
 
 @pytest.fixture
-def disk(home: Path) -> Iterator[Resize]:
+def disk(home: Path, workers: None) -> Iterator[Resize]:
     """Mount a disk of its own at home; call it with mount options to change them."""
     home.mkdir(parents=True)
 
