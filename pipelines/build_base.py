@@ -35,6 +35,7 @@ def build_base(
     licence: str = "",
     machines: MachineSettings | None = None,
     again: str = "",
+    shelf: Path | None = None,
 ) -> Path | None:
     """Train a base model, or find the one that is there.
 
@@ -48,6 +49,7 @@ def build_base(
         licence: what the card says about rights in the clips and people's consent.
         machines: what it runs on.
         again: the command that goes on with it, for lists of what is not done.
+        shelf: another home on whose shelf it is put, for models that nobody should choose by chance.
 
     Returns:
         The base model's folder; None in processes that only help the first one.
@@ -69,7 +71,7 @@ def build_base(
     complete = system.find("complete") if system.complete else None
     opened = Corpus.open(corpus)
     key = base_key(system, corpus, settings)
-    place = system.shelf.place(home, key)
+    place = system.shelf.place(shelf or home, key)
     if (place / "settings.json").is_file():
         return place
     scratch = home / PLACE / place.name

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pipelines.people_contenders import Contender
     from studio.corpus.corpus import Corpus
 
+ABLATIONS = "ablations"
+"""Folder of a home under which the base models of ablations lie."""
 Report = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")]
 
 
@@ -252,6 +254,8 @@ def ablate(words: list[str]) -> int:
                     name,
                     told(screen, progress),
                     machines=options.machines,
+                    # Whoever takes the newest base model must not get one of these.
+                    shelf=home / ABLATIONS,
                 )
             if folder is None:
                 continue
