@@ -152,7 +152,7 @@ def test_where_expressions_enter_by_attention_the_plane_is_told_by_attention_alo
         quiet = plane(plane.see(face), told, told[:1])
         assert torch.allclose(quiet[0], quiet[1], atol=1e-5)
         for block in plane.blocks:
-            torch.nn.init.normal_(block.crossing.out.weight)
+            torch.nn.init.normal_(block.get_parameter("crossing.out.weight"))
         heard = plane(plane.see(face), told, told[:1])
     assert float((heard[0] - heard[1]).abs().max()) > 1e-3
 

@@ -171,19 +171,18 @@ def test_what_the_source_shows_as_a_line_is_hardly_taken_from_it():
         person = network.encode(source)
         warp = network.warp(torch.zeros(1, 40), network.canonical[None], None)
         taken = network.draw(person, cameras, warp).taken
-    assert taken is not None
 
-    def at(point: np.ndarray) -> float:
+    def at(taken: Tensor | None, point: np.ndarray) -> float:
+        assert taken is not None
         place = seen_at(cameras, torch.from_numpy(point)[None, None].float())[0, 0] / 2.0
         return float(taken[0, 0, int(place[1]), int(place[0])])
 
-    assert at(inside) < 0.8 * at(marks[rows[151]])
+    assert at(taken, inside) < 0.8 * at(taken, marks[rows[151]])
     # Who opens their mouth in the picture shows it.
     source, _, cameras = told(stripes(), opened)
     with torch.no_grad():
         taken = network.draw(network.encode(source), cameras, warp).taken
-    assert taken is not None
-    assert at(inside) > 0.9 * at(marks[rows[151]])
+    assert at(taken, inside) > 0.9 * at(taken, marks[rows[151]])
 
 
 def test_behind_an_outline_is_the_person_and_not_the_wall():
