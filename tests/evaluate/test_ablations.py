@@ -43,11 +43,13 @@ def test_a_setting_that_is_not_there_is_a_defect(place: str) -> None:
 
 @pytest.mark.parametrize("engine", [engine for engine in ABLATIONS if engine in RECIPES])
 def test_every_variant_changes_what_its_engine_does_and_no_tracking(engine: str) -> None:
+    """With one of its presets at least: a draft may do without what a variant takes out."""
+    presets = []
     for preset in ENGINES[engine].presets:
         try:
-            stages = settings_for(engine, preset)
+            presets.append(settings_for(engine, preset))
         except Problem as problem:
             pytest.skip(str(problem))
-        for changes in ABLATIONS[engine].values():
-            assert with_changes(stages, changes) != stages
-            assert not any(place.startswith("track.") for place in changes)
+    for changes in ABLATIONS[engine].values():
+        assert any(with_changes(stages, changes) != stages for stages in presets)
+        assert not any(place.startswith("track.") for place in changes)
