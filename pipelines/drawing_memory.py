@@ -47,9 +47,13 @@ def drawing_memory(
         Problem: the avatar cannot be opened.
     """
     words = [str(avatar), str(tracked), str(share), str(size)]
-    answer = run_apart("pipelines.drawing_memory", words, progress, modest=False)
-    told = json.loads(result_of(answer, "Measuring memory").strip().splitlines()[-1])
-    return DrawingMemory(told["process"], told["card"])
+
+    def told(done: int, total: int | None, what: str) -> None:
+        progress(done, total, what or "opening it to measure memory")
+
+    answer = run_apart("pipelines.drawing_memory", words, told, modest=False)
+    found = json.loads(result_of(answer, "Measuring memory").strip().splitlines()[-1])
+    return DrawingMemory(found["process"], found["card"])
 
 
 def main(argv: list[str]) -> int:

@@ -191,6 +191,14 @@ def _pack(image: Any, packed: Any) -> None:
         packed[y, width] = packed[y, width - 1]
 
 
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _keep(source: Any, target: Any) -> None:
+    """Copy pixels of a row. In a parallel loop slices would do so as fast, but take seconds to be compiled."""
+    for x in range(len(target)):
+        for c in range(3):
+            target[x, c] = source[x, c]
+
+
 @numba.njit(inline="always")  # type: ignore[untyped-decorator]
 def _span(slope: float, start: float, width: int) -> tuple[int, int]:
     """Columns, up to two too many at either end, for which ``slope * x + start`` is within 0..1."""
@@ -309,8 +317,8 @@ def _lay_over(image: Any, packed: Any, planes: Any, side: int, matrix: Any, out:
     height, width = image.shape[:2]
     for y in numba.prange(height):
         u, v, first, end = _crossing(matrix, y, width)
-        out[y, :first] = image[y, :first]
-        out[y, end:] = image[y, end:]
+        _keep(image[y, :first], out[y, :first])
+        _keep(image[y, end:], out[y, end:])
         count = end - first
         if count > 0:
             place = np.empty(count, np.int32)
@@ -329,8 +337,8 @@ def _lay_picture(image: Any, planes: Any, side: int, matrix: Any, out: Any) -> N
     height, width = image.shape[:2]
     for y in numba.prange(height):
         u, v, first, end = _crossing(matrix, y, width)
-        out[y, :first] = image[y, :first]
-        out[y, end:] = image[y, end:]
+        _keep(image[y, :first], out[y, :first])
+        _keep(image[y, end:], out[y, end:])
         count = end - first
         if count > 0:
             place = np.empty(count, np.int32)

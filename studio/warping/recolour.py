@@ -750,7 +750,9 @@ def _recolour(
 ) -> None:
     height, width = image.shape[:2]
     covers, unmixes, lit = cover.size > 0, plate.size > 0, gain.size > 0
-    recolours = active.any()
+    recolours = False
+    for r in range(5):
+        recolours = recolours or active[r]
     everywhere = active[4] or lit
     wanted = np.uint32(0)
     for r in range(4):

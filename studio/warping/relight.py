@@ -143,7 +143,7 @@ def _smoothed(
     points: Any, triangles: Any, shell: Any, begins: Any, beside: Any, times: int, out: Any
 ) -> None:
     """Unit normals of a face in the picture, of the shell around it, smoothed together, and of what is around
-    the picture."""
+    the picture. Rows are copied by loops, because slices take seconds to be compiled."""
     count, end = len(points), len(points) + len(shell)
     now, then = np.zeros((end, 3), np.float32), np.empty((end, 3), np.float32)
     for t in range(len(triangles)):
@@ -157,7 +157,9 @@ def _smoothed(
             now[k, 2] += z
     for v in range(count):
         _normalise(now[v])
-    now[count:] = shell
+    for v in range(count, end):
+        for k in range(3):
+            now[v, k] = shell[v - count, k]
     for _ in range(times):
         for v in range(end):
             x = y = z = np.float32(0.0)
@@ -170,7 +172,8 @@ def _smoothed(
             then[v, 0], then[v, 1], then[v, 2] = x * share, y * share, z * share
         now, then = then, now
     for v in range(end):
-        out[v] = now[v]
+        for k in range(3):
+            out[v, k] = now[v, k]
         _normalise(out[v])
     for v in range(end, len(out)):
         out[v, 0], out[v, 1], out[v, 2] = 0.0, 0.0, 1.0

@@ -170,10 +170,13 @@ def reread(
     covers = cover is not None
     covered = np.empty((height, width) if covers else (0, 0), np.uint8)
     still = behind if covers and behind is not None else np.zeros((0, 0, 3), np.uint8)
+    # Of one memory layout each, lest every other one be compiled for.
+    picture, still = np.ascontiguousarray(image), np.ascontiguousarray(still)
+    covering = covered if cover is None else np.ascontiguousarray(cover)
     person = np.empty((height + BEFORE + AFTER, width + BEFORE + AFTER, 4), np.float32)
-    _lift(np.ascontiguousarray(image), cover if covers else covered, np.ascontiguousarray(still), person)
+    _lift(picture, covering, still, person)
     _reread(
-        *(np.ascontiguousarray(image), cover if covers else covered, still, person),
+        *(picture, covering, still, person),
         *(seen.triangle, seen.weights, np.ascontiguousarray(triangles, np.int32)),
         # Differences, so that where nothing moves no rounding does either.
         *(np.ascontiguousarray(own[:, :2] - other[:, :2], np.float32), out, covered),
@@ -202,8 +205,10 @@ def _lift(image: Any, cover: Any, behind: Any, person: Any) -> None:
                     for c in range(3):
                         line[x, c] -= clear * np.float32(behind[y, x, c])
         for c in range(4):
-            person[row, :BEFORE, c] = line[0, c]
-            person[row, BEFORE + width :, c] = line[width - 1, c]
+            for x in range(BEFORE):
+                person[row, x, c] = line[0, c]
+            for x in range(BEFORE + width, person.shape[1]):
+                person[row, x, c] = line[width - 1, c]
 
 
 @numba.njit(inline="always", fastmath=True)  # type: ignore[untyped-decorator]

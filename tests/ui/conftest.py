@@ -21,6 +21,7 @@ QtCore = pytest.importorskip("PySide6.QtCore")
 from PySide6.QtWidgets import QApplication  # noqa: E402
 from pytestqt.qtbot import QtBot  # noqa: E402
 
+from pipelines import runner  # noqa: E402
 from pipelines.make_sample import SampleSettings, make_sample  # noqa: E402
 from studio.project.store import Store, SubjectFolder  # noqa: E402
 from ui import theme  # noqa: E402
@@ -46,6 +47,15 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     for wait in (QtBot.waitUntil, QtBot.waitSignal, QtBot.waitExposed):
         assert wait.__kwdefaults__ is not None
         monkeypatch.setitem(wait.__kwdefaults__, "timeout", 60_000)
+    # Somebody waits for the jobs here: beside other tests, those that give way take ten times as long.
+    monkeypatch.setattr(runner, "_giving_way", list)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kept() -> None:
+    """What a file's tests find in memory outlives them all: there is no garbage to be looked for in it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -121,19 +131,18 @@ def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _fill(base: Path) -> None:
-    from pipelines import runner
     from pipelines.build_job import plan_build
     from pipelines.import_job import import_clip
+    from pipelines.run import FINISHED, run_job
 
     base.mkdir()
     clip = base / "sample.mp4"
-    make_sample(clip, SampleSettings(size=320, seconds=6.0))
+    make_sample(clip, SampleSettings(size=256, seconds=4.0))
     done = import_clip(Store(base / "home"), WHOSE, clip, consent="Public domain portrait")
     assert done.job is not None
     for job in (done.job, None):
         folder = job or plan_build(done.subject, done.clip, "instant").job()
-        status = runner.start(folder).wait()
-        assert status.state == "finished", status
+        assert run_job(folder) == FINISHED, (folder / "log.txt").read_text(encoding="utf-8")[-3000:]
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_the_capture_page_shows_the_photo_and_asks_for_no_more_of_it(shown, qtbo
     page = shown.page("capture")
     qtbot.waitUntil(lambda: page._data is not None and page._data.seen is not None, timeout=PATIENCE)
     qtbot.waitUntil(lambda: page.player.facts is not None, timeout=PATIENCE)
-    assert "Photo · 320 × 320" in words(page)
+    assert "Photo · 256 × 256" in words(page)
     assert "From one photo" in words(page)
     assert "Record next" not in words(page)
     for part in (page.player.play_button, page.strip, page.legend, page.side.options, page.side.poses):
