@@ -193,7 +193,7 @@ def _pack(image: Any, packed: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _keep(source: Any, target: Any) -> None:
-    """Copy pixels of a row. In a parallel loop slices would do so as fast, but take seconds to be compiled."""
+    """Copy pixels of a row. In parallel loops slices do so as fast, but take seconds to be compiled."""
     for x in range(len(target)):
         for c in range(3):
             target[x, c] = source[x, c]
