@@ -40,7 +40,7 @@ SAME = (
     *("pose_degrees", "csim", "sharpness_ratio", "face_found"),
 )
 """Measures against the true frame. Those over time are missing: the frames are no neighbours."""
-CROSS = ("aed", "pose_degrees", "csim", "face_found")
+CROSS = ("aed", "apd", "pose_degrees", "csim", "face_found")
 """Measures without one: expression and pose against the driver's, identity against the source picture."""
 CEILING = 100.0
 """PSNR, dB, at which a picture that equals the real one is entered."""

@@ -84,8 +84,9 @@ def test_across_people_the_driver_is_the_truth_of_motion(judged):
     assert {(d.clip, d.driver) for d in evaluation.cross} == {("fay", "gus"), ("gus", "fay")}
     assert all(len(d.frames) == 4 for d in evaluation.cross)
     means = evaluation.means(evaluation.cross)
-    assert set(means["truth"]) == {"aed", "pose_degrees", "face_found"}
-    assert means["truth"]["aed"] == 0.0
+    assert set(means["truth"]) == {"aed", "apd", "pose_degrees", "face_found"}
+    assert means["truth"]["aed"] == means["truth"]["apd"] == 0.0
+    assert means["copy the source"]["apd"] > 0.0
     person, real, drawn = watching.seen["fay by gus"]
     assert np.array_equal(drawn["truth"], real)
     assert np.array_equal(drawn["copy the source"][0], person.picture)
