@@ -1,4 +1,4 @@
-"""`python main.py test`: linter, formatter, types, import contracts, then pytest, which speaks last."""
+"""`python main.py test`: linter, formatter, types and import contracts beside pytest, which speaks last."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 FAST_LIMIT = 45 * 60
@@ -34,10 +35,9 @@ def run(root: Path, argv: list[str]) -> int:
         epilog="Anything else goes to pytest: python main.py test -k pivots",
     )
     parser.add_argument("--slow", action="store_true", help="the slow tests too")
-    parser.add_argument("--only-tests", action="store_true", help="pytest without the checks before it")
+    parser.add_argument("--only-tests", action="store_true", help="pytest without the checks beside it")
     options, rest = parser.parse_known_args(argv)
     environment = quiet_environment(dict(os.environ))
-    failed = [] if options.only_tests else [name for name in CHECKS if not _passes(root, name, environment)]
     command = [
         sys.executable,
         "-m",
@@ -46,21 +46,30 @@ def run(root: Path, argv: list[str]) -> int:
         *(["-m", ""] if options.slow else []),
     ]
     sys.stdout.flush()
-    mark = environment[MARK] = uuid.uuid4().hex
+    mark = uuid.uuid4().hex
     limit = None if options.slow else FAST_LIMIT
-    try:
-        with tempfile.TemporaryDirectory(prefix="compiled-", ignore_cleanup_errors=True) as aside:
-            environment = keeping_compiled(environment, Path(aside))
-            done = subprocess.run([*command, *rest], cwd=root, env=environment, check=False, timeout=limit)
-        status = done.returncode
-    except subprocess.TimeoutExpired:
-        status = 1
-        print(f"The tests did not end within {FAST_LIMIT // 60} minutes and were stopped.", flush=True)
+    # One check after the other has one core at most; beside the tests none stands idle.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        checking = beside.submit(failing, root, [] if options.only_tests else list(CHECKS), environment)
+        try:
+            with tempfile.TemporaryDirectory(prefix="compiled-", ignore_cleanup_errors=True) as aside:
+                marked = keeping_compiled({**environment, MARK: mark}, Path(aside))
+                done = subprocess.run([*command, *rest], cwd=root, env=marked, check=False, timeout=limit)
+            status = done.returncode
+        except subprocess.TimeoutExpired:
+            status = 1
+            print(f"The tests did not end within {FAST_LIMIT // 60} minutes and were stopped.", flush=True)
+        failed = checking.result()
     if left := end_the_rest(mark):
         print(f"Left behind by the tests, and ended: {'; '.join(left)}.", flush=True)
     if failed:
-        print(f"Failed before the tests: {', '.join(failed)}.", flush=True)
+        print(f"Failed beside the tests: {', '.join(failed)}.", flush=True)
     return status or (1 if failed else 0)
+
+
+def failing(root: Path, names: list[str], environment: dict[str, str]) -> list[str]:
+    """Run some of the checks and say how each went. Returns those that failed."""
+    return [name for name in names if not _passes(root, name, environment)]
 
 
 def quiet_environment(environment: dict[str, str]) -> dict[str, str]:
