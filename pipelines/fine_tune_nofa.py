@@ -1,9 +1,8 @@
 """One-shot fine-tuning: a NOFA network learns one person's picture, in a minute or a few (paper, section 3.3,
 equation 12).
 
-It draws the picture's own frame. A network that may take the source's own colours could do that without
-learning anything about the person, so these are hidden from every other example: the volume has to know.
-Small changes of each example keep it from learning pixels by heart.
+It draws the picture's own frame, a little different each time, which keeps it from learning pixels by heart;
+and other moments, which nobody filmed (:mod:`pipelines.other_moments`), so that all else keeps its look.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from pipelines.nofa_comparing import Comparing
 from pipelines.nofa_preview import preview_sheet
 from pipelines.nofa_teachers import ARCFACE, NO_TEETH, teachers_of
 from pipelines.one_picture import OnePicture
+from pipelines.other_moments import OtherMoments
 from pipelines.own_examples import OwnExamples
 from pipelines.pair_batches import Changes
 from pipelines.training.batch import Batch
@@ -39,6 +39,10 @@ from studio.engines.nofa.own_weights import FIGURE, optimised_parts
 from studio.head import HeadModel
 from studio.networks.perceptual import perceptual_loss
 
+HELD = 3
+"""Moments without a picture that a step asks for."""
+JUDGED = 6
+"""As many of them say whether weights are better than others."""
 WHAT = "fitting the network to the picture"
 
 
@@ -49,8 +53,7 @@ class FineTuned:
     loop: TrainReport
     """Curves, time, and why it ended."""
     before: Mapping[str, float]
-    """How well the picture itself was drawn: ``psnr`` as avatars show it, ``psnr_planes`` without the
-    source's own colours, dB."""
+    """How well the picture itself was drawn: ``psnr``, dB."""
     after: Mapping[str, float]
     """The same, of the weights that are kept."""
     notes: tuple[str, ...]
@@ -146,6 +149,10 @@ class _FineTuning:
         self.said = (looks.sentence, *(said for said in teachers.said if said != NO_TEETH))
         self._comparing = Comparing(looks, network, teachers)
         self._weights = _weights(settings)
+        self._others: OtherMoments | None = None
+        if settings.held > 0.0:
+            own, moments, seed = self.examples.plain(), self.examples.moments, settings.loop.seed
+            self._others = OtherMoments(network, own, moments, model, settings.moments, seed, alive)
 
     def order(self, step: int) -> Indices:
         """The examples of a step: numbers without an end."""
@@ -156,61 +163,47 @@ class _FineTuning:
         """A step's losses."""
         chance = batch.generator(self.network.centre.device)
         numbers = batch.indices.tolist()
-        terms: dict[str, Tensor] = {}
-        for hidden in (False, True):
-            some = [number for number in numbers if self._hides(number) is hidden]
-            if not some:
-                continue
-            for name, value in self._taught(self.examples.at(some), hidden, chance).items():
-                terms[name] = terms.get(name, 0.0) + value * (len(some) / len(numbers))
+        terms = self._taught(self.examples.at(numbers), chance)
+        if self._others is not None:
+            first = HELD * numbers[0] // len(numbers)
+            terms["held"] = self._held([(first + at) % len(self._others) for at in range(HELD)], chance)
         return {"loss": torch.stack([*terms.values()]).sum(), **terms}
 
-    def _hides(self, number: int) -> bool:
-        """Whether the source's colours are hidden from an example: every other one."""
-        return self.network.shape.seen_source and number % 2 == 1
-
-    def _taught(self, pairs: NofaPairs, hidden: bool, chance: torch.Generator | None) -> dict[str, Tensor]:
-        person, drawn = self._drawn(pairs, hidden, chance)
+    def _taught(self, pairs: NofaPairs, chance: torch.Generator | None) -> dict[str, Tensor]:
+        person, drawn = self._drawn(pairs, chance)
         return weighted(self._comparing.parts(drawn, person, pairs), self._weights)
 
-    def _drawn(
-        self, pairs: NofaPairs, hidden: bool, chance: torch.Generator | None = None
-    ) -> tuple[Person, Drawn]:
+    def _held(self, moments: Sequence[int], chance: torch.Generator | None) -> Tensor:
+        assert self._others is not None
+        return self.settings.held * self._others.loss(moments, self._comparing.looks, chance)
+
+    def _drawn(self, pairs: NofaPairs, chance: torch.Generator | None = None) -> tuple[Person, Drawn]:
         person = self.network.encode(pairs.source)
-        if hidden and person.guide is not None:
-            person = replace(person, guide=replace(person.guide, seen=False))
         warp = self.network.warp(pairs.identity, pairs.expression, pairs.moved)
         return person, self.network.draw(person, pairs.cameras, warp, chance)
 
     def judge(self) -> dict[str, float]:
-        """On the picture itself, with and without the source's own colours."""
-        pairs, figures = self.examples.plain(), {"loss": 0.0}
-        for hidden in (False, True):
+        """On the picture itself, and on some of the other moments."""
+        self._alive()
+        terms = self._taught(self.examples.plain(), None)
+        if self._others is not None:
             self._alive()
-            terms = self._taught(pairs, hidden, None)
-            figures["loss"] += 0.5 * float(torch.stack([*terms.values()]).sum())
-        return {**figures, **self.quality()}
+            terms["held"] = self._held(range(min(JUDGED, len(self._others))), None)
+        return {"loss": float(torch.stack([*terms.values()]).sum()), **self.quality()}
 
     @torch.no_grad()
     def quality(self) -> dict[str, float]:
         """PSNR of the picture itself, dB: see :class:`FineTuned`."""
         pairs = self.examples.plain()
-        found = {}
-        for name, hidden in (("psnr", False), ("psnr_planes", True)):
-            error = self._drawn(pairs, hidden)[1].picture.clamp(-1.0, 1.0) - pairs.driving
-            found[name] = -10.0 * math.log10(max(float(error.square().mean()) / 4.0, 1e-10))
-        return found
+        error = self._drawn(pairs)[1].picture.clamp(-1.0, 1.0) - pairs.driving
+        return {"psnr": -10.0 * math.log10(max(float(error.square().mean()) / 4.0, 1e-10))}
 
     def sheet(self) -> npt.NDArray[np.uint8]:
-        """The picture, what is drawn of it with and without its own colours, and the resting face."""
+        """The picture, what is drawn of it, and the resting face."""
         self._alive()
         pairs = self.examples.plain()
-        rows = []
-        for hidden in (False, True):
-            person, drawn = self._drawn(pairs, hidden)
-            rows.append(preview_sheet(pairs, drawn, self.network.draw(person, pairs.cameras)))
-        width = max(row.shape[1] for row in rows)
-        return np.concatenate([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows])
+        person, drawn = self._drawn(pairs)
+        return preview_sheet(pairs, drawn, self.network.draw(person, pairs.cameras))
 
 
 def _weights(settings: FineTuneSettings) -> Weights:

@@ -37,6 +37,11 @@ class FineTuneSettings:
     """Adam's, at its height."""
     looks_weight: Annotated[float, Ge(0)] = 0.8
     """Weight of how different pictures look."""
+    held: Annotated[float, Ge(0)] = 3.0
+    """Weight of moments that the picture does not show, heads turned and faces with other expressions: they
+    stay as the base model draws them, but for what the picture corrects. 0 leaves them out."""
+    moments: Annotated[int, Ge(1)] = 48
+    """How many of them there are."""
     flip: bool = True
     """Whether half of the examples are seen in a mirror."""
     jitter: Annotated[float, Interval(ge=0, lt=1)] = 0.05

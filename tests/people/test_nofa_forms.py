@@ -8,6 +8,7 @@ import torch
 
 from pipelines.fine_tune_nofa import fine_tune
 from pipelines.kept_memory import KeptMemory
+from pipelines.nofa_avatar_settings import FineTuneSettings
 from pipelines.nofa_forms import forms
 from pipelines.nofa_of_one import NofaOfOne
 from pipelines.one_picture import OnePicture, motion_at, picture_of_clip
@@ -17,6 +18,8 @@ from studio.head import builtin_head
 from tests.people.test_train_nofa import NETWORK
 
 pytestmark = pytest.mark.timeout(240)
+
+FEW = FineTuneSettings(moments=2)
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def test_forms_draw_differently_and_leave_the_base_model_alone(corpus, person):
     motion = motion_at(corpus.clips[0], 64).take(np.arange(2))
     frames = np.zeros((2, 64, 64, 3), np.uint8)
     plain = NofaOfOne(network, model).of(person)(motion, frames)
-    made = forms(network, model, "nofa", 2)
+    made = forms(network, model, "nofa", 2, FEW)
     assert len({form.name for form in made}) == 3
     for form in made:
         drawn = form.of(person)(motion, frames)
@@ -59,7 +62,7 @@ def test_a_person_is_fitted_once_for_all_that_drive_them(person, monkeypatch):
         return fine_tune(*asked, **more)
 
     monkeypatch.setattr("pipelines.nofa_forms.fine_tune", counted)
-    tuned = forms(NofaNetwork(NETWORK).eval(), builtin_head(), "nofa", 1)[1]
+    tuned = forms(NofaNetwork(NETWORK).eval(), builtin_head(), "nofa", 1, FEW)[1]
     tuned.of(person)
     tuned.of(person)
     assert calls == [1]

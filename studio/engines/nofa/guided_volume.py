@@ -21,15 +21,15 @@ from studio.networks.volume.rays import Rays
 
 TAKEN = 2.5
 """Logit of the share of a point's colour that is the source's, to begin with: 0.92."""
-BACK = -0.04
-"""z of head space, metres, at which matter ends to begin with: deeper, ears and hair of one picture become
-planks in another."""
 HIDDEN = 5.0
 """How much less of it is taken of what faces away from the source's camera, and of what it shows less
 than half as large."""
 UNSEEN = (0.01, 0.04)
 """Metres behind the face's surface over which the source's colours become smoothed ones: it has not seen what
 lies there, and its own would be streaks."""
+TURNED = (0.1, 0.5)
+"""Cosine between a place's normal and the way to the source's camera from which on the source shows it, and
+shows it well."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,15 @@ class Canonical:
     shown: Tensor | None
     """``[B, M, 5]`` 0..1 the source's colours and outline there, and 0..2 how large it shows the place; None
     without a source."""
+
+
+def seen_well(place: Canonical) -> Tensor:
+    """How well the source shows points, ``[B, M]`` 0..1: inside its outline, on the surface, and turned to
+    its camera."""
+    assert place.shown is not None
+    near = 1.0 - ((place.skin.behind - UNSEEN[0]) / (UNSEEN[1] - UNSEEN[0])).clamp(0.0, 1.0)
+    turned = ((place.skin.facing - TURNED[0]) / (TURNED[1] - TURNED[0])).clamp(0.0, 1.0)
+    return place.shown[..., 3] * near * turned
 
 
 class GuidedVolume(nn.Module):
@@ -161,7 +170,7 @@ class GuidedVolume(nn.Module):
 
     def _begins(self, place: Canonical) -> Tensor:
         person = None if place.shown is None else place.shown[..., 3]
-        return skin_logit(place.skin, place.metres, person, BACK)
+        return skin_logit(place.skin, place.metres, person)
 
     def _span(self, rays: Rays) -> tuple[Tensor, Tensor]:
         whole = torch.ones_like(rays.plane[..., 0])

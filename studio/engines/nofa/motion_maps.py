@@ -13,8 +13,8 @@ from studio.head.model import HeadModel
 from studio.head.zero_pose import FrontalGrid, ZeroPose
 from studio.networks.volume.camera_numbers import UNIT
 
-SIZE = 64
-"""Pixels of a map's side."""
+SIZE = 192
+"""Pixels of a map's side: 2 mm each. An open eye is a centimetre high; with 6 mm eyes closed by half."""
 
 
 def canonical_motion(shape: NofaSettings) -> HeadMotion:
@@ -46,7 +46,7 @@ class MotionMaps:
         """From places of T expressing faces, of any pose, to the same places of the canonical one.
 
         Returns:
-            ``[T, 3, 64, 64]`` in the volume's units, laid over the front of the planes' cube, row 0 at its
+            ``[T, 3, 192, 192]`` in the volume's units, laid over the front of the planes' cube, row 0 at its
             top: 0, to rounding, everywhere where the expression is the canonical one.
         """
         return np.asarray(self._back.maps(motion).displacement / UNIT, np.float32)

@@ -11,7 +11,7 @@ from torch.nn import functional
 from studio.engines.nofa.compensation import Compensation
 from studio.engines.nofa.deformation import DeformationField, FaceWarp
 from studio.engines.nofa.encoder import CanonicalEncoder
-from studio.engines.nofa.guided_volume import GuidedVolume
+from studio.engines.nofa.guided_volume import GuidedVolume, seen_well
 from studio.engines.nofa.motion_maps import canonical_motion
 from studio.engines.nofa.settings import NofaSettings
 from studio.engines.nofa.source import Guide, Source, guide_of, with_normals
@@ -252,13 +252,22 @@ class NofaNetwork(nn.Module):
     def shown(self, guide: Guide, cameras: Cameras, depth: Tensor, warp: FaceWarp | None) -> Tensor:
         """The source's colours ``[B, 3, D, D]`` 0..1 of what is seen at depths ``[B, 1, D, D]`` by cameras in
         pixels of a picture D wide. Where expressions lead is taken from the head model alone."""
+        return self.carried(guide, cameras, depth, warp)[0]
+
+    def carried(
+        self, guide: Guide, cameras: Cameras, depth: Tensor, warp: FaceWarp | None
+    ) -> tuple[Tensor, Tensor]:
+        """The same, and how well the source shows what is seen there: ``[B, 1, D, D]`` 0..1."""
         assert self.guided is not None
-        side = depth.shape[-1]
+        batch, side = len(cameras.rotation), depth.shape[-1]
         pixels = pixel_centres(0.0, 0.0, side, side, side, side, depth.device)
         deep = depth.flatten(1)[..., None]
-        place = self.guided.canonical(guide, cameras.rays(pixels), deep, warp, roughly=True)
+        place = self.guided.canonical(
+            _spread_guide(guide, batch), cameras.rays(pixels), deep, warp, roughly=True
+        )
         assert place.shown is not None
-        return place.shown[..., :3].mT.reshape(len(depth), 3, side, side)
+        colours = place.shown[..., :3].mT.reshape(batch, 3, side, side)
+        return colours, seen_well(place).view(batch, 1, side, side)
 
     def _pixels(self, count: int) -> Tensor:
         """Centres of ``count`` by ``count`` squares of the picture."""

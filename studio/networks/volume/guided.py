@@ -20,8 +20,9 @@ SKIN = 0.004
 """Metres over which the surface that densities begin with sets in."""
 PRIOR = (-7.0, 2.0)
 """Before and behind it: what is added to the density's logit."""
-BACK = -0.075
-"""z of head space, metres, at which what lies behind that surface ends."""
+BACK = -0.04
+"""z of head space, metres, at which what lies behind that surface ends: deeper, ears and hair of one picture
+become planks in another."""
 OUTSIDE = -8.0
 """Added to the density's logit where the source shows that nobody is."""
 SPREAD, FLOOR = 0.3, 0.01
@@ -29,9 +30,9 @@ SPREAD, FLOOR = 0.3, 0.01
 beside the surface that the coarse ones found."""
 CHIN = -0.077
 """y of the neutral chin, metres of head space."""
-NECK = (0.0, 0.06)
+NECK = (0.01, 0.05)
 """Metres above the chin where the neck begins to bend, and over how much height it does."""
-FOLLOWS = 0.5
+FOLLOWS = 0.6
 """Share of the head's way through the picture in which the body takes part."""
 
 
@@ -66,7 +67,7 @@ def skin_at(surface: Tensor, points: Tensor, source: Cameras | None = None) -> S
     return Skin(behind, (found[..., 1:] @ towards[..., None])[..., 0])
 
 
-def skin_logit(skin: Skin, points: Tensor, person: Tensor | None = None, back: float = BACK) -> Tensor:
+def skin_logit(skin: Skin, points: Tensor, person: Tensor | None = None) -> Tensor:
     """What densities' logits ``[B, M]`` begin with: matter behind the surface, where the source shows the
     person.
 
@@ -74,9 +75,8 @@ def skin_logit(skin: Skin, points: Tensor, person: Tensor | None = None, back: f
         skin: of the points.
         points: ``[B, M, 3]``.
         person: ``[B, M]`` 0..1 how much the source's outline holds them; None for no outline.
-        back: z of head space, metres, at which matter ends.
     """
-    logit = (torch.minimum(skin.behind, points[..., 2] - back) / SKIN).clamp(*PRIOR)
+    logit = (torch.minimum(skin.behind, points[..., 2] - BACK) / SKIN).clamp(*PRIOR)
     return logit if person is None else logit + OUTSIDE * (1.0 - person)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 from studio.domain.camera import Floats
 from studio.head.model import HeadModel
 from studio.head.rasterise import rasterise
-from studio.head.zero_pose import FrontalGrid, proxy_depth
+from studio.head.zero_pose import FrontalGrid
 
 LOW = (-0.185, -0.215, -0.185)
 HIGH = (0.185, 0.155, 0.185)
@@ -20,10 +20,11 @@ NOWHERE = -1.0
 """Where a surface lies that is not: metres of head space, far behind the box."""
 GRID = 64
 """Places of a surface along a side."""
-FALL = 0.6
-"""Metres that the surface falls back for each metre away from the face: hair, ears, neck…"""
-BACKDROP = -0.03
-"""…down to this depth, metres of head space: about the shoulders'."""
+FALL = (3.0, 0.8, 3.0)
+"""Metres that the surface falls back for each metre beside, above and below the face: heads are round, so
+ears lie far behind cheeks, and hair goes on where a forehead ends…"""
+BACKDROP = 0.0
+"""…down to this depth, metres of head space: about the ears' and shoulders'."""
 
 
 def surface_of(
@@ -47,16 +48,19 @@ def surface_of_face(model: HeadModel, face: Floats, reach: float = np.inf) -> Fl
     """The same of a face ``[V, 3]`` with any expression; farther than ``reach`` metres away from the face
     there is none: it lies at :data:`NOWHERE`."""
     grid = FrontalGrid(np.array(LOW[:2], np.float32), np.array(HIGH[:2], np.float32), GRID)
-    # A place is inside of the face where a flat one is drawn.
-    depth = proxy_depth(face, model.triangles, grid)
-    inside = _inside(face, model.triangles, grid)
-    away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # Squares of distances are whole numbers; OpenCV's roots differ in their last bit from call to call.
-    away = np.sqrt(np.rint(away.astype(np.float64) ** 2))
-    metres = away * ((HIGH[0] - LOW[0]) / GRID)
-    fallen = depth - FALL * metres
-    surface = np.where(inside, depth, np.maximum(fallen, np.minimum(depth, BACKDROP)))
-    return np.where(metres > reach, NOWHERE, surface).astype(np.float32)
+    seen = rasterise(grid.to_pixels(face), model.triangles, GRID, GRID)
+    inside = seen.triangle >= 0
+    away, nearest = ndimage.distance_transform_edt(~inside, return_indices=True)
+    row, column = np.mgrid[:GRID, :GRID]
+    across, above = column - nearest[1], nearest[0] - row
+    beside, over, under = FALL
+    steep = beside * np.square(across) + np.where(above > 0, over, under) * np.square(above)
+    place = (HIGH[0] - LOW[0]) / GRID
+    depth = seen.depth[nearest[0], nearest[1]]
+    # On the way around a circle the share of each direction is its cosine's square.
+    fallen = depth - place * steep / np.maximum(away, 1.0)
+    surface = np.maximum(fallen, np.minimum(depth, BACKDROP))
+    return np.where(place * away > reach, NOWHERE, surface).astype(np.float32)
 
 
 def unit(points: Tensor) -> Tensor:
@@ -71,9 +75,3 @@ def front_places(side: int, device: torch.device | str = "cpu") -> Tensor:
     x = LOW[0] + share * (HIGH[0] - LOW[0])
     y = HIGH[1] - share * (HIGH[1] - LOW[1])
     return torch.stack([x.repeat(side), y.repeat_interleave(side)], -1)
-
-
-def _inside(
-    face: npt.NDArray[np.floating], triangles: npt.NDArray[np.int32], grid: FrontalGrid
-) -> npt.NDArray[np.bool_]:
-    return np.asarray(rasterise(grid.to_pixels(face), triangles, grid.size, grid.size).triangle >= 0)

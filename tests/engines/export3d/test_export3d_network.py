@@ -14,6 +14,7 @@ from studio.engines.export3d.settings import export3d_settings
 from studio.head import builtin_head
 from studio.networks.segformer import VitBlock
 from studio.networks.volume.cameras import cameras_of
+from studio.networks.volume.guided import FOLLOWS
 from studio.networks.volume.head_surface import surface_of
 from studio.one_picture.driving import frames_of
 from tests.engines.export3d.little_export3d import FORMS, PAPER, PROJECT, drive, motion, network
@@ -223,7 +224,7 @@ def test_a_still_body_stays_and_the_head_turns():
     assert float(pictures[True][10:35, 20:44].mean()) > 0.05
 
 
-def test_a_body_goes_half_of_the_heads_way():
+def test_a_body_goes_part_of_the_heads_way():
     made, given = untrained(), drive(PROJECT, 1)
     person = made.encode(given.source, given.source_cameras)
     planes = made.express(person, made.expression(given.expression))
@@ -234,7 +235,7 @@ def test_a_body_goes_half_of_the_heads_way():
     low = torch.tensor([[0.05, -0.2, 0.02]])
     pixel = torch.tensor([[40.0 + 160.0 * 0.05, 30.0 + 160.0 * 0.2]])
     points = made.volume.points(planes.matter, gone.rays(pixel), torch.full((1, 1, 1), -0.02))
-    assert torch.allclose(points[0], low + torch.tensor([[0.5 * 8.0 / 160.0, 0.0, 0.0]]), atol=1e-5)
+    assert torch.allclose(points[0], low + torch.tensor([[(1.0 - FOLLOWS) * 8.0 / 160.0, 0.0, 0.0]]), atol=1e-5)
 
 
 def test_what_is_missing_is_said():

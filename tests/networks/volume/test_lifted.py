@@ -11,7 +11,20 @@ from torch import Tensor
 
 from studio.engines.export3d.volume import WIDTH
 from studio.head import builtin_head
-from studio.networks.volume.head_surface import BACKDROP, GRID, HIGH, LOW, front_places, surface_of, unit
+from studio.head.rasterise import rasterise
+from studio.head.zero_pose import FrontalGrid
+from studio.networks.volume.head_surface import (
+    BACKDROP,
+    FALL,
+    GRID,
+    HIGH,
+    LOW,
+    NOWHERE,
+    front_places,
+    surface_of,
+    surface_of_face,
+    unit,
+)
 from studio.networks.volume.lifted import (
     FACE,
     Lifted,
@@ -48,6 +61,12 @@ def picture_of(cameras: Cameras, points: Tensor) -> Tensor:
     return spots[None, None]
 
 
+def faces_places(face) -> np.ndarray:
+    """Places of the surface over which a face is, ``[GRID, GRID]``."""
+    grid = FrontalGrid(np.array(LOW[:2], np.float32), np.array(HIGH[:2], np.float32), GRID)
+    return rasterise(grid.to_pixels(face), builtin_head().triangles, GRID, GRID).triangle >= 0
+
+
 def surface() -> Tensor:
     return torch.from_numpy(surface_of(builtin_head()))[None, None]
 
@@ -61,6 +80,37 @@ def test_the_surface_is_the_heads_where_it_is_and_falls_back_beside_it():
     assert (found - front[:, 2]).abs().max() < 0.006
     assert abs(float(height[0, 0, -1, 0]) - BACKDROP) < 1e-6
     assert height.shape == (1, 1, GRID, GRID)
+
+
+def test_beside_the_face_the_surface_only_falls_and_falls_as_said():
+    """A rim that lies deeper than what is beside it would be a groove, and show as a dark line."""
+    model = builtin_head()
+    height = surface()[0, 0].numpy()
+    place = (HIGH[0] - LOW[0]) / GRID
+    rows, columns = np.nonzero(faces_places(model.template))
+    middle = GRID // 2
+    eyes = int((HIGH[1] - model.template[168, 1]) / place)  # between the eyes
+    right, left = columns[rows == eyes].max(), columns[rows == eyes].min()
+    for line in (height[eyes, right:], height[eyes, left::-1]):
+        assert (np.diff(line) <= 1e-7).all()
+        assert line[1] == pytest.approx(max(line[0] - FALL[0] * place, BACKDROP), abs=1e-6)
+    above = height[rows[columns == middle].min() :: -1, middle]
+    assert (np.diff(above) <= 1e-7).all()
+    assert above[3] == pytest.approx(max(above[0] - 3 * FALL[1] * place, BACKDROP), abs=1e-6)
+    below = height[rows[columns == middle].max() :, middle]
+    assert below[1] == pytest.approx(max(below[0] - FALL[2] * place, BACKDROP), abs=1e-6)
+    assert below[-1] == pytest.approx(BACKDROP)
+
+
+def test_far_from_the_face_there_may_be_none():
+    model, reach = builtin_head(), 0.03
+    near = surface_of_face(model, model.template, reach)
+    rows, columns = np.nonzero(faces_places(model.template))
+    place = (HIGH[0] - LOW[0]) / GRID
+    row, column = np.mgrid[:GRID, :GRID]
+    away = np.hypot(row[..., None] - rows, column[..., None] - columns).min(-1) * place
+    assert (near[away > reach + 1e-6] == NOWHERE).all()
+    assert (near[away < reach - 1e-6] > NOWHERE).all()
 
 
 def test_another_persons_surface_is_theirs():
