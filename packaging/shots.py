@@ -91,6 +91,8 @@ def copy_home(home: Path, to: Path) -> None:
         to / "subjects" / SUBJECT,
         ignore=shutil.ignore_patterns("material", "priors", "scratch"),
     )
+    if (home / "models").is_dir():
+        shutil.copytree(home / "models", to / "models")
 
 
 def take(options: argparse.Namespace) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -11,6 +13,7 @@ from pipelines.forecast import BuildForecast
 from pipelines.job_history import Curve
 from pipelines.stage_costs import Machine
 from studio.engines.catalog import ENGINES
+from ui.pages.train_avatars import TrainAvatars
 from ui.widgets.engine_card import EngineCard
 from ui.widgets.pivot_plot import PivotPlot
 from ui.widgets.training_curves import TrainingCurves
@@ -165,3 +168,11 @@ def test_the_plot_finds_the_point_below_the_pointer_and_prefers_pivots(qtbot) ->
     assert [data.tolist() for data in plot._ring.getData()] == [[0.0], [10.0]]
     plot.choose(99)
     assert len(plot._ring.getData()[0]) == 0
+
+
+def test_a_long_title_of_a_finished_avatar_wraps_and_stays_in_its_half_of_the_page(qtbot) -> None:
+    shown = TrainAvatars(SimpleNamespace())  # type: ignore[arg-type]
+    qtbot.addWidget(shown)
+    avatar = SimpleNamespace(engine="nofa", lineage={"held_out": 0.2})
+    shown._show([(avatar, "a clip with a name that goes on and on and on.mp4", "yesterday at noon")])  # type: ignore[list-item]
+    assert shown.minimumSizeHint().width() < 400

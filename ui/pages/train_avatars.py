@@ -57,8 +57,11 @@ class TrainAvatars(QWidget):
     def _line(self, avatar: Avatar, origin: str) -> QFrame:
         perform = button(self.tr("Perform"), lambda: self._perform(avatar), picture="perform")
         perform.setAccessibleName(self.tr("Perform with {title}").format(title=avatar_title(avatar)))
-        words = column(label(avatar_title(avatar)), label(origin, "hint"), spacing=1)
-        return card(row(words, None, perform))
+        # Long titles wrap: a line that is wider than its half of the page would be cut off.
+        words = column(label(avatar_title(avatar), wrap=True), label(origin, "hint", wrap=True), spacing=1)
+        line = row(words, perform)
+        line.setStretch(0, 1)
+        return card(line)
 
     def _perform(self, avatar: Avatar) -> None:
         self._session.open_avatar(avatar)
