@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ from tests.people.test_train_nofa import NETWORK
 
 pytestmark = pytest.mark.timeout(240)
 
-FEW = FineTuneSettings(moments=2)
+FEW = FineTuneSettings(moments=2, loop=replace(FineTuneSettings().loop, batch=1))
 
 
 @pytest.fixture
