@@ -57,7 +57,7 @@ class FineTuned:
     after: Mapping[str, float]
     """The same, of the weights that are kept."""
     notes: tuple[str, ...]
-    """Sentences for a person: what pictures were compared by and what was left out."""
+    """Sentences for a person: what it brought, what pictures were compared by and what was left out."""
 
     def figures(self, settings: FineTuneSettings) -> dict[str, Any]:
         """For an avatar's card."""
@@ -121,7 +121,11 @@ def fine_tune(
             preview=tuning.sheet,
         )
         after = tuning.quality()
-    return FineTuned(report, before, after, tuning.said)
+    brought = (
+        f"Fitting to the picture ended after {report.steps} steps; the picture itself is drawn with "
+        f"{after['psnr']:.1f} dB instead of {before['psnr']:.1f}."
+    )
+    return FineTuned(report, before, after, (brought, *tuning.said))
 
 
 class _FineTuning:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from studio.domain.problem import Problem
 from studio.media.codecs import CODECS, Codec, CodecId, Quality
+from studio.media.container import PHOTO_ENDINGS
 from studio.media.encoder import clear_aside
 from studio.media.picture_folder import PictureFolder, refuse_folder
 from studio.media.writer import VideoWriter
@@ -75,6 +76,8 @@ def refuse_name(path: Path, codec: Codec) -> None:
         other = next((each for each in CODECS.values() if path.suffix.lower() in each.containers), None)
         wanted = " or ".join(codec.containers)
         hint = f"; choose {other.id} for {path.suffix}" if other is not None else ""
+        if path.suffix.lower() in PHOTO_ENDINGS:
+            hint = "; choose png and a folder for pictures"
         raise Problem(f"“{path.name}” is no name for {codec.title}: let it end in {wanted}{hint}.")
     if not path.absolute().parent.is_dir():
         raise Problem(f"There is no folder “{path.absolute().parent}”: make it first or write elsewhere.")

@@ -106,8 +106,10 @@ def test_a_photo_is_drawn_by_nofa_at_once_and_fitted_when_asked_for(
         return picture.astype(int)
 
     at_once = film("at_once.mp4")
-    few = ("--nofa.tune.loop.steps", "3", "--nofa.tune.loop.batch", "2", "--nofa.tune.moments", "2")
-    few = (*few, "--nofa.tune.learning-rate", "0.003", "--nofa.tune.held", "0.0")
+    few = (
+        *("--nofa.tune.loop.steps", "3", "--nofa.tune.loop.batch", "2", "--nofa.tune.moments", "2"),
+        *("--nofa.tune.learning-rate", "0.003", "--nofa.tune.held", "0.0"),
+    )
     said = studio("build", NAME, "--engine", "nofa", *few)
     assert said.code == 0, said.err
     assert said.err.count("ArcFace's weights are not on this machine") == 1

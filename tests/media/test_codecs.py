@@ -144,6 +144,7 @@ def test_a_sound_file_without_pictures_may_lie_under_them(tmp_path, clip):
         ("film.mp4", "vp9", r"end in \.webm; choose h264"),
         ("film.webm", "h264", "choose vp9"),
         ("film.avi", "prores", r"end in \.mov"),
+        ("still.png", "h264", "choose png and a folder for pictures"),
         ("film.png", "png", "leave “.png” out"),
         ("nowhere/film.mp4", "h264", "no folder"),
         ("nowhere/shots", "png", "no folder"),

@@ -115,7 +115,9 @@ def test_planes_learn_even_where_the_sources_colours_would_do(tmp_path) -> None:
 
 
 def test_what_was_left_out_is_said(tmp_path) -> None:
-    said = tuned(shaken(GUIDED), tmp_path, replace(SETTINGS, loop=replace(LOOP, steps=1))).notes
+    done = tuned(shaken(GUIDED), tmp_path, replace(SETTINGS, loop=replace(LOOP, steps=1)))
+    said = done.notes
+    assert f"{done.after['psnr']:.1f} dB instead of {done.before['psnr']:.1f}" in said[0]
     assert any(sentence.startswith("LPIPS is off") for sentence in said)
     assert any("ArcFace" in sentence for sentence in said)
     assert not any("eeth" in sentence for sentence in said)

@@ -235,7 +235,9 @@ def test_a_body_goes_part_of_the_heads_way():
     low = torch.tensor([[0.05, -0.2, 0.02]])
     pixel = torch.tensor([[40.0 + 160.0 * 0.05, 30.0 + 160.0 * 0.2]])
     points = made.volume.points(planes.matter, gone.rays(pixel), torch.full((1, 1, 1), -0.02))
-    assert torch.allclose(points[0], low + torch.tensor([[(1.0 - FOLLOWS) * 8.0 / 160.0, 0.0, 0.0]]), atol=1e-5)
+    assert torch.allclose(
+        points[0], low + torch.tensor([[(1.0 - FOLLOWS) * 8.0 / 160.0, 0.0, 0.0]]), atol=1e-5
+    )
 
 
 def test_what_is_missing_is_said():
