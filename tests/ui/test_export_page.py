@@ -93,13 +93,13 @@ def page(qtbot, session, store, monkeypatch, tmp_path):
     session.open_subject(subject)
     session._live = Live(session, session.avatar)
     # Workers of their own do not know this engine: jobs are done on a thread here.
-    monkeypatch.setattr(
-        session.jobs,
-        "start",
-        lambda job, failed=None: session.background.run(
-            session, lambda: run_job(job), lambda _: session.jobs.look(), failed
-        ),
-    )
+    started: list[Path] = []
+
+    def start(job, failed=None):
+        started.append(job)
+        session.background.run(session, lambda: run_job(job), lambda _: session.jobs.look(), failed)
+
+    monkeypatch.setattr(session.jobs, "start", start)
     (tmp_path / "out").mkdir()
     session.preferences.keep("export.folder", str(tmp_path / "out"))
     session.jobs.begin()
@@ -108,6 +108,10 @@ def page(qtbot, session, store, monkeypatch, tmp_path):
     made.resize(1188, 744)
     made.show()
     yield made
+    # Where a test failed, one that still rests would be waited for for ever.
+    for job in started:
+        if job.exists():
+            export_module.go_on(job)
     made.close_page()
 
 
@@ -296,8 +300,7 @@ def test_a_paused_export_goes_on_and_leaves_the_list_but_not_the_disk(qtbot, pag
         lambda: job in page.queue.rows and page.queue.rows[job].state == "paused", timeout=120_000
     )
     row = page.queue.rows[job]
-    assert row.play.isVisible()
-    assert not row.pause.isVisible()
+    qtbot.waitUntil(lambda: row.play.isVisible() and not row.pause.isVisible())
     click(qtbot, row.play)
     finished(qtbot, page)
     assert row.folder.isVisible()
