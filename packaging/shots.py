@@ -2,8 +2,9 @@
 
     python packaging/shots.py --home DIR [--out docs/images/guide] [--only perform,export]
 
-The home needs a subject named Sample, made of the bundled clip, with an instant avatar; with a trained one
-beside it, Compare has something to show. The home is copied first and stays as it is.
+The home needs a subject named Sample, made of the bundled clip, with an instant avatar. Compare shows its
+standard preset beside PVP's draft: both have to have been compared there. The home is
+copied first and stays as it is.
 """
 
 from __future__ import annotations

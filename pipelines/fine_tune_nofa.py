@@ -179,7 +179,8 @@ class _FineTuning:
 
     def _held(self, moments: Sequence[int], chance: torch.Generator | None) -> Tensor:
         assert self._others is not None
-        return self.settings.held * self._others.loss(moments, self._comparing.looks, chance)
+        looks, settings = self._comparing.looks, self.settings
+        return settings.held * self._others.loss(moments, looks, settings.looks_weight, chance)
 
     def _drawn(self, pairs: NofaPairs, chance: torch.Generator | None = None) -> tuple[Person, Drawn]:
         person = self.network.encode(pairs.source)

@@ -15,13 +15,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from pipelines.nofa_batches import NofaMoments, NofaPairs
 from studio.domain.motion import HeadMotion
 from studio.engines.nofa.deformation import FaceWarp
 from studio.engines.nofa.losses import reconstruction
-from studio.engines.nofa.network import NofaNetwork
+from studio.engines.nofa.network import NofaNetwork, enlarged
 from studio.engines.nofa.source import Guide
 from studio.head import HeadModel
 from studio.head.expression_numbers import expression_numbers
@@ -36,8 +35,6 @@ EXPRESSES = 0.6
 """Deviation of made-up expressions, in usual ones of the head model."""
 OPEN = 0.25
 """Most that a made-up jaw opens, radians."""
-PERCEPTUAL = 0.8
-"""Weight of looks beside squares."""
 AT_ONCE = 4
 """Moments that are drawn together."""
 
@@ -107,19 +104,22 @@ class OtherMoments:
     def __len__(self) -> int:
         return len(self._expression)
 
-    def loss(self, numbers: Sequence[int], looks: PerceptualLoss, chance: torch.Generator | None) -> Tensor:
+    def loss(
+        self, numbers: Sequence[int], looks: PerceptualLoss, weight: float, chance: torch.Generator | None
+    ) -> Tensor:
         """How far the network is from what should be drawn: squares and looks (equation 3).
 
         Args:
             numbers: of moments.
             looks: compares how pictures look.
+            weight: of that beside squares.
             chance: where samples along rays lie.
         """
         rows = list(numbers)
         warp, cameras = self.at(rows)
         drawn = self._network.draw(self._network.encode(self._own.source), cameras, warp, chance).picture
         squares, perceptual = reconstruction(drawn, self.wanted[rows], looks)
-        return squares + PERCEPTUAL * perceptual
+        return squares + weight * perceptual
 
     def at(self, numbers: Sequence[int]) -> tuple[FaceWarp, Cameras]:
         """Warps and cameras of some of them, for :meth:`~studio.engines.nofa.network.NofaNetwork.draw`."""
@@ -142,15 +142,15 @@ class OtherMoments:
             drawn = network.draw(person, cameras, warp)
             picture = drawn.picture
             if person.guide is not None:
-                correction, seen = network.carried(
-                    with_colours(person.guide, error), cameras, _large(drawn.depth, error), warp
-                )
-                picture = picture + correction * seen * _large(drawn.alpha, error)
+                times = network.shape.side // network.shape.raw_side
+                guide, depth = _with_colours(person.guide, error), enlarged(drawn.depth, times)
+                correction, seen = network.carried(guide, cameras, depth, warp)
+                picture = picture + correction * seen * enlarged(drawn.alpha, times)
             wanted.append(picture.clamp(-1.0, 1.0))
         return torch.cat(wanted)
 
 
-def with_colours(guide: Guide, maps: Tensor) -> Guide:
+def _with_colours(guide: Guide, maps: Tensor) -> Guide:
     """A guide that sees something else in the place of the source's colours, ``[B, 3, S, S]``, everywhere."""
     assert guide.lifted is not None
     return replace(
@@ -158,7 +158,3 @@ def with_colours(guide: Guide, maps: Tensor) -> Guide:
         lifted=Lifted(torch.cat([maps, guide.lifted.maps[:, 3:]], 1), guide.lifted.cameras),
         smooth=None,
     )
-
-
-def _large(values: Tensor, like: Tensor) -> Tensor:
-    return functional.interpolate(values, like.shape[2:], mode="bilinear", align_corners=False)

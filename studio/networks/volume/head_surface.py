@@ -53,11 +53,11 @@ def surface_of_face(model: HeadModel, face: Floats, reach: float = np.inf) -> Fl
     away, nearest = ndimage.distance_transform_edt(~inside, return_indices=True)
     row, column = np.mgrid[:GRID, :GRID]
     across, above = column - nearest[1], nearest[0] - row
+    # Between two directions each counts by the square of the cosine to it.
     beside, over, under = FALL
     steep = beside * np.square(across) + np.where(above > 0, over, under) * np.square(above)
     place = (HIGH[0] - LOW[0]) / GRID
     depth = seen.depth[nearest[0], nearest[1]]
-    # On the way around a circle the share of each direction is its cosine's square.
     fallen = depth - place * steep / np.maximum(away, 1.0)
     surface = np.maximum(fallen, np.minimum(depth, BACKDROP))
     return np.where(place * away > reach, NOWHERE, surface).astype(np.float32)
