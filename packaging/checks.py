@@ -78,6 +78,7 @@ def quiet_environment(environment: dict[str, str]) -> dict[str, str]:
         "QT_QPA_PLATFORM": "offscreen",
         "OMP_NUM_THREADS": "1",
         "NUMBA_NUM_THREADS": "1",
+        "OPENCV_FOR_THREADS_NUM": "1",
         "MPLBACKEND": "agg",
         **environment,
     }

@@ -29,7 +29,7 @@ from studio.tracking.settings import TrackSettings
 CUT, SHARD = DocumentKind("clips of a video"), "clips.tar"
 PASSES = 4
 """Finding the face, fitting the head, cutting the person out, cutting the clips."""
-VERSION = 1
+VERSION = 2
 """Raised whenever equal videos give other clips."""
 
 

@@ -36,7 +36,7 @@ from studio.media import read_selected
 from studio.metrics import METRICS, Metric, Observed, Unavailable, summarise
 from studio.metrics.identity import IdentityNetwork, MobileFaceNet
 from studio.metrics.perceptual import Backbone, lpips_with
-from studio.tracking.tracker import Tracker
+from studio.tracking.tracker import Settled, Tracker
 
 LEARNT_FROM = "learnt_from"
 """Entry of an avatar's lineage: ``[first, one past last]`` of the frames it was allowed to see."""
@@ -598,7 +598,7 @@ def _tracker(make: Callable[[], Tracker] | None, stack: ExitStack) -> Tracker:
     if make is None:
         from studio.tracking.mediapipe_tracker import MediapipeTracker
 
-        tracker: Tracker = MediapipeTracker(max_faces=1)
+        tracker: Tracker = Settled(MediapipeTracker(max_faces=1))
     else:
         tracker = make()
     stack.callback(tracker.close)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from studio.domain.camera import Floats, Similarity, View
 from studio.domain.sequence import LANDMARKS
-from studio.tracking.tracker import Tracker
+from studio.tracking.tracker import Settled, Tracker
 
 Picture = npt.NDArray[np.uint8]
 
@@ -20,7 +20,7 @@ def opened_tracker(make: Callable[[], Tracker] | None, stack: ExitStack) -> Trac
     if make is None:
         from studio.tracking.mediapipe_tracker import MediapipeTracker
 
-        tracker: Tracker = MediapipeTracker(max_faces=1)
+        tracker: Tracker = Settled(MediapipeTracker(max_faces=1))
     else:
         tracker = make()
     stack.callback(tracker.close)

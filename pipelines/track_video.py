@@ -98,7 +98,7 @@ def track_video(
         own = make_tracker(settings, float(info.rate)) if tracker is None else None
         used = tracker or own
         assert used is not None
-        used = Settled(used) if info.photo else used
+        used = Settled(used)
         try:
             name, score_names = used.name, used.score_names
             seen = _see(video, part, used, progress)

@@ -90,11 +90,17 @@ def usable_cores() -> int:
 
 
 def use_threads(count: int | None = None) -> int:
-    """Let torch and OpenCV use ``count`` threads (None: one a usable core). Returns the count."""
+    """Let torch and OpenCV use ``count`` threads. Returns the count.
+
+    None: one a usable core, but no more than OMP_NUM_THREADS asks for. Who sets it shares the machine out,
+    and threads without a core of their own make small networks ten times slower.
+    """
     import cv2
     import torch
 
-    count = count or usable_cores()
+    if count is None:
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        count = min([usable_cores(), *([int(asked)] if asked.isdecimal() and int(asked) else [])])
     torch.set_num_threads(count)
     cv2.setNumThreads(count)
     return count

@@ -13,9 +13,12 @@ from tests.spread import ByUnit, longest_first
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("MPLBACKEND", "agg")
-# As main.py sets it: products of matrices round otherwise with more threads, and the pictures that a worker
-# shows are compared with those that a job writes.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Products of matrices round otherwise with more threads, and the pictures that a worker shows are compared
+# with those that a job writes. Each worker of pytest-xdist has a core; threads beyond it wait for each other
+# by spinning, which made small networks ten times slower.
+for _threads in ("OPENBLAS", "OMP", "NUMBA"):
+    os.environ.setdefault(f"{_threads}_NUM_THREADS", "1")
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -45,16 +45,21 @@ def test_cores_follow_affinity() -> None:
     assert 1 <= usable_cores() <= len(before)
 
 
-def test_threads_are_set_where_they_count() -> None:
+def test_threads_are_set_where_they_count(monkeypatch: pytest.MonkeyPatch) -> None:
     import cv2
     import torch
 
     before = torch.get_num_threads()
     try:
-        assert devices.use_threads(1) == 1
+        assert devices.use_threads(3) == 3
+        assert torch.get_num_threads() == 3
+        assert cv2.getNumThreads() == 3
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")  # whoever shares the machine out is heeded
+        assert devices.use_threads() == 1
         assert torch.get_num_threads() == 1
-        assert cv2.getNumThreads() == 1
-        assert devices.use_threads() == usable_cores()
+        for unlimited in ("1000", "0", "4,2", ""):
+            monkeypatch.setenv("OMP_NUM_THREADS", unlimited)
+            assert devices.use_threads() == usable_cores()
     finally:
         devices.use_threads(before)
 

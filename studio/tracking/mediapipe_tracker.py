@@ -81,6 +81,13 @@ class MediapipeTracker:
         self._before = without_doubles(found, self._before)
         return self._before
 
+    def forget(self) -> None:
+        """The next picture has nothing to do with the ones before. Some thirty milliseconds."""
+        self._window, self._before, self._unseen, self._near_follows = None, [], 0, False
+        for network in (self._wide, self._near):
+            if network is not None:
+                network.reset()
+
     def close(self) -> None:
         """Free the networks."""
         for network in (self._wide, self._near, self._far):

@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from pipelines.build_job import find_avatar
 from pipelines.edit_avatar import edited, put_edit
@@ -41,10 +40,7 @@ def lee(home: Path, base: Path, studio, monkeypatch: pytest.MonkeyPatch):
     """Commands in a home with a person who has a generator."""
     monkeypatch.setattr("os.fsync", lambda number: None)
     write_home(home, base)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield studio
-    torch.set_num_threads(before)
+    return studio
 
 
 def _edits(home: Path) -> EditStack:

@@ -64,14 +64,6 @@ QUICK = FitSettings(steps=40, batch=16)
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
 def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda number: None)
 
@@ -437,7 +429,6 @@ def test_who_stops_it_finds_nothing_half_done(subject, base, parts):
 
 def _bake_until_killed(subject: SubjectFolder, avatar: Avatar, reached: str) -> None:
     """In a process of its own: stands still where files are half written."""
-    torch.set_num_threads(1)
 
     def halt(folder: Path, *_: Any) -> None:
         (folder / "half").write_text("written")

@@ -177,7 +177,6 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-torch.set_num_threads(1)
 from studio.editing.styleclip_statistics import measure
 from studio.editing.styleclip_steps import Steps
 from studio.editing.clip_words import Clip
@@ -196,7 +195,6 @@ measure(GeneratedPerson(), clip, WISH, Path(sys.argv[2]), Steps(told, 100, "x"))
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_killed_statistics_go_on_to_the_same_numbers(clip, measured, tmp_path, tmp_path_factory):
-    threads = torch.get_num_threads()
     weights = next(tmp_path_factory.getbasetemp().glob("clip*/open_clip_model.safetensors"))
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", KILLED, str(weights), str(tmp_path)]
@@ -206,11 +204,7 @@ def test_killed_statistics_go_on_to_the_same_numbers(clip, measured, tmp_path, t
     there = sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("responses"))
     assert there == ["responses-00000"]
     person = GeneratedPerson()
-    try:
-        torch.set_num_threads(1)
-        found = measure(person, clip, WISH, tmp_path, QUIET)
-    finally:
-        torch.set_num_threads(threads)
+    found = measure(person, clip, WISH, tmp_path, QUIET)
     assert person.drawings == WISH.samples - at_once(person)
     torch.testing.assert_close(found.responses, measured.responses, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(found.deviation, measured.deviation)

@@ -24,14 +24,6 @@ from tests.evaluate.test_bench_pvp import TINY, filmed
 from tests.warping.average_person import CAMERA, motion_of
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def short_track() -> ControlTrack:
     return track_from_motion(motion_of(list(np.linspace(-9, 9, 12))), CAMERA, 25)  # type: ignore[arg-type]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -33,16 +32,6 @@ TINY = (
     NetworkCase("plain", "Plain", SMALL),
     NetworkCase("painter", "Painter", PainterShape(32, w_dim=8, channel_base=128, channel_max=8)),
 )
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    yield
-    torch.set_num_threads(before[0])
-    numba.set_num_threads(before[1])
 
 
 def test_networks_of_the_promise_are_measured():

@@ -8,10 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
-import torch
 
 from pipelines import bench_tri2plane
 from pipelines.bench_trained import Filmed
@@ -23,16 +21,6 @@ from studio.engines.tri2plane.engine import Tri2PlaneEngine
 from studio.project.store import Store
 from tests.engines.tri2plane.small_volume import YAW, random_parts, write_base
 from tests.warping.average_person import STAGE, motion_of
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    yield
-    torch.set_num_threads(before[0])
-    numba.set_num_threads(before[1])
 
 
 def filmed(folder: Path) -> Filmed:

@@ -10,8 +10,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from pipelines.train_semantic import train_semantic
 from pipelines.training.launch import launch
 from pipelines.training.settings import MachineSettings
@@ -21,7 +19,6 @@ from tests.people.little_training import NETWORK, little
 
 def main(corpus: str, folder: str, answer: str) -> None:
     """Train, with a discriminator from a third of the way on."""
-    torch.set_num_threads(1)
     settings = little(12, critic_from=0.34, network=replace(NETWORK, norm="group"))
     settings = replace(settings, loop=replace(settings.loop, log_steps=3, validate_steps=6))
     fabric = launch(MachineSettings(device="cpu"))

@@ -12,7 +12,7 @@ from studio.domain.problem import Problem
 from studio.tracking.landmarker_tracker import LandmarkerTracker
 from studio.tracking.mediapipe_tracker import MediapipeTracker
 from studio.tracking.quiet import quiet
-from studio.tracking.tracker import Face, overlap, without_doubles
+from studio.tracking.tracker import Face, Settled, overlap, without_doubles
 
 Move = Callable[..., np.ndarray]
 
@@ -129,3 +129,14 @@ def test_a_missing_or_wrong_landmarker_is_a_problem(tmp_path: Path) -> None:
     wrong.write_bytes(b"nothing of the kind" * 50)
     with pytest.raises(Problem, match="not a face landmarker"):
         LandmarkerTracker(wrong)
+
+
+def test_what_was_forgotten_says_nothing_of_the_next_picture(
+    tracker: MediapipeTracker, portrait: np.ndarray, move_picture: Move
+) -> None:
+    alone = Settled(tracker, tracker.forget)
+    (first,) = alone.faces(portrait)
+    alone.faces(move_picture(portrait, Similarity(0.9, 0.1, 8.0, 5.0)))
+    alone.faces(np.full_like(portrait, 90))
+    (again,) = alone.faces(portrait)
+    assert np.array_equal(first.landmarks, again.landmarks)

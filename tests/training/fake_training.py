@@ -123,7 +123,6 @@ class Learning:
 
 
 def main(folder: str, steps: str, seconds: str) -> None:
-    torch.set_num_threads(1)
     report = Learning(Path(folder), seconds=float(seconds), start=int(time.time())).run(steps=int(steps))
     print(json.dumps({"losses": report.losses, "validations": report.validations}))
 

@@ -117,7 +117,6 @@ class Heard:
 
 def play(case: Case, rank: int = 0, fabric: Any = None) -> dict[str, Any]:
     """Train; what happened, as plain data."""
-    torch.set_num_threads(1)
     torch.manual_seed(100)
     x = torch.randn(42, 3)
     y = x.prod(1, keepdim=True)

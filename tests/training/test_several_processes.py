@@ -12,7 +12,6 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-import torch
 
 from pipelines.training.order import ShuffledOrder, part_of
 
@@ -23,10 +22,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="processes are forked")
 def several() -> Iterator[ModuleType]:
     """The module that the processes import, too; see ``several_processes``."""
     sys.path.insert(0, str(Path(__file__).parent))
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     yield importlib.import_module("several_processes")
-    torch.set_num_threads(before)
     sys.path.remove(str(Path(__file__).parent))
 
 

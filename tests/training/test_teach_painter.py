@@ -46,7 +46,6 @@ SHORT = replace(SETTINGS, loop=replace(LOOP, steps=4, validate_steps=2))
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
-    torch.set_num_threads(1)
     return teach_painter(small_material(), SETTINGS, tmp_path_factory.mktemp("taught"))
 
 

@@ -73,7 +73,6 @@ def material() -> VolumeMaterial:
 
 @pytest.fixture(scope="module")
 def trained(material: VolumeMaterial, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    torch.set_num_threads(1)
     return train_tri2plane(material, SETTINGS, tmp_path_factory.mktemp("trained"))
 
 

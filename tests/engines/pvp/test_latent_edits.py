@@ -34,14 +34,6 @@ GUIDE = np.random.default_rng(2).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
 RECOLOUR = Edit("red", "Red", "test", Recolour("skin", (0.0, 5.0, 0.0)))
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_base(tmp_path_factory.mktemp("instant") / "base")

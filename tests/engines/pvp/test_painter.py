@@ -21,14 +21,6 @@ SIDE = 32
 SHAPE = PainterShape(SIDE, w_dim=8, channel_base=512, channel_max=12)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def smooth(count: int, side: int = SIDE, seed: int = 0) -> Tensor:
     """Guides ``[count, 3, side, side]`` within ±0.8 that change slowly."""
     coarse = torch.rand(count, 3, 6, 6, generator=torch.Generator().manual_seed(seed))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from studio.domain.avatar import Avatar
 from studio.domain.edits import EditStack
@@ -28,14 +27,6 @@ from tests.warping.average_person import STAGE, ask
 from tests.warping.test_reshape import alike, asking, shape, some_identity
 
 EDITS = EditStack((shape("one", some_identity(1)), shape("two", some_identity(2))))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -28,14 +28,6 @@ from tests.engines.tri2plane.small_volume import TINY, random_network, small_per
 GRID = 32
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def moments(count: int = 2, seed: int = 0, code: int = TINY.code) -> Moment:
     """Moments that no head ever had."""
     chance = torch.Generator().manual_seed(seed)

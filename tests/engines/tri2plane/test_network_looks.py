@@ -21,14 +21,6 @@ from tests.engines.tri2plane.small_volume import TINY, random_network, small_per
 GRID, SIDE = 32, 12
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def moment_of(seed: int = 0, code: int = TINY.code) -> Moment:
     chance = torch.Generator().manual_seed(seed)
 

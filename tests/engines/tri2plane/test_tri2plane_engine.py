@@ -36,14 +36,6 @@ EDGE = int(np.ceil(FADE * SIDE)) + 1
 INNER = (slice(EDGE, -EDGE), slice(EDGE, -EDGE))
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_base(tmp_path_factory.mktemp("instant") / "base")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from studio.domain.avatar import Avatar
 from studio.domain.camera import rotation_from_angles
@@ -28,14 +27,6 @@ from tests.warping.test_reshape import alike, shape, some_identity
 IDENTITY = some_identity(1, 1.0)
 EDITS = EditStack((shape("one", IDENTITY),))
 AROUND = FreeCamera(orbit_yaw=14.0, orbit_pitch=-6.0, dolly=1.2, pan_x=0.02, lens=0.8)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
