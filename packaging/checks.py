@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 FAST_LIMIT = 45 * 60
 """Seconds for the fast suite, which takes ten minutes on two cores: whatever hangs beyond is ended."""
+HANGING = ["-o", "faulthandler_timeout=420", "-o", "faulthandler_exit_on_timeout=true"]
+"""A test that stands still outside of Python, where pytest-timeout cannot raise, says where after so many seconds
+and ends its worker; the others go on."""
 MARK = "AVATAR_STUDIO_TEST_RUN"
 """In the environment of every process that a run of tests starts, however far from it."""
 CHECKS: dict[str, list[str]] = {
@@ -43,7 +48,7 @@ def run(root: Path, argv: list[str]) -> int:
         "-m",
         "pytest",
         *workers(os.cpu_count() or 1),
-        *(["-m", ""] if options.slow else []),
+        *(["-m", ""] if options.slow else HANGING),
     ]
     sys.stdout.flush()
     mark = uuid.uuid4().hex
@@ -51,14 +56,18 @@ def run(root: Path, argv: list[str]) -> int:
     # One check after the other has one core at most; beside the tests none stands idle.
     with ThreadPoolExecutor(max_workers=1) as beside:
         checking = beside.submit(failing, root, [] if options.only_tests else list(CHECKS), environment)
-        try:
-            with tempfile.TemporaryDirectory(prefix="compiled-", ignore_cleanup_errors=True) as aside:
-                marked = keeping_compiled({**environment, MARK: mark}, Path(aside))
-                done = subprocess.run([*command, *rest], cwd=root, env=marked, check=False, timeout=limit)
-            status = done.returncode
-        except subprocess.TimeoutExpired:
-            status = 1
-            print(f"The tests did not end within {FAST_LIMIT // 60} minutes and were stopped.", flush=True)
+        with tempfile.TemporaryDirectory(prefix="compiled-", ignore_cleanup_errors=True) as aside:
+            marked = keeping_compiled({**environment, MARK: mark}, Path(aside))
+            tests = subprocess.Popen([*command, *rest], cwd=root, env=marked)
+            try:
+                status = tests.wait(limit)
+            except subprocess.TimeoutExpired:
+                status = 1
+                print(
+                    f"The tests did not end within {FAST_LIMIT // 60} minutes; they stand here:", flush=True
+                )
+                end_the_rest(mark, saying_where=True)
+                tests.wait()
         failed = checking.result()
     if left := end_the_rest(mark):
         print(f"Left behind by the tests, and ended: {'; '.join(left)}.", flush=True)
@@ -95,15 +104,25 @@ def keeping_compiled(environment: dict[str, str], aside: Path) -> dict[str, str]
     return {"PYTHONPYCACHEPREFIX": str(aside), **kept}
 
 
-def end_the_rest(mark: str) -> list[str]:
+def end_the_rest(mark: str, saying_where: bool = False) -> list[str]:
     """End the processes that carry this mark. Returns their commands.
 
     One that outlived a worker that crashed may hold this run's output open, and whoever reads that waits for
     ever.
+
+    Args:
+        mark: see :data:`MARK`.
+        saying_where: pytest and its workers first print what each of their threads is doing.
     """
     import psutil
 
     ended = []
+    if saying_where and os.name != "nt":  # faulthandler, which pytest switches on, answers to this signal
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if process.environ().get(MARK) == mark:
+                    process.send_signal(signal.SIGABRT)
+        time.sleep(1.0)
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:

@@ -21,7 +21,15 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         commands.append(command)
         return subprocess.CompletedProcess(command, int("ruff" in command), "bad line", "")
 
+    class Begun:
+        def __init__(self, command: list[str], **_: Any) -> None:
+            commands.append(command)
+
+        def wait(self, limit: float | None = None) -> int:
+            return 0
+
     monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "Popen", Begun)
     return commands
 
 
@@ -81,7 +89,25 @@ def test_a_run_that_hangs_is_stopped_and_fails(
     monkeypatch.setattr(checks, "FAST_LIMIT", 3)
     monkeypatch.setattr(checks, "workers", lambda cores: ["-p", "no:cacheprovider"])
     assert checks.run(tmp_path, ["--only-tests"]) == 1
-    assert "did not end within" in capfd.readouterr().out
+    said = capfd.readouterr()
+    assert "did not end within" in said.out
+    assert "most recent call first" in said.err  # where it stood
+
+
+def test_a_test_that_stands_still_outside_of_python_ends_its_worker_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stuck = "import signal\ndef test_stuck():\n"
+    # As a native library that never returns: no signal gets a word of Python run.
+    stuck += "    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})\n    signal.pause()\n"
+    (tmp_path / "test_stuck.py").write_text(stuck)
+    (tmp_path / "test_well.py").write_text("def test_well(): pass\n")
+    monkeypatch.setattr(checks, "HANGING", [checks.HANGING[0], "faulthandler_timeout=2", *checks.HANGING[2:]])
+    monkeypatch.setattr(checks, "workers", lambda cores: ["-n", "2", "-p", "no:cacheprovider"])
+    assert checks.run(tmp_path, ["--only-tests"]) == 1
+    said = capfd.readouterr()
+    assert "1 failed, 1 passed" in said.out
+    assert "in test_stuck" in said.err
 
 
 def test_what_a_crash_leaves_behind_is_ended_and_nothing_else() -> None:
