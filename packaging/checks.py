@@ -17,8 +17,8 @@ from pathlib import Path
 FAST_LIMIT = 45 * 60
 """Seconds for the fast suite, which takes ten minutes on two cores: whatever hangs beyond is ended."""
 HANGING = ["-o", "faulthandler_timeout=420", "-o", "faulthandler_exit_on_timeout=true"]
-"""A test that stands still outside of Python, where pytest-timeout cannot raise, says where after so many seconds
-and ends its worker; the others go on."""
+"""A test that stands still outside of Python, where pytest-timeout cannot raise, says where after so many
+seconds and ends its worker; the others go on."""
 MARK = "AVATAR_STUDIO_TEST_RUN"
 """In the environment of every process that a run of tests starts, however far from it."""
 CHECKS: dict[str, list[str]] = {
@@ -63,9 +63,8 @@ def run(root: Path, argv: list[str]) -> int:
                 status = tests.wait(limit)
             except subprocess.TimeoutExpired:
                 status = 1
-                print(
-                    f"The tests did not end within {FAST_LIMIT // 60} minutes; they stand here:", flush=True
-                )
+                said = f"The tests did not end within {FAST_LIMIT // 60} minutes; they stand here:"
+                print(said, flush=True)
                 end_the_rest(mark, saying_where=True)
                 tests.wait()
         failed = checking.result()

@@ -89,9 +89,22 @@ def test_a_run_that_hangs_is_stopped_and_fails(
     monkeypatch.setattr(checks, "FAST_LIMIT", 3)
     monkeypatch.setattr(checks, "workers", lambda cores: ["-p", "no:cacheprovider"])
     assert checks.run(tmp_path, ["--only-tests"]) == 1
-    said = capfd.readouterr()
-    assert "did not end within" in said.out
-    assert "most recent call first" in said.err  # where it stood
+    assert "did not end within" in capfd.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_what_is_ended_for_its_time_says_where_it_stood() -> None:
+    program = "import time\ndef standing(): time.sleep(3600)\nprint('here', flush=True)\nstanding()"
+    command = [sys.executable, "-X", "faulthandler", "-c", program]
+    pipe = subprocess.PIPE
+    stuck = subprocess.Popen(command, env={**os.environ, checks.MARK: "stuck"}, stdout=pipe, stderr=pipe)
+    try:
+        assert stuck.stdout is not None
+        stuck.stdout.readline()
+        checks.end_the_rest("stuck", saying_where=True)
+        assert b"in standing" in stuck.communicate(timeout=10)[1]
+    finally:
+        stuck.kill()
 
 
 def test_a_test_that_stands_still_outside_of_python_ends_its_worker_alone(
