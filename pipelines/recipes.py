@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.job import JobPlan, Step
 from pipelines.presets import PRESETS
+from studio.domain.avatar import Avatar
 from studio.domain.problem import Problem
 from studio.engines.catalog import engine_spec
 from studio.project.settings_json import settings_from_plain, settings_to_plain
@@ -65,7 +66,7 @@ TRACK = Stage(
     title="Tracking the face",
     work="pipelines.stages:track",
     settings="studio.tracking.settings:TrackSettings",
-    version=3,
+    version=4,
     inputs=(CLIP,),
     place="clips/{clip}/track/{key}",
 )
@@ -183,6 +184,18 @@ def settings_for(engine: str, preset: str) -> dict[str, Any]:
         )
     chosen = {stage.id: stage.default() for stage in RECIPES[engine]}
     return {**chosen, **PRESETS[engine][preset]}
+
+
+def preset_of(avatar: Avatar) -> str:
+    """The preset whose settings an avatar was made with; empty where they are of none."""
+    used = avatar.lineage.get("settings")
+    if avatar.engine not in RECIPES:
+        return ""
+    stage = RECIPES[avatar.engine][-1]
+    for name in PRESETS[avatar.engine]:
+        if settings_to_plain(settings_for(avatar.engine, name)[stage.id]) == used:
+            return name
+    return ""
 
 
 def plan(

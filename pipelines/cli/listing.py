@@ -16,6 +16,7 @@ from pipelines.build_job import BAKED, avatars
 from pipelines.cli.screen import Screen, counted
 from pipelines.cli.words import Everywhere, parse
 from pipelines.job import is_made, read_job
+from pipelines.recipes import preset_of
 from studio.domain.problem import Problem
 from studio.project.command_words import command_line
 from studio.project.edit_files import load_edits
@@ -100,7 +101,8 @@ def _show(screen: Screen, subject: SubjectFolder) -> None:
         held_out = avatar.lineage.get("held_out")
         seen = f" (without the last {100 * held_out:.0f} %)" if held_out else ""
         baked = f" (copy with {about_copy(avatar)})" if BAKED in avatar.lineage else ""
-        screen.say(f"  avatar    {avatar.engine}  {avatar.key}{seen}{baked}")
+        preset = preset_of(avatar) or "settings of its own"
+        screen.say(f"  avatar    {avatar.engine}  {avatar.key}  {preset}{seen}{baked}")
         with suppress(Problem):  # whoever opens the avatar is told
             for edit in load_edits(avatar.folder).edits:
                 shown = f"{edit.strength:g}" if edit.on else "off"

@@ -34,7 +34,7 @@ def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
     if path.suffix.lower() in PHOTO_ENDINGS:
         what, advice = "a photo", "Choose a JPEG, PNG, WebP, AVIF or HEIC file, or save it as one."
     else:
-        what, advice = "a video", "Choose an MP4, MOV, MKV or WebM file."
+        what, advice = "a video", "Choose an MP4, MOV, MKV or WebM file, or a photo."
     container = _open(path, FORMATS, what, advice)
     try:
         return container, _film(container, path)

@@ -130,6 +130,12 @@ def test_a_photo_is_drawn_by_nofa_at_once_and_fitted_when_asked_for(
     again = studio("build", NAME, "--engine", "nofa", *few)
     assert again.code == 0
     assert len([f for f in subject.avatars() if f.name.startswith("nofa")]) == 2
+    # Which of them is which can be told from the list.
+    shown = [line.split() for line in studio("list", NAME).out.splitlines() if "nofa" in line]
+    assert {line[2]: " ".join(line[3:]) for line in shown} == {
+        drawn.name.removeprefix("nofa-"): "draft",
+        fitted.name.removeprefix("nofa-"): "settings of its own",
+    }
     said = studio("build", NAME, "--engine", "nofa", "--nofa.tune.learning-rate", "-1")
     assert said.code == 2
 
