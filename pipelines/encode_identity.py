@@ -32,6 +32,10 @@ from studio.warping.settings import WarpSettings
 
 EVEN = 32
 """Pixels of which the square's side is a multiple: halvings continue what is around a person."""
+SHUT = 0.6
+"""How far lids cover eyes, 0..1, from which these are called closed."""
+TURNED = 25.0
+"""Yaw or pitch, degrees, from which much of a face is hidden."""
 ENLARGED = 1.5
 """Pixels of the square for one of the picture from which it is worth telling that the picture is coarse."""
 
@@ -109,7 +113,7 @@ def encode_identity(
     kept = max(side, min(settings.detail, native) // EVEN * EVEN)
     view = View(window.scaled(kept), kept, kept)
     (_, picture), *_ = read_selected(video, [frame])
-    notes = []
+    notes = what_it_hides(sequence.motion.take(np.array([frame])))
     if native * ENLARGED < side:
         notes.append(
             f"The face is small in the picture: its square has {native} pixels and the base model draws "
@@ -123,6 +127,22 @@ def encode_identity(
         notes=tuple(notes),
         figures={"frame": frame, "square_pixels": native, "kept_pixels": kept, "network_pixels": side},
     )
+
+
+def what_it_hides(motion: HeadMotion) -> list[str]:
+    """Sentences about what one picture ``motion`` does not show of a face, and an avatar has to make up."""
+    notes = []
+    if float(motion.eyelids.mean()) > SHUT:
+        notes.append(
+            "The eyes are closed in this picture, and open ones are made up: use one with open eyes."
+        )
+    turned = float(np.abs(motion.angles[0, :2]).max())
+    if turned > TURNED:
+        notes.append(
+            f"The head is turned by {turned:.0f}° in this picture, and what it hides of the face is made up: "
+            "use a picture that looks at the camera."
+        )
+    return notes
 
 
 def _outline(tracked: Path, sequence: TrackedSequence, frame: int, view: View) -> npt.NDArray[np.uint8]:

@@ -59,7 +59,8 @@ def command(words: list[str]) -> int:
         screen.say(f"{done.subject.name} has {done.clip.clip.title}.")
     report(screen, done.sequence)
     if done.engines:
-        ready = " and ".join(ENGINES[engine].title for engine in done.engines)
+        between = " and " if len(done.engines) == 2 else "; "  # titles have commas of their own
+        ready = between.join(ENGINES[engine].title for engine in done.engines)
         what = "The avatar is" if len(done.engines) == 1 else "Avatars are"
         screen.say(f"{what} ready: {ready}.")
         screen.say(f"Next: {command_line('animate', done.subject.name, '--drive CLIP.mp4 -o OUT.mp4')}")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.build_instant import choose_stage
-from pipelines.encode_identity import choose_source, face_square, only
+from pipelines.encode_identity import choose_source, face_square, only, what_it_hides
 from pipelines.import_job import engines_of_photo
 from pipelines.one_picture_settings import OnePictureSettings
 from pipelines.recipes import SEMANTIC, plan
@@ -158,3 +158,15 @@ def test_the_frame_of_one_picture_leaves_room_for_hair_and_turns() -> None:
     two = replace(clip_of(2), crops=np.repeat(face, 2, 0), mask_boxes=np.repeat(known, 2, 0))
     tight = choose_stage(two, np.array([0, 1]), 100)
     assert tight.width / tight.placement.scale == pytest.approx(1.04 * 120, rel=0.02)
+
+
+def test_what_a_picture_hides_is_told() -> None:
+    motion = HeadMotion.neutral(1, np.array([600.0, 200.0, 160.0]))
+    motion.eyelids[:] = 0.3
+    motion.angles[0] = (-20.0, 10.0, 40.0)  # a roll hides nothing
+    assert what_it_hides(motion) == []
+    motion.eyelids[:] = (0.9, 0.8)
+    (eyes,) = what_it_hides(motion)
+    assert "eyes are closed" in eyes
+    motion.angles[0, 0] = -38.0
+    assert "turned by 38°" in what_it_hides(motion)[1]
