@@ -47,8 +47,9 @@ def read_landmarks(clip: Path, cache: Path | None, progress: Progress = silent) 
         return landmarks
     from studio.media import read_frames
     from studio.tracking.mediapipe_tracker import MediapipeTracker
+    from studio.tracking.tracker import Settled
 
-    tracker, found = MediapipeTracker(max_faces=1), []
+    tracker, found = Settled(MediapipeTracker(max_faces=1)), []
     for number, picture in enumerate(read_frames(clip)):
         faces = tracker.faces(picture)
         if faces:

@@ -124,10 +124,11 @@ def drive(order: Drive, asked: threading.Event, answers: IO[bytes]) -> None:
     import cv2
 
     from studio.tracking.mediapipe_tracker import MediapipeTracker
+    from studio.tracking.tracker import Settled
 
     pictures = from_camera(order.camera) if order.clip is None else from_clip(order.clip)
     first = next(pictures)
-    tracker, person = MediapipeTracker(max_faces=1), Watched()
+    tracker, person = Settled(MediapipeTracker(max_faces=1)), Watched()
     for picture in chain((first,), pictures):
         faces = tracker.faces(picture)
         offsets = None
