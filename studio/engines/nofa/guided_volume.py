@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,10 @@ from studio.networks.eg3d import PLANES, Decoder
 from studio.networks.volume.camera_numbers import UNIT
 from studio.networks.volume.compositing import composite, important, lengths_of, stratified
 from studio.networks.volume.eg3d_rendering import BEGINS, plane_features
-from studio.networks.volume.guided import Skin, head_points, skin_at, skin_logit, wanted
+from studio.networks.volume.guided import Skin, head_points, of_body, skin_at, skin_logit, wanted
 from studio.networks.volume.lifted import on_surface
 from studio.networks.volume.rays import Rays
+from studio.networks.volume.symmetry import from_other_side, mirrored
 
 TAKEN = 2.5
 """Logit of the share of a point's colour that is the source's, to begin with: 0.92."""
@@ -72,6 +73,20 @@ def seen_well(place: Canonical) -> Tensor:
     return place.shown[..., 3] * near * turned
 
 
+def _sight(guide: Guide, metres: Tensor, skin: Skin) -> Tensor:
+    """What the source shows of places of the canonical face, as :attr:`Canonical.shown`."""
+    assert guide.lifted is not None
+    way = None if guide.away is None else on_surface(guide.away, metres)
+    there = metres if way is None else metres + way[..., :3]
+    shown = guide.lifted.at(there)
+    if guide.smooth is not None:
+        deep = ((skin.behind - UNSEEN[0]) / (UNSEEN[1] - UNSEEN[0])).clamp(0.0, 1.0)
+        colours = torch.lerp(shown[..., :3], guide.smooth.at(there), deep[..., None])
+        shown = torch.cat([colours, shown[..., 3:]], -1)
+    size = torch.ones_like(shown[..., :1]) if way is None else way[..., 3:]
+    return torch.cat([shown, size], -1)
+
+
 class GuidedVolume(nn.Module):
     """Rays through planes."""
 
@@ -98,7 +113,7 @@ class GuidedVolume(nn.Module):
         with torch.no_grad():
             enter, leave = self._span(rays)
             depth, edges = stratified(enter, leave, self.shape.coarse_samples, chance)
-            place = self.canonical(guide, rays, depth, warp, roughly=True)
+            place = self.canonical(guide, rays, depth, warp, roughly=True, one_side=True)
             lengths = (edges[..., 1:] - edges[..., :-1]) * rays.length[..., None]
             return edges, wanted(self._density(self._begins(place), depth), lengths)
 
@@ -147,26 +162,50 @@ class GuidedVolume(nn.Module):
         return Seen(drawn.values, drawn.alpha, drawn.depth, taken, (deep + few * drawn.depth) / (taken + few))
 
     def canonical(
-        self, guide: Guide, rays: Rays, depth: Tensor, warp: FaceWarp | None, roughly: bool = False
+        self,
+        guide: Guide,
+        rays: Rays,
+        depth: Tensor,
+        warp: FaceWarp | None,
+        roughly: bool = False,
+        one_side: bool = False,
     ) -> Canonical:
-        """Points at depths ``[B, N, S]`` of rays, led back to the canonical volume."""
+        """Points at depths ``[B, N, S]`` of rays, led back to the canonical volume.
+
+        Args:
+            guide: of as many people as there are cameras.
+            rays: N of each of B cameras.
+            depth: metres behind the head's plane.
+            warp: to the canonical volume; None for that itself.
+            roughly: as the head model says alone.
+            one_side: what a turned source shows is not completed from its other side; where only outlines
+                matter.
+        """
         points = head_points(rays, depth, guide.cameras)
         units = (points - self.centre) / UNIT
         if warp is not None:
             units = warp.roughly(units) if roughly else warp(units)
         metres = units * UNIT + self.centre
-        shown, skin = None, skin_at(guide.surface, metres, guide.cameras)
-        if guide.lifted is not None:
-            way = None if guide.away is None else on_surface(guide.away, metres)
-            there = metres if way is None else metres + way[..., :3]
-            shown = guide.lifted.at(there)
-            if guide.smooth is not None:
-                deep = ((skin.behind - UNSEEN[0]) / (UNSEEN[1] - UNSEEN[0])).clamp(0.0, 1.0)
-                colours = torch.lerp(shown[..., :3], guide.smooth.at(there), deep[..., None])
-                shown = torch.cat([colours, shown[..., 3:]], -1)
-            size = torch.ones_like(shown[..., :1]) if way is None else way[..., 3:]
-            shown = torch.cat([shown, size], -1)
-        return Canonical(units, metres, skin, shown)
+        place = Canonical(units, metres, skin_at(guide.surface, metres, guide.cameras), None)
+        if guide.lifted is None:
+            return place
+        place = replace(place, shown=_sight(guide, metres, place.skin))
+        return self._with_other_side(guide, rays, place) if guide.turned and not one_side else place
+
+    def _with_other_side(self, guide: Guide, rays: Rays, place: Canonical) -> Canonical:
+        """Places that the source shows from their other side alone look as the mirror places do."""
+        assert place.shown is not None
+        there = mirrored(place.metres)
+        skin = skin_at(guide.surface, there, guide.cameras)
+        other = Canonical(place.units, there, skin, _sight(guide, there, skin))
+        assert other.shown is not None
+        seen = skin_at(guide.surface, place.metres, rays.cameras).facing - place.skin.facing
+        share = from_other_side(seen_well(place), seen_well(other), seen) * (1.0 - of_body(place.metres))
+        # Whether anybody is there says the place itself.
+        wanted = share[..., None] * share.new_tensor([1.0, 1.0, 1.0, 0.0, 1.0])
+        facing = torch.lerp(place.skin.facing, skin.facing, share)
+        shown = torch.lerp(place.shown, other.shown, wanted)
+        return replace(place, skin=replace(place.skin, facing=facing), shown=shown)
 
     def _begins(self, place: Canonical) -> Tensor:
         person = None if place.shown is None else place.shown[..., 3]

@@ -331,4 +331,5 @@ def _spread_guide(guide: Guide, batch: int) -> Guide:
         _spread_lifted(guide.smooth, batch),
         None if guide.behind is None else _spread(guide.behind, batch),
         guide.seen,
+        guide.turned,
     )

@@ -13,6 +13,8 @@ from studio.networks.volume.head_surface import HIGH, LOW
 from studio.networks.volume.lifted import Lifted, canonical, smoothed, surface_normals
 from studio.networks.volume.rays import Cameras
 
+TURNED = 0.1
+"""Sine of the least yaw of a source from which its sides differ in how well they are seen."""
 WIDTH = HIGH[0] - LOW[0]
 """Of the box, metres."""
 
@@ -50,6 +52,8 @@ class Guide:
     """``[B, 3, S, S]`` -1..1 what is behind the person; None for black."""
     seen: bool = False
     """Whether points may take the source's colours."""
+    turned: bool = False
+    """Whether a source shows one side of its face better than the other."""
 
     @property
     def cameras(self) -> Cameras | None:
@@ -92,6 +96,7 @@ def guide_of(source: Source, unit: float, seen: bool) -> tuple[Guide, Tensor]:
             Lifted(smoothed(colours), cameras),
             behind,
             seen,
+            bool((cameras.rotation[:, 2, 0].abs() > TURNED).any()),
         ), front
 
 

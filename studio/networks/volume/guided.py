@@ -114,8 +114,12 @@ def head_points(rays: Rays, depth: Tensor, source: Cameras | None = None) -> Ten
     shift = (rays.cameras.to_plane[:, :, :2] @ gone[..., None])[:, None, :, 0] * (1.0 - FOLLOWS)
     held = source.rotation
     resting = along((start + functional.pad(shift, (0, 1))) @ held, way @ held)
-    low = _smooth((CHIN + NECK[0] - points[..., 1:2]) / NECK[1])
-    return torch.lerp(points, resting, low)
+    return torch.lerp(points, resting, of_body(points)[..., None])
+
+
+def of_body(points: Tensor) -> Tensor:
+    """How far head-space points ``[..., 3]`` are the body's and not the head's: 0..1, ``[...]``."""
+    return _smooth((CHIN + NECK[0] - points[..., 1]) / NECK[1])
 
 
 def _smooth(x: Tensor) -> Tensor:

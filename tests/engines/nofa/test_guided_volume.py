@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from studio.domain.motion import HeadMotion
-from studio.engines.nofa.guided_volume import TAKEN
+from studio.engines.nofa.guided_volume import TAKEN, Canonical
 from studio.engines.nofa.motion_maps import MotionMaps
 from studio.engines.nofa.network import NofaNetwork
 from studio.engines.nofa.source import Source, sizes
@@ -20,6 +20,7 @@ from studio.networks.volume.head_surface import surface_of_face
 from studio.networks.volume.lifted import on_surface
 from studio.networks.volume.rays import Cameras
 from studio.networks.volume.seeing import seen_at
+from studio.networks.volume.symmetry import mirrored
 from tests.engines.nofa.little_nofa import GUIDED
 
 SHAPE = replace(GUIDED, fine_samples=12, coarse_samples=24, raw_side=32)
@@ -198,3 +199,74 @@ def test_behind_an_outline_is_the_person_and_not_the_wall():
     # The wall of 1 is nowhere in the person's colours, the person of -1 nowhere in what is behind.
     assert float(guide.lifted.maps[:, :3].max()) < 0.05
     assert float(guide.behind.min()) > 0.9
+
+
+SOFT = torch.nn.functional.interpolate(
+    torch.rand(1, 3, 9, 9, generator=torch.Generator().manual_seed(5)) * 2.0 - 1.0, (64, 64), mode="bilinear"
+)
+"""A picture whose sides differ."""
+
+
+def on_the_face(source: Source, seen_by: Cameras, turned: bool = True) -> tuple[Canonical, Tensor]:
+    """Places of the canonical face as seen by cameras, and the cosine ``[M]`` at which the source's camera
+    sees each."""
+    network = untrained()
+    assert network.guided is not None
+    with torch.no_grad():
+        guide = network.encode(source).guide
+        assert guide is not None
+        assert guide.turned
+        x, y = torch.meshgrid(torch.linspace(-0.06, 0.06, 13), torch.linspace(-0.05, 0.05, 9), indexing="xy")
+        flat = torch.stack([x.flatten(), y.flatten()], -1)[None]
+        z = on_surface(guide.surface, flat)[..., :1]
+        # Rays of these cameras through places of the surface, each at its depth.
+        points = torch.cat([flat, z], -1)
+        depth = -(points @ seen_by.rotation.mT)[..., 2:]
+        rays = seen_by.rays(seen_at(seen_by, points)[0])
+        place = network.guided.canonical(replace(guide, turned=turned), rays, depth, None)
+        normals = on_surface(guide.surface, points)[0, :, 1:]
+        assert guide.cameras is not None
+        return place, normals @ guide.cameras.rotation[0, 2]
+
+
+def test_what_a_turned_picture_hides_looks_as_its_other_side() -> None:
+    source, _, _ = told(SOFT, motion(yaw=40.0))
+    front = cameras_of(motion(), np.array([1.0, 0.0, 0.0, 0.0]))
+    (both, facing), (one, _) = (on_the_face(source, front, turned) for turned in (True, False))
+    assert both.shown is not None
+    assert one.shown is not None
+    assert torch.allclose(both.metres, one.metres)
+    hidden = facing < 0.05
+    known = facing > 0.6
+    assert hidden.sum() > 10
+    assert known.sum() > 10
+
+    def other(values: Tensor) -> Tensor:
+        """Of the places in mirror order: the face model is symmetric."""
+        return values.view(9, 13, -1).flip(1).reshape(values.shape)
+
+    across = other(one.shown[0])
+    assert torch.allclose(other(mirrored(one.metres)[0]), one.metres[0], atol=2e-3)
+    hidden &= other(facing) > 0.6
+    assert hidden.any()
+    away = (both.shown[0, hidden, :3] - across[hidden, :3]).abs().max()
+    assert float(away) < 0.05 * float((one.shown[0, hidden, :3] - across[hidden, :3]).abs().max()) + 0.02
+    assert torch.allclose(both.shown[0, known], one.shown[0, known])
+    assert torch.equal(both.shown[..., 3], one.shown[..., 3])  # whether anybody is there
+    assert (both.skin.facing >= one.skin.facing - 1e-6).all()
+
+
+def test_the_sources_own_view_asks_no_other_side() -> None:
+    source, _, cameras = told(SOFT, motion(yaw=40.0))
+    (both, _), (one, _) = (on_the_face(source, cameras, turned) for turned in (True, False))
+    assert both.shown is not None
+    assert one.shown is not None
+    assert torch.equal(both.shown, one.shown)
+
+
+def test_a_picture_from_the_front_has_no_other_side() -> None:
+    source, _, _ = told(SOFT, motion())
+    with torch.no_grad():
+        guide = untrained().encode(source).guide
+    assert guide is not None
+    assert not guide.turned
