@@ -1,4 +1,5 @@
-"""``remove NAME`` and ``restore NAME``: the trash, for subjects, base models and unfinished trainings."""
+"""``remove NAME`` and ``restore NAME``: the trash, for subjects, their avatars, base models and unfinished
+trainings."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from pipelines.cli.words import Everywhere, Name, parse
 from pipelines.job import read_status
 from studio.domain.problem import Problem
 from studio.project.command_words import command_line
-from studio.project.store import Store
+from studio.project.store import Store, SubjectFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,8 @@ class RemoveOptions(Everywhere):
 
     name: Name
     """The subject, with all clips and avatars; or a base model or unfinished training, as list names it."""
+    avatar: Annotated[str | None, tyro.conf.arg(metavar="KEY", help_behavior_hint="")] = None
+    """Only one of the subject's avatars: its key in the list, or the beginning of that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +40,15 @@ class RestoreOptions(Everywhere):
 def remove(words: list[str]) -> int:
     """Run ``remove``."""
     options: RemoveOptions = parse(
-        RemoveOptions, words, "remove", "Move a subject, a base model or an unfinished training to the trash."
+        RemoveOptions,
+        words,
+        "remove",
+        "Move a subject or one of its avatars, a base model or an unfinished training to the trash.",
     )
     store = options.store
+    if options.avatar is not None:
+        _remove_avatar(store, _idle(store.find(options.name)), options.avatar)
+        return 0
     if not store.has(options.name) and (folder := _model_or_training(store.home, options.name)) is not None:
         _say_who_misses(store, folder)
         store.discard(folder, folder.name)
@@ -47,12 +56,34 @@ def remove(words: list[str]) -> int:
             f"{folder.name} is in the trash. To bring it back: {command_line('restore', folder.name)}"
         )
         return 0
-    subject = store.find(options.name)
-    if any(read_status(job).state == "running" for job in subject.jobs()):
-        raise Problem(f"A job of {subject.name} is at work: stop it first.")
+    subject = _idle(store.find(options.name))
     store.discard(subject.path, subject.name)
     Screen().say(f"{subject.name} is in the trash. To bring it back: {command_line('restore', subject.name)}")
     return 0
+
+
+def _idle(subject: SubjectFolder) -> SubjectFolder:
+    """The same. Raises Problem while a job of it is at work."""
+    if any(read_status(job).state == "running" for job in subject.jobs()):
+        raise Problem(f"A job of {subject.name} is at work: stop it first.")
+    return subject
+
+
+def _remove_avatar(store: Store, subject: SubjectFolder, key: str) -> None:
+    """Raise Problem where no avatar or several have such a key."""
+    from pipelines.build_job import avatars
+
+    fitting = [avatar for avatar in avatars(subject) if avatar.key.startswith(key)]
+    if len(fitting) != 1:
+        how_many = "No avatar" if not fitting else "More than one avatar"
+        raise Problem(
+            f"{how_many} of {subject.name} has a key that begins with {key!r}: "
+            f"{command_line('list', subject.name)} shows them."
+        )
+    (avatar,) = fitting
+    title = f"{subject.name}, {avatar.engine} {avatar.key}"
+    store.discard(avatar.folder, title)
+    Screen().say(f"{title} is in the trash. To bring it back: {command_line('restore', title)}")
 
 
 def _model_or_training(home: Path, name: str) -> Path | None:

@@ -150,6 +150,20 @@ def test_remove_and_restore(ann, home):
     assert ann("build", "Anna", "--preset", "draft").out.startswith("This instant avatar of Anna is there")
 
 
+def test_one_avatar_can_be_removed_and_brought_back(ann, home):
+    name = "Ann Lee 🎬"
+    key = next(line.split()[2] for line in ann("list", name).out.splitlines() if line.startswith("  avatar"))
+    wrong = ann("remove", name, "--avatar", "nothing")
+    assert wrong.code == 2
+    assert "No avatar of Ann Lee 🎬 has a key that begins with 'nothing'" in wrong.err
+    said = ann("remove", name, "--avatar", key[:6])
+    assert said.code == 0
+    assert key not in ann("list", name).out
+    assert ann("list", name).out.count("clip ") == 1
+    assert ann("restore", f"{name}, instant {key}").code == 0
+    assert key in ann("list", name).out
+
+
 @pytest.mark.parametrize("before", [["--home", "HOME"], ["--home=HOME"], []])
 def test_the_door_knows_the_doctor_wherever_home_stands(before, tmp_path, monkeypatch):
     import bootstrap
