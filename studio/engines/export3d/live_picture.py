@@ -111,7 +111,8 @@ class LiveVolume:
         matter = planes.matter
         matter = replace(matter, source=None if matter.source is None else taken_by)
         points = self._network.volume.points(matter, cameras.rays(pixels), depth)
-        shown = Lifted(0.5 + 0.5 * fine, taken_by).at(points).mT.reshape(1, 3, side, side)
+        finest = Lifted(0.5 + 0.5 * fine, taken_by)
+        shown = self._network.volume.sight(matter, points, cameras, finest)[0].mT.reshape(1, 3, side, side)
         coarse = enlarged(functional.interpolate(shown, (self._side, self._side), mode="area"))
         fresh = self._network.volume.fresh(matter, points).mT.reshape(1, 1, side, side)
         return enlarged(drawn.picture, "bicubic") + 2.0 * enlarged(drawn.taken) * fresh * (shown - coarse)

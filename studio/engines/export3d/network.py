@@ -22,6 +22,7 @@ from studio.networks.volume.guided import skin_at
 from studio.networks.volume.head_surface import surface_of
 from studio.networks.volume.lifted import Lifted, canonical, smoothed, surface_normals
 from studio.networks.volume.rays import Cameras, pixel_centres
+from studio.networks.volume.symmetry import any_turned
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,8 @@ class Export3DNetwork(nn.Module):
         if self.face is not None and person.face is not None:
             face = self.face(person.face, representation, person.shown)
         skin = _spread(person.surface, batch)
-        return Planes(Matter(planes, skin, lifted, source, face, smooth), behind)
+        turned = source is not None and any_turned(source)
+        return Planes(Matter(planes, skin, lifted, source, face, smooth, turned), behind)
 
     def scales(self, expression: Tensor) -> Tensor:
         """Coefficients ``[B, n]`` of expressions ``[B, 57]``; ValueError where there are no directions."""
@@ -332,17 +334,17 @@ class Export3DNetwork(nn.Module):
         pixels = pixel_centres(0.0, 0.0, side, side, side, side, depth.device)
         points = self.volume.points(matter, cameras.rays(pixels), depth.detach().flatten(1)[..., None])
         colours = replace(matter.lifted, maps=matter.lifted.maps[:, :3])
+        shown, skin = self.volume.sight(matter, points, cameras, colours)
 
         def fine(values: Tensor) -> Tensor:
             values = values.mT.reshape(-1, 3, side, side)
             return values - enlarged(functional.avg_pool2d(values, times), times)
 
-        shown = colours.at(points)
         fresh = self.volume.fresh(matter, points).mT.reshape(-1, 1, side, side)
         detail = taken * fresh * fine(shown)
         if matter.face is None:
             return detail
-        painted, inside = self.volume.painted(matter, points, shown)
+        painted, inside = self.volume.painted(matter, points, shown, skin)
         inside = inside.view(-1, 1, side, side)
         return torch.lerp(detail, cover * fine(painted), inside)
 
@@ -383,4 +385,5 @@ def _spread_matter(matter: Matter, batch: int) -> Matter:
         None if matter.source is None else _spread_cameras(matter.source, batch),
         None if matter.face is None else _spread(matter.face, batch),
         _spread_lifted(matter.smooth, batch),
+        matter.turned,
     )

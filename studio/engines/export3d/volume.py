@@ -11,11 +11,12 @@ from torch.nn import functional
 from studio.engines.export3d.face_plane import covered, painted_at
 from studio.engines.export3d.settings import Export3DSettings
 from studio.networks.volume.compositing import composite, important, lengths_of, stratified
-from studio.networks.volume.guided import Skin, head_points, skin_at, skin_logit, wanted
+from studio.networks.volume.guided import Skin, head_points, of_body, skin_at, skin_logit, wanted
 from studio.networks.volume.head_surface import HIGH, LOW, unit
 from studio.networks.volume.lifted import Lifted
 from studio.networks.volume.planes import sample_planes
 from studio.networks.volume.rays import Cameras, Rays
+from studio.networks.volume.symmetry import from_other_side, mirrored, shown_well
 
 BEGINS = -1.0
 """Added to a density's logit: an untrained volume is thin (EG3D)."""
@@ -48,6 +49,8 @@ class Matter:
     smooth: Lifted | None = None
     """``[B, 3, S, S]`` the source's colours, smoothed, for what it has not seen; None for its own there,
     too."""
+    turned: bool = False
+    """Whether a source shows one side of its head better than the other."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Volume(nn.Module):
             depth, edges = stratified(enter, leave, self.shape.coarse_samples, chance)
             points = self.points(matter, rays, depth)
             if self.shape.surface_prior:
-                logit, _ = self._prior(matter, points, None)
+                logit = self._prior(matter, points, None)
             else:
                 logit = self._shaded(matter, points)[0]
             lengths = (edges[..., 1:] - edges[..., :-1]) * rays.length[..., None]
@@ -138,7 +141,7 @@ class Volume(nn.Module):
             evenly, _ = stratified(enter, leave, self.shape.coarse_samples, chance)
             depth = torch.cat([evenly, depth], -1).sort(-1).values
         points = self.points(matter, rays, depth)
-        logit, values, share = self._shaded(matter, points)
+        logit, values, share = self._shaded(matter, points, rays.cameras)
         density = self._density(logit, depth)
         lengths = lengths_of(depth, enter, leave) * rays.length[..., None]
         values = values.view(*depth.shape, -1)
@@ -162,16 +165,63 @@ class Volume(nn.Module):
             return torch.ones_like(points[..., :1])
         return 1.0 - unseen(skin_at(matter.surface, points))[..., None]
 
-    def painted(self, matter: Matter, points: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
+    def sight(
+        self, matter: Matter, points: Tensor, viewer: Cameras | None, finest: Lifted | None = None
+    ) -> tuple[Tensor, Skin]:
+        """What the source shows of points, and what the head's surface says of them. What a turned source
+        hides looks as its other side does; whether anybody is there says the place itself.
+
+        Args:
+            matter: with a lifted source.
+            points: ``[B, M, 3]`` of head space.
+            viewer: cameras that look; None where only the source's own side is asked.
+            finest: another picture of the source to look at, with all its detail and nothing smoothed;
+                ``[B, C, S, S]``, colours first.
+
+        Returns:
+            ``[B, M, C]`` and the surface's word, in which places that are seen from their other side face
+            the source as that does.
+        """
+        assert matter.lifted is not None
+        skin = skin_at(matter.surface, points, matter.source)
+        shown = self._shown(matter, points, skin, finest)
+        if viewer is None or not matter.turned or not self.shape.background:
+            return shown, skin
+        there = mirrored(points)
+        across = skin_at(matter.surface, there, matter.source)
+        gained = skin_at(matter.surface, points, viewer).facing - skin.facing
+        outline = replace(matter.lifted, maps=matter.lifted.maps[:, 3:4])
+        own, other = (
+            outline.at(at)[..., 0] * (1.0 - unseen(said)) * shown_well(said.facing)
+            for at, said in ((points, skin), (there, across))
+        )
+        share = from_other_side(own, other, gained) * (1.0 - of_body(points))
+        wanted = share[..., None].expand_as(shown).clone()
+        wanted[..., 3:4] = 0.0
+        shown = torch.lerp(shown, self._shown(matter, there, across, finest), wanted)
+        return shown, replace(skin, facing=torch.lerp(skin.facing, across.facing, share))
+
+    @staticmethod
+    def _shown(matter: Matter, points: Tensor, skin: Skin, finest: Lifted | None) -> Tensor:
+        if finest is not None:
+            return finest.at(points)
+        assert matter.lifted is not None
+        shown = matter.lifted.at(points)
+        if matter.smooth is None:
+            return shown
+        colours = torch.lerp(shown[..., :3], matter.smooth.at(points), unseen(skin)[..., None])
+        return torch.cat([colours, shown[..., 3:]], -1)
+
+    def painted(self, matter: Matter, points: Tensor, shown: Tensor, skin: Skin) -> tuple[Tensor, Tensor]:
         """Colours ``[B, M, 3]`` that the face's own plane gives points, and how much they are its ``[B, M]``.
 
         Args:
             matter: with such a plane.
             points: ``[B, M, 3]`` of head space.
             shown: ``[B, M, 3 or more]`` what the source shows there.
+            skin: what the surface says of them.
         """
         assert matter.face is not None
-        skin = skin_at(matter.surface, points, matter.source)
         colour = painted_at(matter.face, points)[..., 1:]
         return mixed(colour, shown, skin.facing)[0][..., :3], covered(points, skin.behind)
 
@@ -183,11 +233,12 @@ class Volume(nn.Module):
     def _density(self, logit: Tensor, depth: Tensor) -> Tensor:
         return self.shape.density * functional.softplus(logit + BEGINS).view(depth.shape)
 
-    def _prior(self, matter: Matter, points: Tensor, lifted: Tensor | None) -> tuple[Tensor, Skin]:
-        """What densities' logits begin with ``[B, M]``; what the surface says of the points."""
-        skin = skin_at(matter.surface, points, matter.source)
+    def _prior(
+        self, matter: Matter, points: Tensor, lifted: Tensor | None, skin: Skin | None = None
+    ) -> Tensor:
+        """What densities' logits begin with ``[B, M]``."""
         if not self.shape.surface_prior:
-            return torch.zeros_like(skin.behind), skin
+            return torch.zeros_like(points[..., 0])
         person = None
         if self.shape.background and matter.lifted is not None:
             if lifted is None:
@@ -195,20 +246,18 @@ class Volume(nn.Module):
                 person = outline.at(points)[..., 0]
             else:
                 person = lifted[..., 3]
-        return skin_logit(skin, points, person), skin
+        return skin_logit(skin or skin_at(matter.surface, points), points, person)
 
-    def _shaded(self, matter: Matter, points: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _shaded(
+        self, matter: Matter, points: Tensor, viewer: Cameras | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Densities' logits ``[B, M]``, colours ``[B, M, rendered]`` and how much of them is the source's."""
         found = sample_planes(matter.planes, unit(points)) / 3.0  # averaged (equation 7)
         if matter.lifted is None:
-            prior, _ = self._prior(matter, points, None)
             logit, colour = self.heads(found)
-            return logit + prior, _bright(colour), None
-        shown = matter.lifted.at(points)
-        prior, skin = self._prior(matter, points, shown)
-        if matter.smooth is not None:
-            colours = torch.lerp(shown[..., :3], matter.smooth.at(points), unseen(skin)[..., None])
-            shown = torch.cat([colours, shown[..., 3:]], -1)
+            return logit + self._prior(matter, points, None), _bright(colour), None
+        shown, skin = self.sight(matter, points, viewer)
+        prior = self._prior(matter, points, shown, skin)
         logit, colour = self.heads(torch.cat([found, shown, skin.told], -1))
         if matter.face is not None:
             painted, inside = painted_at(matter.face, points), covered(points, skin.behind)

@@ -18,7 +18,7 @@ from studio.networks.volume.eg3d_rendering import BEGINS, plane_features
 from studio.networks.volume.guided import Skin, head_points, of_body, skin_at, skin_logit, wanted
 from studio.networks.volume.lifted import on_surface
 from studio.networks.volume.rays import Rays
-from studio.networks.volume.symmetry import from_other_side, mirrored
+from studio.networks.volume.symmetry import from_other_side, mirrored, shown_well
 
 TAKEN = 2.5
 """Logit of the share of a point's colour that is the source's, to begin with: 0.92."""
@@ -28,9 +28,6 @@ than half as large."""
 UNSEEN = (0.01, 0.04)
 """Metres behind the face's surface over which the source's colours become smoothed ones: it has not seen what
 lies there, and its own would be streaks."""
-TURNED = (0.1, 0.5)
-"""Cosine between a place's normal and the way to the source's camera from which on the source shows it, and
-shows it well."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +66,7 @@ def seen_well(place: Canonical) -> Tensor:
     its camera."""
     assert place.shown is not None
     near = 1.0 - ((place.skin.behind - UNSEEN[0]) / (UNSEEN[1] - UNSEEN[0])).clamp(0.0, 1.0)
-    turned = ((place.skin.facing - TURNED[0]) / (TURNED[1] - TURNED[0])).clamp(0.0, 1.0)
-    return place.shown[..., 3] * near * turned
+    return place.shown[..., 3] * near * shown_well(place.skin.facing)
 
 
 def _sight(guide: Guide, metres: Tensor, skin: Skin) -> Tensor:

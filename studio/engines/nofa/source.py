@@ -12,9 +12,8 @@ from studio.networks.filled_picture import without_person, without_surroundings
 from studio.networks.volume.head_surface import HIGH, LOW
 from studio.networks.volume.lifted import Lifted, canonical, smoothed, surface_normals
 from studio.networks.volume.rays import Cameras
+from studio.networks.volume.symmetry import any_turned
 
-TURNED = 0.1
-"""Sine of the least yaw of a source from which its sides differ in how well they are seen."""
 WIDTH = HIGH[0] - LOW[0]
 """Of the box, metres."""
 
@@ -96,7 +95,7 @@ def guide_of(source: Source, unit: float, seen: bool) -> tuple[Guide, Tensor]:
             Lifted(smoothed(colours), cameras),
             behind,
             seen,
-            bool((cameras.rotation[:, 2, 0].abs() > TURNED).any()),
+            any_turned(cameras),
         ), front
 
 

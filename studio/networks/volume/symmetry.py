@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from studio.networks.volume.rays import Cameras
+
+SHOWN = (0.1, 0.5)
+"""Cosine between a place's normal and the way to the picture's camera from which on the picture shows it, and
+shows it well."""
+TURNED = 0.1
+"""Sine of the least yaw of a picture whose sides differ in how well they are shown."""
 BETTER = (0.2, 0.6)
 """By how much better the picture shows the mirror place (0..1 each) from which on it is asked, and alone."""
 GAINED = (0.2, 0.5)
 """By how much more a place is turned to whoever looks than to the picture's camera (difference of cosines)
 from which on its mirror place may be asked, and wholly. As the picture saw it, it is right by itself: sides
 that are no wider than there keep their own light and hair."""
+
+
+def shown_well(facing: Tensor) -> Tensor:
+    """How well a picture shows places with such a cosine (see :data:`SHOWN`), 0..1, any shape."""
+    return ((facing - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0.0, 1.0)
+
+
+def any_turned(cameras: Cameras) -> bool:
+    """Whether a picture that these cameras took shows one side of its head better than the other."""
+    return bool((cameras.rotation[:, 2, 0].abs() > TURNED).any())
 
 
 def mirrored(points: Tensor) -> Tensor:
