@@ -195,8 +195,8 @@ class GuidedVolume(nn.Module):
         skin = skin_at(guide.surface, there, guide.cameras)
         other = Canonical(place.units, there, skin, _sight(guide, there, skin))
         assert other.shown is not None
-        seen = skin_at(guide.surface, place.metres, rays.cameras).facing - place.skin.facing
-        share = from_other_side(seen_well(place), seen_well(other), seen) * (1.0 - of_body(place.metres))
+        gained = skin_at(guide.surface, place.metres, rays.cameras).facing - place.skin.facing
+        share = from_other_side(seen_well(place), seen_well(other), gained) * (1.0 - of_body(place.metres))
         # Whether anybody is there says the place itself.
         wanted = share[..., None] * share.new_tensor([1.0, 1.0, 1.0, 0.0, 1.0])
         facing = torch.lerp(place.skin.facing, skin.facing, share)
