@@ -94,7 +94,7 @@ def test_a_run_that_hangs_is_stopped_and_fails(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_what_is_ended_for_its_time_says_where_it_stood() -> None:
-    program = "import time\ndef standing(): time.sleep(3600)\nprint('here', flush=True)\nstanding()"
+    program = "import time\ndef standing():\n    print('here', flush=True)\n    time.sleep(3600)\nstanding()"
     command = [sys.executable, "-X", "faulthandler", "-c", program]
     pipe = subprocess.PIPE
     stuck = subprocess.Popen(command, env={**os.environ, checks.MARK: "stuck"}, stdout=pipe, stderr=pipe)
