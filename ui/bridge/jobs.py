@@ -54,7 +54,8 @@ class JobBoard(QObject):
 
     Attributes:
         changed: one :class:`Job` whose status is not what it was.
-        ended: one :class:`Job` that is over and was not when last seen.
+        ended: one :class:`Job` that is over and was not when last seen, or was begun here and is over when
+            first seen.
         refused: the error because of which a job could not be started.
         too_late: one :class:`Job` that was finished before it heard that it should be given up.
         unseen: the error because of which jobs cannot be looked at; told once until they are seen again.
@@ -74,9 +75,11 @@ class JobBoard(QObject):
         self._jobs: dict[Path, Job] = {}
         self._started: dict[Path, runner.RunningJob] = {}
         self._starting: set[Path] = set()
+        self._begun: set[Path] = set()
+        """Begun here and not seen yet."""
         self._plans: dict[Path, JobPlan] = {}
         self._given_up: set[Path] = set()
-        self._looking = self._blind = False
+        self._looking = self._blind = self._looked = False
         self._timer = QTimer(self)
         self._timer.setInterval(EVERY)
         self._timer.timeout.connect(self.look)
@@ -114,6 +117,8 @@ class JobBoard(QObject):
             return runner.start(folder, modest=True, patience=LONGEST)
 
         self._starting.add(folder)
+        if self._looked and folder not in self._jobs:
+            self._begun.add(folder)
         self._given_up.discard(folder)
         self._background.run(self, begin, started, refused)
 
@@ -191,7 +196,7 @@ class JobBoard(QObject):
         return found
 
     def _take(self, found: dict[Path, Job]) -> None:
-        self._looking = False
+        self._looking, self._looked = False, True
         if self._blind:
             self._blind = False
             self.seen.emit()
@@ -207,8 +212,10 @@ class JobBoard(QObject):
                 self._given_up.discard(folder)
                 if job.status.state == "finished":
                     self.too_late.emit(job)
-            # A short job may begin anew and end between two looks.
-            if job.status.over and old is not None and old.status.state != job.status.state:
+            # A short job may begin anew and end between two looks, and a new one before the first.
+            new = folder in self._begun if old is None else old.status.state != job.status.state
+            self._begun.discard(folder)
+            if job.status.over and new:
                 self.ended.emit(job)
 
     def _let_go(self, folder: Path, patience: float = 0.0) -> None:
