@@ -61,6 +61,9 @@ def run(root: Path, argv: list[str]) -> int:
             tests = subprocess.Popen([*command, *rest], cwd=root, env=marked)
             try:
                 status = tests.wait(limit)
+            except KeyboardInterrupt:  # pytest has heard it, too, and ends with what it has found
+                tests.wait()
+                raise
             except subprocess.TimeoutExpired:
                 status = 1
                 said = f"The tests did not end within {FAST_LIMIT // 60} minutes; they stand here:"

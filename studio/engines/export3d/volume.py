@@ -168,8 +168,10 @@ class Volume(nn.Module):
     def sight(
         self, matter: Matter, points: Tensor, viewer: Cameras | None, finest: Lifted | None = None
     ) -> tuple[Tensor, Skin]:
-        """What the source shows of points, and what the head's surface says of them. What a turned source
-        hides looks as its other side does; whether anybody is there says the place itself.
+        """What the source shows of points, and what the head's surface says of them.
+
+        What a turned source hides looks as its other side does, where the outline is known; whether anybody
+        is there says the place itself.
 
         Args:
             matter: with a lifted source.
